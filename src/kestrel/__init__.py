@@ -1,0 +1,19 @@
+"""Kestrel: a language and a runtime for threat hunting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "2.1.0.dev0"
+__all__ = ["Session", "__version__"]
+
+if TYPE_CHECKING:
+    from kestrel.session import Session
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Session":
+        from kestrel.session import Session
+
+        return Session
+    raise AttributeError(f"module 'kestrel' has no attribute {name!r}")

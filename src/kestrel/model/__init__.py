@@ -1,0 +1,1 @@
+"""The vocabulary of hunts: entity types, their attributes and how they relate."""

@@ -1,0 +1,89 @@
+"""Entity types, attributes, references and verbs, with lookups that know what a misspelt one most likely meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from kestrel.config import packaged
+
+EVERY_ENTITY = ("id", "type", "first_observed", "last_observed", "number_observed")
+ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
+
+
+@dataclass(frozen=True, slots=True)
+class EntityType:
+    """One type of `types.yaml`.
+
+    columns: what the store keeps for a slot, name to SQL type. attributes: name to the expression that computes it from
+    the columns. canonical: attribute to the name of its canonical form. references: reference to the type it leads to.
+    """
+
+    name: str
+    main: str
+    columns: Mapping[str, str]
+    attributes: Mapping[str, str]
+    canonical: Mapping[str, str]
+    references: Mapping[str, str]
+    synonyms: Mapping[str, str]
+
+    def attribute(self, name: str) -> str | None:
+        """The attribute a name stands for, or None."""
+        name = self.synonyms.get(name, name)
+        return name if name in self.attributes or name in EVERY_ENTITY else None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A verb of FIND and the types it ties: subject acts on object."""
+
+    verb: str
+    passive: str | None
+    pairs: tuple[tuple[str, str], ...]
+
+
+class Vocabulary:
+    """Lookups over `types.yaml`, `relations.yaml` and `aliases.yaml`."""
+
+    def __init__(self) -> None:
+        self.types: dict[str, EntityType] = {}
+        for name, t in packaged("kestrel.model", "types.yaml").items():
+            self.types[name] = EntityType(
+                name,
+                t["main"],
+                t["columns"],
+                t["attributes"],
+                t.get("canonical", {}),
+                t.get("references", {}),
+                t.get("synonyms", {}),
+            )
+        self.relations = {
+            verb: Relation(verb, r.get("passive"), tuple((a, b) for a, b in r["pairs"]))
+            for verb, r in packaged("kestrel.model", "relations.yaml").items()
+        }
+        names = packaged("kestrel.model", "aliases.yaml")
+        self.type_aliases: dict[str, str] = names["types"]
+        self.aliases: dict[str, str] = names["attributes"]
+
+    def type_named(self, name: str) -> EntityType | None:
+        return self.types.get(self.type_aliases.get(name, name))
+
+    def relation(self, verb: str) -> Relation | None:
+        return next((r for r in self.relations.values() if verb in (r.verb, r.passive)), None)
+
+    def alias(self, written: str) -> tuple[str, str] | None:
+        """Type and attribute that an ECS or OCSF name stands for (longest match first), or None."""
+        parts = written.split(".")
+        for n in range(len(parts), 0, -1):
+            found = self.aliases.get(".".join(parts[:n]))
+            if found:
+                kind, _, attribute = found.partition(":")
+                return kind, ".".join([attribute, *parts[n:]])
+        return None
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """The one vocabulary, read once."""
+    return Vocabulary()

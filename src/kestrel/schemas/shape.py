@@ -1,0 +1,314 @@
+"""One log shape: recognised in a record, and read as the columns of the record layout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from kestrel.config import packaged
+from kestrel.schemas import expression
+from kestrel.schemas.expression import Node
+from kestrel.schemas.layout import Layout, layout
+
+SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6")
+ENVELOPE = ("rec", "t", "host", "kind")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A shape file, and the event file it names. See `shapes/*.yaml` and `windows-events.yaml`."""
+
+    name: str
+    about: str
+    envelope: Mapping[str, Any]
+    events: Mapping[str, Any]
+
+    def recognises(self, record: Mapping[str, Any]) -> bool:
+        """Whether a parsed record is of this shape."""
+        rule = self.envelope["recognise"]
+        return (
+            all(_has(record, p) for p in rule.get("has", ()))
+            and (not rule.get("any") or any(_has(record, p) for p in rule["any"]))
+            and not any(_has(record, p) for p in rule.get("lacks", ()))
+        )
+
+    @property
+    def marks(self) -> list[list[tuple[str, ...]]]:
+        """Fields that tell the shape: of each group, one at least has a value."""
+        rule = self.envelope["recognise"]
+        groups = [[tuple(p.split("."))] for p in rule.get("has", ())]
+        return groups + ([[tuple(p.split(".")) for p in rule["any"]]] if rule.get("any") else [])
+
+    @cached_property
+    def sensors(self) -> dict[str, int]:
+        """The number of each sensor of the event file; 0 stands for none of them."""
+        return {name: n for n, name in enumerate(self.envelope["sensors"], start=1)}
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """What each column is for the events of each sensor."""
+        at, ecs = self.envelope.get("at", ""), bool(self.envelope.get("ecs"))
+        found: list[Rule] = []
+        for sensor, events in self.events.items():
+            everywhere = {c: expression.parse(e, at, ecs) for c, e in events.get("all", {}).items()}
+            codes = [code for code in events if code != "all"]
+            for code in codes:
+                columns = {c: expression.parse(e, at, ecs) for c, e in events[code].items() if c != "kind"}
+                found += [
+                    Rule(self.sensors[sensor], code, c, node)
+                    for c, node in {**everywhere, **columns}.items()
+                    if node is not None or c in columns
+                ]
+        return found
+
+    def kind_of(self, sensor: str, code: int) -> str | dict[str, str] | None:
+        """The kind of event of a code: a name, or `by` a field and a name for each of its values."""
+        event = self.events.get(sensor, {}).get(code)
+        return event["kind"] if event else None
+
+    def clock(self, name: str) -> Node | None:
+        text = self.envelope["clock"].get(name)
+        return expression.top(text) if text else None
+
+    def columns(self) -> set[str]:
+        """Every column of the layout that some event of this shape fills."""
+        return {r.column for r in self.rules if r.node is not None} | set(ENVELOPE) | {"event.code", "event.provider", "event.action"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """For events of a sensor with this code, the column is that expression (none: it has no value)."""
+
+    sensor: int
+    code: int
+    column: str
+    node: Node | None
+
+
+def _has(record: Mapping[str, Any], path: str) -> bool:
+    value: Any = record
+    for part in path.split("."):
+        if not isinstance(value, Mapping):
+            return False
+        value = value.get(part)
+    return value is not None
+
+
+@cache
+def shapes() -> dict[str, Shape]:
+    """Every shape that ships, by name, in the order in which they are tried."""
+    found = {}
+    for name in SHAPES:
+        envelope = packaged("kestrel.schemas", f"shapes/{name}.yaml")
+        events = packaged("kestrel.schemas", envelope["events"] + ".yaml")
+        found[name] = Shape(envelope["name"], envelope["about"], envelope, events)
+    return found
+
+
+def recognise(record: Mapping[str, Any]) -> Shape | None:
+    """The shape of a parsed record, or None."""
+    return next((s for s in shapes().values() if s.recognises(record)), None)
+
+
+class Reading:
+    """How the records of one shape are read as SQL: the raw structure to parse, and each column over it.
+
+    `wanted`: the columns of the layout to read; None for all that the shape fills.
+    """
+
+    def __init__(self, shape: Shape, wanted: Collection[str] | None = None) -> None:
+        self.shape = shape
+        self.layout: Layout = layout()
+        every = shape.columns()
+        self.wanted = every if wanted is None else every & {*wanted, *ENVELOPE}
+
+    @cached_property
+    def structure(self) -> dict[str, Any]:
+        """Raw fields as a tree of names, leaves SQL types. Two fields whose names differ only in case cannot both
+        stand in it (DuckDB folds the case of struct fields): the later ones are in `apart`."""
+        tree: dict[str, Any] = {}
+        for path, kind in self._fields():
+            _place(tree, path, kind)
+        return tree
+
+    @cached_property
+    def apart(self) -> set[tuple[str, ...]]:
+        """Fields the structure has no place for: they are read from the line itself."""
+        return {path for path, _ in self._fields() if _find(self.structure, path) is None}
+
+    def _fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        envelope = self.shape.envelope
+        for group in self.shape.marks:
+            for path in group:
+                yield path, "VARCHAR"
+        for part in ("host", "code", "provider", "record", "action"):
+            if envelope.get(part):
+                yield from expression.fields(expression.top(envelope[part]))
+        for sensor in envelope["clock"].get("sensor", {}).values():
+            yield from expression.fields(expression.top(sensor))
+        for part in ("local", "receipt", "printed", "otherwise"):
+            if node := self.shape.clock(part):
+                yield from expression.fields(node)
+        kinds = (e.get("kind") for events in self.shape.events.values() for e in events.values())
+        for kind in kinds:
+            if isinstance(kind, dict) and (node := self._parse(kind["by"])):
+                yield from expression.fields(node)
+        for rule in self.shape.rules:
+            if rule.column in self.wanted and rule.node is not None:
+                yield from expression.fields(rule.node)
+
+    def _parse(self, text: str) -> Node | None:
+        return expression.parse(text, self.shape.envelope.get("at", ""), bool(self.shape.envelope.get("ecs")))
+
+    # -- SQL -----------------------------------------------------------------------------------------------------
+
+    def select(self, rows: str, line: str | None, base: str = "") -> str:
+        """A SELECT of the layout's columns over `rows`, a FROM item with `src` and the raw structure.
+
+        `line`: SQL of the raw line where the rows have it (for keys without record number, and fields `apart`).
+        `base`: SQL of the struct that holds the structure; empty where its top fields are columns.
+        """
+
+        def read(path: tuple[str, ...]) -> str:
+            if path in self.apart:
+                if line is None:
+                    return "NULL"
+                return f"json_extract_string({line}, {_json_path(path)})"
+            return (base + "." if base else "") + ".".join(f'"{p}"' for p in path)
+
+        def sql(text: str) -> str:
+            return expression.to_sql(expression.top(text), read)
+
+        envelope = self.shape.envelope
+        inner = [
+            f"{self._sensor(sql(envelope['provider']))} AS \"$sensor\"",
+            f"try_cast({sql(envelope['code'])} AS INTEGER) AS \"$code\"",
+        ]
+        clocks = {
+            n: expression.to_sql(node, read)
+            for n in ("local", "receipt", "printed", "otherwise")
+            if (node := self.shape.clock(n))
+        }
+        sensor_time = "CASE \"$sensor\" " + " ".join(
+            f"WHEN {self.shape.sensors[s]} THEN {sql(f)}" for s, f in envelope["clock"].get("sensor", {}).items()
+        ) + " END"
+        outer = [f"try_cast({sensor_time} AS TIMESTAMP) AS \"$sensor_time\""]
+        for name in ("local", "receipt", "printed"):
+            outer.append((_instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)") + f' AS "$ {name}"'.replace("$ ", "$"))
+        key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "otherwise") if n in clocks)]) + ")"
+        time = 'coalesce("$sensor_time", "$local", "$printed", ' + _instant(clocks["otherwise"]) + ")"
+        record, host = sql(envelope["record"]), sql(envelope["host"])
+        whole = f"hash({line})" if line else "NULL"
+        rec = (
+            f"CASE WHEN {record} IS NOT NULL THEN hash({host}, lower({sql(envelope['provider'])}), "
+            f"{record}, {key_time}) ELSE {whole} END"
+        )
+        columns = {
+            "rec": rec,
+            "t": '"$time"',
+            "host": host,
+            "kind": self._kind(read),
+            "event.code": sql(envelope["code"]),
+            "event.provider": sql(envelope["provider"]),
+            "event.action": sql(envelope["action"]) if envelope.get("action") else "NULL",
+            **self._columns(read),
+        }
+        kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
+        return (
+            f'SELECT src, {", ".join(kept)}, "$sensor" AS sensor, "$sensor_time", "$local", "$receipt", "$printed" FROM '
+            f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
+        )
+
+    def recognised(self, base: str = "") -> str:
+        """SQL that is true for a row of this shape."""
+        prefix = base + "." if base else ""
+        groups = (
+            " OR ".join(f'{prefix}{".".join(chr(34) + p + chr(34) for p in path)} IS NOT NULL' for path in group)
+            for group in self.shape.marks
+        )
+        return " AND ".join(f"({g})" for g in groups)
+
+    def lossy(self) -> list[int]:
+        """Codes of events that have fields `apart`, which only the raw line can give."""
+        return sorted(
+            {r.code for r in self.shape.rules if r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
+        )
+
+    def _sensor(self, provider: str) -> str:
+        whens = " ".join(
+            f"WHEN lower({provider}) IN ({', '.join(expression.transforms.quoted(p.lower()) for p in s['provider'])}) THEN {self.shape.sensors[n]}"
+            for n, s in self.shape.envelope["sensors"].items()
+        )
+        return f"CASE {whens} ELSE 0 END"
+
+    def _kind(self, read: Any) -> str:
+        sensors = []
+        for sensor, number in self.shape.sensors.items():
+            whens = []
+            for code in (c for c in self.shape.events.get(sensor, {}) if c != "all"):
+                kind = self.shape.kind_of(sensor, code)
+                whens.append(f"WHEN {code} THEN {self._kind_number(kind, read)}")
+            sensors.append(f'WHEN {number} THEN CASE "$code" {" ".join(whens)} ELSE 0 END')
+        return f'CAST(CASE "$sensor" {" ".join(sensors)} ELSE 0 END AS UTINYINT)'
+
+    def _kind_number(self, kind: Any, read: Any) -> str:
+        if isinstance(kind, str):
+            return str(self.layout.kind(kind))
+        node = self._parse(kind["by"])
+        otherwise = str(self.layout.kind(kind[""]))
+        if node is None:
+            return otherwise
+        whens = " ".join(
+            f"WHEN {expression.transforms.quoted(v)} THEN {self.layout.kind(k)}" for v, k in kind.items() if v not in ("by", "")
+        )
+        return f"CASE {expression.to_sql(node, read)} {whens} ELSE {otherwise} END"
+
+    def _columns(self, read: Any) -> dict[str, str]:
+        """Each column as one CASE over the events that fill it."""
+        cases: dict[str, dict[str, list[Rule]]] = {}
+        for rule in self.shape.rules:
+            if rule.column in self.wanted and rule.node is not None:
+                cases.setdefault(rule.column, {}).setdefault(expression.to_sql(rule.node, read), []).append(rule)
+        found = {}
+        for column, by_sql in cases.items():
+            whens = " ".join(f"WHEN {_events(rules)} THEN {sql}" for sql, rules in by_sql.items())
+            found[column] = f"CAST(CASE {whens} END AS {self.layout.column_type(column)})"
+        return found
+
+
+def _events(rules: list[Rule]) -> str:
+    by_sensor: dict[int, list[int]] = {}
+    for rule in rules:
+        by_sensor.setdefault(rule.sensor, []).append(rule.code)
+    return " OR ".join(
+        f'("$sensor" = {s} AND "$code" IN ({", ".join(map(str, sorted(set(codes))))}))' for s, codes in by_sensor.items()
+    )
+
+
+def _instant(sql: str) -> str:
+    return f"try_cast({sql} AS TIMESTAMPTZ)::TIMESTAMP"
+
+
+def _json_path(path: tuple[str, ...]) -> str:
+    return expression.transforms.quoted("$" + "".join(f'."{p}"' for p in path))
+
+
+def _place(tree: dict[str, Any], path: tuple[str, ...], kind: str) -> None:
+    head, rest = path[0], path[1:]
+    taken = next((k for k in tree if k.casefold() == head.casefold()), None)
+    if taken is not None and (taken != head or isinstance(tree[taken], dict) != bool(rest)):
+        return
+    if rest:
+        _place(tree.setdefault(head, {}), rest, kind)
+    else:
+        tree.setdefault(head, kind)
+
+
+def _find(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
+    for part in path:
+        if not isinstance(tree, dict) or part not in tree:
+            return None
+        tree = tree[part]
+    return tree

@@ -1,0 +1,241 @@
+"""What shape files and the model may do to a field: each transform is a template of SQL.
+
+Empty text, `-` and the unknown process of Sysmon are no values. Nothing here takes text from a hunt or a log: arguments
+are SQL that reads a column.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+ZERO_GUID = "{00000000-0000-0000-0000-000000000000}"
+OF_LISTS = frozenset({"words", "items"})
+
+ROOTS = {
+    "\\registry\\machine\\": "HKLM\\",
+    "\\registry\\user\\": "HKU\\",
+    "hkey_local_machine\\": "HKLM\\",
+    "hkey_users\\": "HKU\\",
+    "hkey_current_user\\": "HKCU\\",
+    "hkey_classes_root\\": "HKCR\\",
+    "hkey_current_config\\": "HKCC\\",
+}
+
+
+def quoted(text: str) -> str:
+    """A constant of the vocabulary as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def text(x: str) -> str:
+    return f"nullif(nullif({x}, ''), '-')"
+
+
+def path(x: str) -> str:
+    return f"CASE WHEN {x} IN ('', '-', '<unknown process>', '&lt;unknown process&gt;') THEN NULL ELSE {x} END"
+
+
+def basename(x: str) -> str:
+    return f"nullif(parse_filename({x}, 'both_slash'), '')"
+
+
+def dirname(x: str) -> str:
+    return f"CASE WHEN contains({x}, '\\') OR contains({x}, '/') THEN nullif(parse_dirpath({x}, 'both_slash'), '') END"
+
+
+def guid(x: str) -> str:
+    """Upper case where it is shaped like a GUID, else as it is; the zero GUID is none."""
+    return (
+        f"CASE WHEN length({x}) IN (36, 38) AND {x}[-13:-13] = '-' OR {x}[-14:-14] = '-' "
+        f"THEN nullif(upper({x}), '{ZERO_GUID}') ELSE {text(x)} END"
+    )
+
+
+def pid(x: str) -> str:
+    """Decimal or 0x text; 0 is no process."""
+    return f"nullif(try_cast({x} AS BIGINT), 0)"
+
+
+def integer(x: str) -> str:
+    return f"try_cast({x} AS INTEGER)"
+
+
+def login(domain: str, user: str) -> str:
+    """`DOMAIN\\name`, or the name alone."""
+    return (
+        f"CASE WHEN {text(user)} IS NULL THEN NULL WHEN {text(domain)} IS NULL THEN {user} "
+        f"ELSE {domain} || '\\' || {user} END"
+    )
+
+
+def sid(x: str) -> str:
+    return f"nullif(upper({text(x)}), 'S-1-0-0')"
+
+
+def hashes(listed: str, md5: str, sha1: str, sha256: str, imphash: str) -> str:
+    """One text `MD5=..,SHA1=..` in upper case from the list Sysmon writes and the single values ECS has."""
+    named = (("MD5", md5), ("SHA1", sha1), ("SHA256", sha256), ("IMPHASH", imphash))
+    singles = ", ".join(f"'{name}=' || upper({text(x)})" for name, x in named if x != "NULL")
+    return f"nullif(concat_ws(',', upper({text(listed)}){', ' + singles if singles else ''}), '')"
+
+
+def digest(listed: str, name: str) -> str:
+    return f"nullif(regexp_extract({listed}, '(?:^|,)' || {name} || '=([0-9A-F]+)', 1), '')"
+
+
+def protocol(x: str) -> str:
+    return (
+        f"CASE {x} WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp' WHEN '1' THEN 'icmp' WHEN '58' THEN 'ipv6-icmp' "
+        f"ELSE lower({text(x)}) END"
+    )
+
+
+def direction(x: str) -> str:
+    """`egress` (this host began it) or `ingress`, the words of ECS; %%14593 and %%14592 are those of Security 5156."""
+    return (
+        f"CASE WHEN lower({x}) IN ('true', 'outbound', 'egress', '%%14593') THEN 'egress' "
+        f"WHEN lower({x}) IN ('false', 'inbound', 'ingress', '%%14592') THEN 'ingress' ELSE lower({text(x)}) END"
+    )
+
+
+def address(x: str) -> str:
+    """An address without the IPv6 prefix of an IPv4 one; other IPv6 spellings are made one when the file was read."""
+    return f"CASE WHEN contains({x}, ':') THEN regexp_replace(lower({x}), '^::ffff:([0-9.]+)$', '\\1') ELSE {text(x)} END"
+
+
+def addresses(x: str) -> str:
+    """The addresses among the answers of a DNS query, `type:  5 name;::ffff:10.0.0.1;`."""
+    one = address("a")
+    return (
+        f"nullif(list_transform(list_filter(string_split({x}, ';'), lambda a: regexp_full_match(a, '[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*')), "
+        f"lambda a: {one}), [])"
+    )
+
+
+def items(x: str) -> str:
+    return f"nullif({x}, [])"
+
+
+def words(x: str) -> str:
+    return f"nullif(array_to_string({x}, ' '), '')"
+
+
+def domain(x: str) -> str:
+    return f"nullif(rtrim(lower({text(x)}), '.'), '')"
+
+
+def key(x: str) -> str:
+    """A registry path with the short root Windows logs use (HKLM, HKU, ...)."""
+    cases = " ".join(
+        f"WHEN starts_with(lower({x}), {quoted(long)}) THEN {quoted(short)} || substr({x}, {len(long) + 1})"
+        for long, short in ROOTS.items()
+    )
+    return f"CASE WHEN {x} LIKE 'HK__\\%' OR {x} LIKE 'HKU\\%' THEN {x} {cases} ELSE {text(x)} END"
+
+
+def key_of_value(x: str) -> str:
+    return f"nullif(parse_dirpath({key(x)}, 'backslash'), '')"
+
+
+def value_name(x: str) -> str:
+    return f"nullif(parse_filename({x}, 'backslash'), '')"
+
+
+def key_unless(x: str, field: str, value: str) -> str:
+    return f"CASE WHEN {field} = {value} THEN {key_of_value(x)} ELSE {key(x)} END"
+
+
+def value_if(x: str, field: str, value: str) -> str:
+    return f"CASE WHEN {field} = {value} THEN {value_name(x)} END"
+
+
+def object_path(x: str, kind: str, wanted: str) -> str:
+    return f"CASE WHEN {kind} = {wanted} THEN {path(x)} END"
+
+
+def key_object(x: str, kind: str) -> str:
+    return f"CASE WHEN {kind} = 'Key' THEN {key(x)} END"
+
+
+def account(x: str) -> str:
+    """The name without its domain."""
+    return f"CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', -1) ELSE {x} END"
+
+
+def domain_of(x: str) -> str:
+    return f"CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', 1) END"
+
+
+def extension(x: str) -> str:
+    return f"nullif(lower(regexp_extract({x}, '\\.([^.\\\\/]+)$', 1)), '')"
+
+
+def lower(x: str) -> str:
+    return f"lower({x})"
+
+
+TRANSFORMS: dict[str, Callable[..., str]] = {
+    "text": text,
+    "path": path,
+    "name": lambda x: basename(path(x)),
+    "basename": basename,
+    "dirname": dirname,
+    "extension": extension,
+    "guid": guid,
+    "pid": pid,
+    "integer": integer,
+    "login": login,
+    "sid": sid,
+    "user_sid": lambda x: f"CASE WHEN starts_with({x}, 'S-1-5-21-') THEN upper({x}) END",
+    "hashes": hashes,
+    "digest": digest,
+    "protocol": protocol,
+    "direction": direction,
+    "address": address,
+    "addresses": addresses,
+    "items": items,
+    "words": words,
+    "domain": domain,
+    "key": key,
+    "key_of_value": key_of_value,
+    "value_name": value_name,
+    "key_unless": key_unless,
+    "value_if": value_if,
+    "object": object_path,
+    "key_object": key_object,
+    "account": account,
+    "domain_of": domain_of,
+    "lower": lower,
+    "none": lambda: "NULL",
+    "time": lambda: '"$time"',
+}
+
+
+def canonical_address(value: str) -> str:
+    """The one spelling of an address: IPv6 compressed, an IPv4 one in IPv6 clothes as IPv4. Other text as it is."""
+    try:
+        found = ipaddress.ip_address(value.strip().strip("[]"))
+    except ValueError:
+        return value
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
+
+
+def canonical_key(value: str) -> str:
+    folded = value.lower()
+    for long, short in ROOTS.items():
+        if folded.startswith(long):
+            return short + value[len(long) :]
+    return value
+
+
+CANONICAL: dict[str, Callable[[str], str]] = {
+    "guid": lambda v: v.upper() if len(v) in (36, 38) and v.count("-") == 4 else v,
+    "upper": str.upper,
+    "lower": str.lower,
+    "address": canonical_address,
+    "domain": lambda v: v.lower().rstrip("."),
+    "registry": canonical_key,
+}
+"""The same canonical forms for literals of a hunt, by the names of the model's `canonical`."""

@@ -1,0 +1,1 @@
+"""Records, entities and the evaluation of steps, in DuckDB."""

@@ -1,0 +1,292 @@
+"""Which records belong to one process: one mapping from mentions to entities, by the rules of DESIGN.md section 3.
+
+A mention is (row, slot). Most have the sensor's own id and are done when they are read. The rest know a pid: every
+process gives a *life* (host, pid, name, start, end), and such a mention belongs to the life that was on at its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+
+from kestrel.schemas.layout import layout
+
+SLOTS = ("process", "parent", "target")
+START_TOLERANCE = 2_000_000
+"""Two sensors' word of one start, microseconds apart at most."""
+TWIN_TOLERANCE = 1_000_000
+"""Starts of twin GUIDs, microseconds apart at most."""
+GRACE = 60_000_000
+"""Records of a process come this much after its end, microseconds."""
+
+
+def resolve(con: duckdb.DuckDBPyConnection) -> None:
+    """Give every process mention of `events` its entity id."""
+    _hosts(con)
+    _hostless(con)
+    if not _has_process_columns(con):
+        return
+    _Processes(con).resolve()
+
+
+def _has_process_columns(con: duckdb.DuckDBPyConnection) -> bool:
+    columns = {r[0] for r in con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'events'").fetchall()}
+    return {f"{s}.{c}" for s in SLOTS for c in ("x_unique_id", "pid", "name")} <= columns
+
+
+def _hosts(con: duckdb.DuckDBPyConnection) -> None:
+    """A short host name is the long one if exactly one long name begins with it."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE host_names AS WITH names AS (SELECT DISTINCT host FROM events WHERE host IS NOT NULL), "
+        "long AS (SELECT split_part(host, '.', 1) AS short, any_value(host) AS long FROM names WHERE contains(host, '.') "
+        "GROUP BY 1 HAVING count(*) = 1) SELECT host, long FROM names JOIN long ON host = short"
+    )
+    if con.execute("SELECT count(*) FROM host_names").fetchone() != (0,):
+        con.execute("UPDATE events SET host = host_names.long FROM host_names WHERE events.host = host_names.host")
+        _rehash(con, "host IN (SELECT long FROM host_names)")
+    con.execute("DROP TABLE host_names")
+
+
+def _hostless(con: duckdb.DuckDBPyConnection) -> None:
+    """A mention with a sensor's id and no host joins the host that alone has this id."""
+    if con.execute("SELECT bool_or(host IS NULL) FROM events").fetchone() != (True,):
+        return
+    for slot in SLOTS:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, any_value(host) AS host FROM ("
+            + " UNION ".join(f'SELECT "{s}.x_unique_id" AS guid, host FROM events WHERE host IS NOT NULL' for s in SLOTS)
+            + ") WHERE guid IS NOT NULL GROUP BY guid HAVING count(DISTINCT host) = 1"
+        )
+        con.execute(
+            f'UPDATE events SET "{slot}.id" = coalesce((SELECT hash(o.host, o.guid) FROM owners o WHERE o.guid = "{slot}.x_unique_id"), '
+            f"hash('source', src, \"{slot}.x_unique_id\")) "
+            f'WHERE host IS NULL AND "{slot}.x_unique_id" IS NOT NULL'
+        )
+    con.execute("DROP TABLE owners")
+
+
+def _rehash(con: duckdb.DuckDBPyConnection, where: str) -> None:
+    for slot in SLOTS:
+        con.execute(
+            f'UPDATE events SET "{slot}.id" = hash(host, "{slot}.x_unique_id") WHERE "{slot}.x_unique_id" IS NOT NULL AND {where}'
+        )
+
+
+class _Processes:
+    """The stages of the mapping, each a table or an update."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con = con
+        kind = layout().kind
+        self.create, self.audit_create = kind("process-create"), kind("process-create-audit")
+        self.end, self.audit_end = kind("process-end"), kind("process-end-audit")
+
+    def resolve(self) -> None:
+        pids = self._pid_mentions()
+        self._started(pids)
+        self._twins()
+        if pids:
+            self._lives()
+            self._audited_starts()
+            self._ends()
+            self._boots()
+            self._named()
+            self._opened()
+            self._nameless()
+            self._write()
+        for table in self._tables():
+            self.con.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def _tables(self) -> Iterator[str]:
+        yield from ("created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "whole")
+
+    def _pid_mentions(self) -> bool:
+        """The mentions that know a pid and no id of the sensor."""
+        parts = " UNION ALL ".join(
+            f"SELECT rowid AS row, {n} AS slot, host, \"{s}.pid\" AS pid, lower(\"{s}.name\") AS name, t, "
+            f"{'kind' if n == 0 else '0'} AS kind, \"$local\" IS NOT NULL AND \"$sensor_time\" IS NULL AS coarse "
+            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" IS NOT NULL AND host IS NOT NULL AND t IS NOT NULL'
+            for n, s in enumerate(SLOTS)
+        )
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
+        return self.con.execute("SELECT count(*) > 0 FROM pid_mentions").fetchone() == (True,)
+
+    def _started(self, wanted: bool) -> None:
+        """`others`: processes the sensor names and whose creation it did not see, by id, with what is known of them."""
+        con = self.con
+        con.execute(
+            f'CREATE OR REPLACE TEMP TABLE created AS SELECT "process.id" AS id FROM events '
+            f'WHERE kind = {self.create} AND "process.id" IS NOT NULL'
+        )
+        parts = " UNION ALL ".join(
+            f'SELECT "{s}.id" AS id, host, "{s}.x_unique_id" AS guid, "{s}.pid" AS pid, "{s}.name" AS name, t, '
+            + (f"kind = {self.end}" if n == 0 else "false")
+            + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL AND host IS NOT NULL'
+            + (f" AND kind <> {self.create}" if n == 0 else "")
+            for n, s in enumerate(SLOTS)
+        )
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE others AS SELECT id, any_value(host) AS host, any_value(guid) AS guid, "
+            "any_value(pid) AS pid, lower(any_value(name)) AS name, min(t) AS first, max(t) AS last, "
+            "max(t) FILTER (ended) AS ended "
+            f"FROM ({parts}) WHERE id NOT IN (SELECT id FROM created) GROUP BY id"
+        )
+
+    def _inner(self, guid: str) -> str:
+        """The start a Sysmon GUID holds: its third group after its second, seconds since 1970."""
+        return f"make_timestamp(try_cast('0x' || substr({guid}, 16, 4) || substr({guid}, 11, 4) AS BIGINT) * 1000000)"
+
+    def _trusted(self) -> str:
+        """SQL: hosts' machine parts whose creations confirm the inner time (or that have no creation)."""
+        inner = self._inner('"process.x_unique_id"')
+        return (
+            f'SELECT src FROM events WHERE kind = {self.create} AND "process.x_unique_id" LIKE \'{{%\' GROUP BY src '
+            f"HAVING avg(CASE WHEN abs(epoch_us({inner}) - epoch_us(t)) <= {START_TOLERANCE} THEN 1 ELSE 0 END) < 0.9"
+        )
+
+    def _twins(self) -> None:
+        """One start under two GUIDs: the creation's, and the one of all later records (MEASURED: one sensor did that)."""
+        con = self.con
+        con.execute("CREATE OR REPLACE TEMP TABLE twins (id UBIGINT, twin UBIGINT)")
+        if con.execute("SELECT count(*) FROM others WHERE length(guid) = 38").fetchone() == (0,):
+            return
+        inner = self._inner("o.guid")
+        con.execute(
+            "INSERT INTO twins SELECT o.id, min(e.id) FROM others o JOIN ("
+            'SELECT "process.id" AS id, host, "process.pid" AS pid, lower("process.name") AS name, "process.x_unique_id" AS guid, t '
+            f'FROM events WHERE kind = {self.create} AND "process.id" IS NOT NULL) e '
+            "ON e.host = o.host AND e.pid = o.pid AND e.name = o.name AND substr(e.guid, 1, 9) = substr(o.guid, 1, 9) "
+            f"WHERE length(o.guid) = 38 AND abs(epoch_us({inner}) - epoch_us(date_trunc('second', e.t))) <= {TWIN_TOLERANCE} "
+            f"AND NOT (o.ended IS NOT NULL AND e.id IN (SELECT \"process.id\" FROM events WHERE kind = {self.end})) "
+            "GROUP BY o.id HAVING count(DISTINCT e.id) = 1"
+        )
+        if con.execute("SELECT count(*) FROM twins").fetchone() != (0,):
+            for slot in SLOTS:
+                con.execute(f'UPDATE events SET "{slot}.id" = twins.twin FROM twins WHERE events."{slot}.id" = twins.id')
+            con.execute("DELETE FROM others WHERE id IN (SELECT id FROM twins)")
+
+    def _lives(self) -> None:
+        """`lives`: one for each process the sensor named."""
+        con = self.con
+        con.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {self._trusted()}")
+        trusted = "true" if con.execute("SELECT count(*) FROM whole").fetchone() == (0,) else "false"
+        inner = self._inner("guid")
+        mentions = " UNION ALL ".join(
+            f'SELECT "{s}.id" AS id, "{s}.pid" AS pid, "{s}.name" AS name, t, '
+            + (f"kind = {self.end}" if n == 0 else "false")
+            + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL'
+            for n, s in enumerate(SLOTS)
+        )
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE lives AS "
+            'SELECT e."process.id" AS id, any_value(e.host) AS host, coalesce(any_value(e."process.pid"), any_value(m.pid)) AS pid, '
+            'lower(coalesce(any_value(e."process.name"), any_value(m.name))) AS name, min(e.t) AS start, any_value(m.ended) AS ended, any_value(m.last) AS last '
+            f"FROM events e JOIN (SELECT id, any_value(pid) AS pid, any_value(name) AS name, max(t) FILTER (ended) AS ended, max(t) AS last FROM ({mentions}) GROUP BY id) m ON m.id = e.\"process.id\" "
+            f'WHERE e.kind = {self.create} AND e."process.id" IS NOT NULL AND e.t IS NOT NULL GROUP BY e."process.id" '
+            "UNION ALL SELECT id, host, pid, name, "
+            f"CASE WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} ELSE first END, ended, last FROM others"
+        )
+        con.execute("DELETE FROM lives WHERE pid IS NULL OR start IS NULL")
+
+    def _audited_starts(self) -> None:
+        """Security 4688: the start a sensor has seen too, or a life of its own."""
+        con = self.con
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE audited AS SELECT a.row, a.host, a.pid, a.name, a.t, "
+            "arg_min(l.id, abs(epoch_us(l.start) - epoch_us(a.t))) AS id FROM pid_mentions a LEFT JOIN lives l "
+            "ON l.host = a.host AND l.pid = a.pid AND l.name IS NOT DISTINCT FROM a.name "
+            f"AND abs(epoch_us(l.start) - epoch_us(a.t)) <= {START_TOLERANCE} "
+            f"WHERE a.slot = 0 AND a.kind = {self.audit_create} GROUP BY ALL"
+        )
+        con.execute("UPDATE audited SET id = hash('life', host, pid, coalesce(name, ''), epoch_us(t)) WHERE id IS NULL")
+        con.execute(
+            "INSERT INTO lives SELECT id, any_value(host), any_value(pid), any_value(name), min(t), NULL, min(t) FROM audited "
+            "WHERE id NOT IN (SELECT id FROM lives) GROUP BY id"
+        )
+        con.execute("CREATE OR REPLACE TEMP TABLE found AS SELECT row, 0 AS slot, id FROM audited")
+
+    def _asof(self, mentions: str, on_name: bool, tolerant: bool) -> str:
+        """SELECT (row, slot, id) of mentions that fall into a life."""
+        early = "m.t + (CASE WHEN m.coarse THEN INTERVAL 1 SECOND ELSE INTERVAL 100 MILLISECOND END)" if tolerant else "m.t"
+        name = "AND l.name = m.name " if on_name else ""
+        return (
+            f"SELECT m.row, m.slot, l.id FROM (SELECT *, {early} AS until FROM {mentions} m) m ASOF JOIN lives l "
+            f"ON l.host = m.host AND l.pid = m.pid {name}AND l.start <= m.until "
+            f"WHERE (l.ended IS NULL OR m.t <= l.ended + to_microseconds({GRACE})) "
+            "AND NOT EXISTS (SELECT 1 FROM boots b WHERE b.host = m.host AND b.t > l.last AND b.t <= m.t)"
+            if self._booted
+            else f"SELECT m.row, m.slot, l.id FROM (SELECT *, {early} AS until FROM {mentions} m) m ASOF JOIN lives l "
+            f"ON l.host = m.host AND l.pid = m.pid {name}AND l.start <= m.until "
+            f"WHERE l.ended IS NULL OR m.t <= l.ended + to_microseconds({GRACE})"
+        )
+
+    _booted = False
+
+    def _ends(self) -> None:
+        """Security 4689 ends the life it falls into."""
+        con = self.con
+        ends = f"(SELECT * FROM pid_mentions WHERE slot = 0 AND kind = {self.audit_end} AND name IS NOT NULL)"
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE opened AS SELECT f.id, max(m.t) AS ended FROM ({self._asof(ends, True, True)}) f "
+            "JOIN pid_mentions m ON m.row = f.row AND m.slot = f.slot GROUP BY f.id"
+        )
+        con.execute(
+            "UPDATE lives SET ended = opened.ended FROM opened WHERE lives.id = opened.id AND lives.ended IS NULL"
+        )
+
+    def _boots(self) -> None:
+        """When a host's System process or machine part is a new one, lives not seen since are over."""
+        con = self.con
+        mentions = " UNION ALL ".join(
+            f'SELECT host, "{s}.pid" AS pid, "{s}.x_unique_id" AS guid, t FROM events WHERE length("{s}.x_unique_id") = 38'
+            for s in SLOTS
+        )
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE boots AS WITH firsts AS ("
+            f"SELECT host, 'system' AS what, guid, min(t) AS t FROM ({mentions}) WHERE pid = 4 GROUP BY ALL UNION ALL "
+            f"SELECT host, 'machine', substr(guid, 1, 9), min(t) FROM ({mentions}) GROUP BY ALL) "
+            "SELECT DISTINCT host, t FROM firsts QUALIFY row_number() OVER (PARTITION BY host, what ORDER BY t) > 1"
+        )
+        self._booted = con.execute("SELECT count(*) > 0 FROM boots").fetchone() == (True,)
+
+    def _named(self) -> None:
+        self.con.execute(
+            f"INSERT INTO found {self._asof(self._pending('name IS NOT NULL'), True, True)}"
+        )
+
+    def _pending(self, where: str) -> str:
+        return f"(SELECT m.* FROM pid_mentions m ANTI JOIN found f ON f.row = m.row AND f.slot = m.slot WHERE {where})"
+
+    def _opened(self) -> None:
+        """Mentions in no life open one: consecutive ones of a host and pid with one name are one."""
+        con = self.con
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE opened AS WITH pending AS MATERIALIZED ("
+            f"SELECT row, slot, host, pid, name, t FROM {self._pending('name IS NOT NULL')}), "
+            "seen AS (SELECT row, slot, host, pid, name, t, 0 AS cut FROM pending UNION ALL "
+            "SELECT NULL, NULL, l.host, l.pid, l.name, l.start, 1 FROM lives l SEMI JOIN pending p ON p.host = l.host AND p.pid = l.pid), "
+            "marked AS (SELECT *, CASE WHEN cut = 1 OR name IS DISTINCT FROM lag(name) OVER w OR lag(cut) OVER w = 1 THEN 1 ELSE 0 END AS turn "
+            "FROM seen WINDOW w AS (PARTITION BY host, pid ORDER BY t, row NULLS FIRST)), "
+            "runs AS (SELECT *, sum(turn) OVER (PARTITION BY host, pid ORDER BY t, row NULLS FIRST ROWS UNBOUNDED PRECEDING) AS run FROM marked) "
+            "SELECT row, slot, host, pid, name, t, hash('life', host, pid, name, epoch_us(min(t) OVER (PARTITION BY host, pid, run))) AS id "
+            "FROM runs WHERE cut = 0"
+        )
+        con.execute("INSERT INTO found SELECT row, slot, id FROM opened")
+        con.execute(
+            "INSERT INTO lives SELECT id, any_value(host), any_value(pid), any_value(name), min(t), NULL, max(t) FROM opened GROUP BY id"
+        )
+
+    def _nameless(self) -> None:
+        con = self.con
+        con.execute(f"INSERT INTO found {self._asof(self._pending('name IS NULL'), False, False)}")
+        con.execute(
+            "INSERT INTO found SELECT row, slot, hash('life', host, pid, '', epoch_us(min(t) OVER (PARTITION BY host, pid))) "
+            f"FROM {self._pending('true')}"
+        )
+
+    def _write(self) -> None:
+        for n, slot in enumerate(SLOTS):
+            self.con.execute(
+                f'UPDATE events SET "{slot}.id" = found.id FROM (SELECT row, id FROM found WHERE slot = {n}) found WHERE events.rowid = found.row'
+            )

@@ -1,0 +1,233 @@
+"""Log files as lines of JSON that DuckDB can read, whatever they are wrapped in."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import duckdb
+
+from kestrel.errors import KestrelError
+from kestrel.schemas.transforms import quoted
+
+LONG = 1 << 20
+"""Lines longer than this many bytes take the careful road: DuckDB's line buffer is not made for them."""
+HEAD = 1 << 16
+
+
+class UnreadableFile(KestrelError):
+    code: ClassVar[str] = "K0401"
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"cannot read `{path}`: {why}", None, "Kestrel reads JSON log files: .json, .ndjson, .jsonl, plain or as .gz, .zst or .zip")
+
+
+@dataclass
+class Lines:
+    """The lines of one file: a FROM item with a column `l`, lines too long for it, and what had to be mended."""
+
+    relation: str
+    long: list[str] = field(default_factory=list)
+    mended: int = 0
+    plain: Path | None = None
+    """The file itself, where it is newline-delimited JSON that DuckDB can read without help."""
+
+
+def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[Lines]:
+    """How to read a file (a ZIP archive: each of its members). `scratch`: a folder for mended copies."""
+    head = _head(path)
+    if not head:
+        return []
+    if head.startswith(b"PK\x03\x04"):
+        return [part for member in _unzipped(path, scratch) for part in lines_of(con, member, scratch)]
+    text = _start(path, head)
+    if b"\x00" in text[:HEAD] and not text.lstrip(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
+        raise UnreadableFile(path, "it is a binary file" if not text.startswith(b"ElfFile") else "it is a Windows event log (EVTX), which this version does not read")
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)):
+        return [_copied(path, scratch, text)]
+    first = text.lstrip()[:1]
+    if first == b"[" or (first == b"{" and _is_spread(text)):
+        return [_documents(path, scratch)]
+    plain = Lines(_csv(path), plain=path)
+    return [plain] if _reads(con, plain) else [_copied(path, scratch, text)]
+
+
+def careful(path: Path, scratch: Path) -> Lines:
+    """The same lines by the careful road: read in Python, mended, and written anew."""
+    return _copied(path, scratch, _start(path, _head(path)))
+
+
+def _csv(path: Path) -> str:
+    return (
+        f"read_csv({quoted(str(path))}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
+        f"auto_detect=false, null_padding=false, compression={quoted(_compression(path))})"
+    )
+
+
+def _compression(path: Path) -> str:
+    head = _head(path)
+    return "gzip" if head.startswith(b"\x1f\x8b") else "zstd" if head.startswith(b"\x28\xb5\x2f\xfd") else "none"
+
+
+def _reads(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
+    try:
+        con.execute(f"SELECT l FROM {lines.relation} LIMIT 1").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except OSError as error:
+        raise UnreadableFile(path, error.strerror or str(error)) from error
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file's content as a stream of bytes, unpacked."""
+    match _compression(path):
+        case "gzip":
+            return gzip.open(path)
+        case "zstd":
+            import zstandard
+
+            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True))  # type: ignore[arg-type]
+        case _:
+            return path.open("rb")
+
+
+def _start(path: Path, head: bytes) -> bytes:
+    try:
+        with opened(path) as stream:
+            return stream.read(HEAD)
+    except (OSError, EOFError) as error:
+        raise UnreadableFile(path, f"it is damaged ({error})") from error
+    except Exception as error:  # zstandard has an error class of its own
+        if type(error).__name__ != "ZstdError":
+            raise
+        raise UnreadableFile(path, f"it is damaged ({error})") from error
+
+
+def _is_spread(text: bytes) -> bool:
+    """Whether a file that begins with an object spreads it over several lines."""
+    line, _, rest = text.lstrip().partition(b"\n")
+    if not rest:
+        return False
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return line.rstrip() == b"{" or (line.count(b"{") > line.count(b"}") and rest.lstrip()[:1] == b'"')
+    return False
+
+
+def _unzipped(path: Path, scratch: Path) -> Iterator[Path]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for number, member in enumerate(m for m in archive.infolist() if not m.is_dir()):
+                target = scratch / f"{path.name}.{number}.{Path(member.filename).name}"
+                with archive.open(member) as source, target.open("wb") as copy:
+                    while block := source.read(1 << 20):
+                        copy.write(block)
+                yield target
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise UnreadableFile(path, f"it is a damaged or locked ZIP archive ({error})") from error
+
+
+def _copied(path: Path, scratch: Path, text: bytes) -> Lines:
+    """A copy with one record a line, clean UTF-8 and no control sign that DuckDB's line reader would stumble over."""
+    encoding = "utf-16" if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    target = scratch / f"{path.name}.{abs(hash(path))}.lines"
+    found = Lines(_csv_copy(target))
+    with opened(path) as stream, target.open("w", encoding="utf-8", newline="\n") as copy:
+        try:
+            for line in _decoded(stream, encoding, found):
+                if len(line) > LONG:
+                    found.long.append(line)
+                else:
+                    copy.write(line + "\n")
+        except (OSError, EOFError) as error:
+            found.mended += 1
+            copy.write(f"(the file ends early: {error})\n".replace("\x07", ""))
+    return found
+
+
+def _csv_copy(path: Path) -> str:
+    return (
+        f"read_csv({quoted(str(path))}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
+        f"auto_detect=false, compression='none', max_line_size={4 * LONG})"
+    )
+
+
+def _decoded(stream: IO[bytes], encoding: str, found: Lines) -> Iterator[str]:
+    if encoding == "utf-16":
+        texts: Iterator[str] = iter(io.TextIOWrapper(stream, encoding="utf-16", errors="replace", newline="\n"))
+        for text in texts:
+            yield _clean(text)
+        return
+    for raw in stream:
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = raw.decode("utf-8-sig", errors="replace")
+            found.mended += 1
+        text = _clean(text)
+        if text:
+            yield text
+
+
+def _clean(text: str) -> str:
+    return text.strip(" \t\r\n\x00\ufeff").replace("\r", " ").replace("\x07", "\ufffd").replace("\x00", "\ufffd")
+
+
+def _documents(path: Path, scratch: Path) -> Lines:
+    """A copy with one line for each element of a JSON array, or each of several JSON texts one after another."""
+    target = scratch / f"{path.name}.{abs(hash(path))}.documents"
+    found = Lines(_csv_copy(target))
+    with opened(path) as stream:
+        try:
+            text = stream.read().decode("utf-8-sig", errors="replace")
+        except (OSError, EOFError) as error:
+            raise UnreadableFile(path, f"it is damaged ({error})") from error
+    with target.open("w", encoding="utf-8", newline="\n") as copy:
+        for document in _split(text):
+            line = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)
+            line = _clean(line.encode("utf-8", "replace").decode("utf-8"))
+            if len(line) > LONG:
+                found.long.append(line)
+            else:
+                copy.write(line + "\n")
+    return found
+
+
+def _split(text: str) -> Iterator[Any]:
+    """Records of an array or of concatenated JSON texts; what cannot be read is given as it is, as text."""
+    decoder = json.JSONDecoder()
+    place, end = 0, len(text)
+    in_array = False
+    while True:
+        while place < end and text[place] in " \t\r\n,":
+            place += 1
+        if place >= end:
+            return
+        if text[place] in "[]" and (not in_array or text[place] == "]"):
+            in_array = text[place] == "["
+            place += 1
+            continue
+        try:
+            document, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            cut = text.find("\n", place)
+            cut = end if cut < 0 else cut
+            yield text[place:cut]
+            place = cut
+        else:
+            yield document

@@ -1,0 +1,228 @@
+"""Log files to the table `events`: one row a record, one column for each attribute of each slot."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kestrel.schemas.layout import layout
+from kestrel.schemas.shape import Reading, Shape, recognise, shapes
+from kestrel.schemas.transforms import quoted
+from kestrel.store.lines import Lines, careful, lines_of
+
+SAMPLE = 300
+PROCESSES = ("process", "parent", "target")
+CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
+
+
+@dataclass
+class Account:
+    """What became of the records of the files: read = kept + duplicates + unknown + broken."""
+
+    read: int = 0
+    kept: int = 0
+    duplicates: int = 0
+    unknown: int = 0
+    broken: int = 0
+    mended: int = 0
+    shapes: Counter[str] = field(default_factory=Counter)
+
+
+def read_files(
+    con: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    scratch: Path,
+    wanted: Collection[str] | None = None,
+    shape: Shape | None = None,
+) -> Account:
+    """Create and fill the table `events` from the files; `wanted` columns only, or all. Nothing is resolved yet."""
+    account = Account()
+    columns = _create(con, wanted)
+    for number, path in enumerate(files):
+        for lines in lines_of(con, path, scratch):
+            _read(con, number, path, lines, scratch, columns, shape, account)
+    return account
+
+
+def _create(con: duckdb.DuckDBPyConnection, wanted: Collection[str] | None) -> list[str]:
+    """The empty table; gives the columns of the layout that it has."""
+    every = sorted(set().union(*(s.columns() for s in shapes().values())) - {"rec", "t", "host", "kind"})
+    columns = [c for c in every if wanted is None or c in wanted]
+    spec = [
+        "rec UBIGINT",
+        "t TIMESTAMP",
+        "host VARCHAR",
+        "kind UTINYINT",
+        "src USMALLINT",
+        "sensor UTINYINT",
+        *(f'"{c}" TIMESTAMP' for c in CLOCKS),
+        *(f'"{s}.id" UBIGINT' for s in PROCESSES),
+        *(f'"{c}" {layout().column_type(c)}' for c in columns),
+    ]
+    con.execute(f"CREATE TABLE events ({', '.join(spec)})")
+    return columns
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    path: Path,
+    lines: Lines,
+    scratch: Path,
+    columns: Collection[str],
+    given: Shape | None,
+    account: Account,
+) -> None:
+    try:
+        found = [given] if given else _shapes_of(con, lines)
+        if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], columns, account):
+            return
+        _read_lines(con, number, lines, found, columns, account)
+    except duckdb.InvalidInputException:
+        if lines.plain is None:
+            raise
+        _read(con, number, path, careful(path, scratch), scratch, columns, given, account)
+
+
+def _shapes_of(con: duckdb.DuckDBPyConnection, lines: Lines, where: str = "") -> list[Shape]:
+    """The shapes in a sample of the lines, the most frequent first."""
+    rows = con.execute(f"SELECT l FROM {lines.relation} {where} LIMIT {SAMPLE}").fetchall()
+    seen: Counter[str] = Counter()
+    for text in [r[0] for r in rows] + lines.long[:3]:
+        record = _parsed(text)
+        if isinstance(record, dict) and (shape := recognise(record)):
+            seen[shape.name] += 1
+    return [shapes()[name] for name, _ in seen.most_common()]
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _insert(con: duckdb.DuckDBPyConnection, number: int, select: str) -> int:
+    ids = ", ".join(
+        f'CASE WHEN "{s}.x_unique_id" IS NOT NULL AND host IS NOT NULL THEN hash(host, "{s}.x_unique_id") END AS "{s}.id"'
+        for s in PROCESSES
+        if f'"{s}.x_unique_id"' in select
+    )
+    row = con.execute(f"INSERT INTO events BY NAME SELECT *{', ' + ids if ids else ''} FROM ({select})").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _read_plain(
+    con: duckdb.DuckDBPyConnection, number: int, path: Path, shape: Shape, columns: Collection[str], account: Account
+) -> bool:
+    """The fast road: DuckDB parses the shape's columns straight from the file, for one shape with record numbers and
+    not a single line out of order. False, with nothing changed, where that is not so."""
+    reading = Reading(shape, columns)
+    spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in reading.structure.items()) + "}"
+    rows = (
+        f"(SELECT *, {number}::USMALLINT AS src, {reading.recognised()} AS \"$known\" FROM read_json({quoted(str(path))}, "
+        f"format='newline_delimited', columns={spec}))"
+    )
+    before = _count(con)
+    con.execute("BEGIN")
+    try:
+        _insert(con, number, reading.select(rows, None))
+        bad = con.execute(
+            f"SELECT count(*) FILTER (rec IS NULL), count(*) FILTER (sensor > 0 AND \"event.code\" IN "
+            f"({', '.join(quoted(str(c)) for c in reading.lossy()) or 'NULL'})) FROM events WHERE src = {number}"
+            if "event.code" in columns
+            else f"SELECT count(*) FILTER (rec IS NULL), 0 FROM events WHERE src = {number}"
+        ).fetchone()
+    except duckdb.Error:
+        con.execute("ROLLBACK")
+        return False
+    if bad != (0, 0):
+        con.execute("ROLLBACK")
+        return False
+    con.execute("COMMIT")
+    read = _count(con) - before
+    account.read += read
+    account.kept += read
+    account.shapes[shape.name] += read
+    return True
+
+
+def _read_lines(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    lines: Lines,
+    found: Sequence[Shape],
+    columns: Collection[str],
+    account: Account,
+) -> None:
+    """The general road: every line is looked at, of whatever shape."""
+    source = f"(SELECT l FROM {lines.relation} WHERE l IS NOT NULL AND trim(l) <> '')"
+    if lines.long:
+        con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
+        con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
+        source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, json_valid(l) AS valid, 0::UTINYINT AS shape FROM {source}")
+    read, broken = con.execute("SELECT count(*), count(*) FILTER (NOT valid) FROM raw_lines").fetchone() or (0, 0)
+    account.read += read
+    account.broken += broken
+    account.mended += lines.mended
+    known = 0
+    tried: set[str] = set()
+    pending = list(found)
+    while pending:
+        shape = pending.pop(0)
+        tried.add(shape.name)
+        reading = Reading(shape, columns)
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE shaped AS SELECT l, "
+            f"{_recognised_json(shape)} AS mine FROM raw_lines WHERE valid AND shape = 0"
+        )
+        rows = (
+            f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src "
+            "FROM shaped WHERE mine)"
+        )
+        added = _insert(con, number, reading.select(rows, "l", "j"))
+        account.shapes[shape.name] += added
+        known += added
+        if added + broken + account.unknown >= read and added == read - broken:
+            break
+        con.execute("CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid, 0::UTINYINT AS shape FROM shaped WHERE NOT coalesce(mine, false)")
+        if not pending:
+            rest = _shapes_of(con, Lines("raw_lines"))
+            pending = [s for s in rest if s.name not in tried]
+    account.kept += known
+    account.unknown += read - broken - known
+    con.execute("DROP TABLE IF EXISTS raw_lines")
+    con.execute("DROP TABLE IF EXISTS shaped")
+    con.execute("DROP TABLE IF EXISTS long_lines")
+
+
+def _recognised_json(shape: Shape) -> str:
+    """SQL that is true for a line of this shape and of none that is tried before it."""
+    rule = shape.envelope["recognise"]
+
+    def has(path: str) -> str:
+        return f"coalesce(json_type(l, {quoted('$.' + path)}), 'NULL') <> 'NULL'"
+
+    parts = [has(p) for p in rule.get("has", ())]
+    if rule.get("any"):
+        parts.append("(" + " OR ".join(has(p) for p in rule["any"]) + ")")
+    parts += [f"NOT {has(p)}" for p in rule.get("lacks", ())]
+    return " AND ".join(parts)
+
+
+def _sql_type(kind: Any) -> str:
+    if isinstance(kind, dict):
+        return "STRUCT(" + ", ".join(f'"{n}" {_sql_type(t)}' for n, t in kind.items()) + ")"
+    return str(kind)
+
+
+def _count(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT count(*) FROM events").fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,1 @@
+"""Text to tree: the language as it is written."""

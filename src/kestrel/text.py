@@ -1,0 +1,55 @@
+"""Source text and the places in it: every error can point at the hunter's own line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open range of character offsets in one `Source`."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """The smallest span that covers both."""
+        return Span(min(self.start, other.start), max(self.end, other.end))
+
+
+NOWHERE = Span(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A cell or file of hunt text, with the name shown in errors (`triage.hf`, `<cell>`)."""
+
+    text: str
+    name: str = "<hunt>"
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both counted from 1."""
+        before = self.text[:offset]
+        line = before.count("\n") + 1
+        return line, offset - (before.rfind("\n") + 1) + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1, without its line end."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word a misspelt one most likely stands for, or None."""
+    by_folded = {k.casefold(): k for k in known}
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def listed(words: Iterable[str], limit: int = 12) -> str:
+    """Words as a hint names them: `a`, `b`, `c` and 4 more."""
+    words = list(words)
+    shown = ", ".join(f"`{w}`" for w in words[:limit])
+    return f"{shown} and {len(words) - limit} more" if len(words) > limit else shown
