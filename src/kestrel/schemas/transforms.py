@@ -208,7 +208,6 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "domain_of": domain_of,
     "lower": lower,
     "none": lambda: "NULL",
-    "time": lambda: '"$time"',
 }
 
 

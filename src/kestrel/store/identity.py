@@ -31,7 +31,7 @@ def resolve(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _has_process_columns(con: duckdb.DuckDBPyConnection) -> bool:
-    columns = {r[0] for r in con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'events'").fetchall()}
+    columns = {r[0] for r in con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'events' AND database_name = current_database()").fetchall()}
     return {f"{s}.{c}" for s in SLOTS for c in ("x_unique_id", "pid", "name")} <= columns
 
 

@@ -31,20 +31,20 @@ class Account:
     unknown: int = 0
     broken: int = 0
     mended: int = 0
-    shapes: Counter[str] = field(default_factory=Counter)
+    shapes: dict[str, int] = field(default_factory=dict)
 
 
 def read_files(
     con: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
+    files: Sequence[tuple[Path, Shape | None]],
     scratch: Path,
     wanted: Collection[str] | None = None,
-    shape: Shape | None = None,
 ) -> Account:
-    """Create and fill the table `events` from the files; `wanted` columns only, or all. Nothing is resolved yet."""
+    """Create and fill the table `events` from the files; each with the shape it is said
+    to have, or None. `wanted` columns only, or all. Nothing is resolved yet."""
     account = Account()
     columns = _create(con, wanted)
-    for number, path in enumerate(files):
+    for number, (path, shape) in enumerate(files):
         for lines in lines_of(con, path, scratch):
             _read(con, number, path, lines, scratch, columns, shape, account)
     return account
@@ -149,7 +149,7 @@ def _read_plain(
     read = _count(con) - before
     account.read += read
     account.kept += read
-    account.shapes[shape.name] += read
+    account.shapes[shape.name] = account.shapes.get(shape.name, 0) + read
     return True
 
 
@@ -188,7 +188,7 @@ def _read_lines(
             "FROM shaped WHERE mine)"
         )
         added = _insert(con, number, reading.select(rows, "l", "j"))
-        account.shapes[shape.name] += added
+        account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added
         known += added
         if added + broken + account.unknown >= read and added == read - broken:
             break

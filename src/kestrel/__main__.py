@@ -1,0 +1,7 @@
+"""`python -m kestrel` is the command `kestrel`."""
+
+import sys
+
+from kestrel.cli import main
+
+sys.exit(main())

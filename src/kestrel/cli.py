@@ -1,0 +1,223 @@
+"""The command `kestrel`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kestrel import __version__
+from kestrel.errors import HuntErrors, KestrelError, draw
+from kestrel.text import Source
+
+if TYPE_CHECKING:
+    from kestrel.result import Result
+
+COMMANDS = ("run", "check", "fmt", "demo")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status: 0, 1 when a hunt failed, 2 for wrong usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(_expanded(given))
+    if options.command is None:
+        _parser().print_usage(sys.stderr)
+        return 2
+    try:
+        return int(options.act(options))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _expanded(given: list[str]) -> list[str]:
+    """`kestrel FILE.hf` and `kestrel -c TEXT` are short for `kestrel run ...`."""
+    first = given[0] if given else ""
+    if first in ("-c", "-", "--format") or (first and not first.startswith("-") and first not in COMMANDS and _is_hunt(first)):
+        return ["run", *given]
+    return given
+
+
+def _is_hunt(name: str) -> bool:
+    return name.endswith(".hf") or Path(name).is_file()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kestrel", description="Hunt for threats in entities and relations, over the logs you have.")
+    parser.add_argument("--version", action="version", version=f"kestrel {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a hunt flow", description="Run a hunt flow; results appear as they come.")
+    _hunt_arguments(run)
+    _format_argument(run)
+    run.set_defaults(act=_run)
+
+    check = commands.add_parser("check", help="find mistakes without running", description="Report every mistake that can be seen before a hunt runs.")
+    _hunt_arguments(check)
+    check.set_defaults(act=_check)
+
+    fmt = commands.add_parser("fmt", help="print a hunt in its standard form", description="Print a hunt in its standard form.")
+    _hunt_arguments(fmt)
+    fmt.add_argument("-w", "--write", action="store_true", help="write it back to the file")
+    fmt.set_defaults(act=_fmt)
+
+    demo = commands.add_parser("demo", help="run the scheduled-task hunt on sample data", description="Run the scheduled-task hunt on sample data that ships with Kestrel.")
+    _format_argument(demo)
+    demo.set_defaults(act=_demo)
+    return parser
+
+
+def _hunt_arguments(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("file", nargs="?", metavar="FILE", help="a hunt flow (.hf), or - for standard input")
+    where.add_argument("-c", dest="text", metavar="TEXT", help="the hunt itself")
+
+
+def _format_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people (default), or one JSON object a line")
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def _run(options: argparse.Namespace) -> int:
+    source = _read(options)
+    return 2 if source is None else _hunt(source, options.format)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    folder = resources.files("kestrel.demo")
+    text = (folder / "hunt.hf").read_text(encoding="utf-8")
+    with resources.as_file(folder / "data" / "host101.ndjson.gz") as data:
+        os.environ["STIXSHIFTER_HOST101_CONNECTOR"] = "file"
+        os.environ["STIXSHIFTER_HOST101_CONNECTION"] = f'{{"path": {_json_text(str(data))}}}'
+        if options.format == "text":
+            print(text.rstrip() + "\n")
+        return _hunt(Source(text, "hunt.hf"), options.format)
+
+
+def _json_text(text: str) -> str:
+    import json
+
+    return json.dumps(text)
+
+
+def _check(options: argparse.Namespace) -> int:
+    source = _read(options)
+    if source is None:
+        return 2
+    from kestrel.session import Session
+
+    try:
+        Session().check(source.text, source.name)
+    except HuntErrors as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _fmt(options: argparse.Namespace) -> int:
+    source = _read(options)
+    if source is None:
+        return 2
+    from kestrel.syntax import parse, to_text
+
+    try:
+        text = to_text(parse(source.text, source.name))
+    except HuntErrors as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.write and options.file not in (None, "-"):
+        Path(options.file).write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def _read(options: argparse.Namespace) -> Source | None:
+    if options.text is not None:
+        return Source(options.text, "<command line>")
+    try:
+        if options.file == "-":
+            return Source(sys.stdin.buffer.read().decode("utf-8"), "<stdin>")
+        return Source(Path(options.file).read_bytes().decode("utf-8-sig").replace("\r\n", "\n"), options.file)
+    except OSError as error:
+        print(f"kestrel: cannot read {options.file}: {error.strerror or error}", file=sys.stderr)
+    except UnicodeDecodeError:
+        print(f"kestrel: {options.file or 'standard input'} is not UTF-8 text", file=sys.stderr)
+    return None
+
+
+def _hunt(source: Source, form: str) -> int:
+    from kestrel.session import Session, failures
+
+    show = _shower(form)
+    session = Session()
+    try:
+        for result in session.stream(source.text, source.name):
+            show(result)
+        return 0
+    except HuntErrors as error:
+        for failure in failures(error):
+            if form == "text":
+                sys.stdout.flush()
+                print(failure.drawn, file=sys.stderr)
+            else:
+                show(failure)
+        return 1
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception:
+        _report_bug(source, form, show)
+        return 1
+    finally:
+        try:
+            session.close()
+        except OSError as error:
+            print(f"kestrel: the cache could not be written ({error.strerror or error})", file=sys.stderr)
+
+
+def _shower(form: str) -> Callable[[Result], None]:
+    if form == "json":
+        from kestrel.display.jsonlines import to_line
+
+        def line(result: Result) -> None:
+            sys.stdout.write(to_line(result) + "\n")
+            sys.stdout.flush()
+
+        return line
+    from rich.console import Console
+
+    from kestrel.display.terminal import show
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _plain_width())
+    return lambda result: show(console, result)
+
+
+def _plain_width() -> int:
+    return int(os.environ.get("COLUMNS", "160"))
+
+
+class Bug(KestrelError):
+    """A fault of Kestrel, never of the hunt."""
+
+    code = "K9999"
+
+
+def _report_bug(source: Source, form: str, show: Callable[[Result], None]) -> None:
+    error = Bug("Kestrel failed; this is a bug in Kestrel, not in the hunt", None, "report it with the hunt and the lines above")
+    traceback.print_exc(file=sys.stderr)
+    if form == "json":
+        from kestrel.result import Failure
+
+        show(Failure(error.code, error.message, error.hint, None, None, draw(source, error)))
+    else:
+        print(draw(source, error), file=sys.stderr)

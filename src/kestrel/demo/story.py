@@ -1,0 +1,51 @@
+"""The attack on host101: a scheduled updater that opens shells and calls home."""
+
+from __future__ import annotations
+
+from kestrel.demo.deeds import Network
+from kestrel.demo.life import TASK_CONHOST, Life
+from kestrel.demo.plan import HUNTED_DAY
+from kestrel.demo.programs import SCHEDULE
+from kestrel.demo.world import DAYS, MINUTE, SECOND, SYSTEM, Process, at
+
+HOME = ("9.148.5.93", 443)
+COMMANDS = ('"{path}" /update /silent', '"{path}" /svc', '"{path}" /check /channel:stable')
+SHELL = "powershell.exe -NoExit -Command -"
+
+
+def attack(life: Life, network: Network) -> None:
+    """amcet's runs on the host of this life, what they start and where they connect to."""
+    plan = life.plan
+    for day in range(DAYS):
+        random = life.draw(f"amcet/{day}")
+        runs = [r for r in (_run(life, day, random.choice(COMMANDS), random.randint(60, 240) * SECOND) for _ in range(plan.amcets[day])) if r]
+        hunted = day == HUNTED_DAY
+        shells = random.sample(runs, min(plan.shells, len(runs)) if hunted else len(runs) // 2)
+        beacons = random.sample(runs, min(plan.beacons, len(runs)) if hunted else len(runs) // 2)
+        for run in runs:
+            _children(life, run, shell=run in shells)
+            if run in beacons:
+                network.connect(run, run.start + random.randint(2, 20) * SECOND + random.randint(0, 999), HOME, "https")
+    _night(life, network)
+
+
+def _run(life: Life, day: int, command: str, lasting: int) -> Process | None:
+    found = life.slot(life.draw(f"amcet/{day}/{len(life.processes)}"), day)
+    return life.start("amcet.exe", found[1], found[0], lasting, command, SYSTEM) if found else None
+
+
+def _children(life: Life, run: Process, shell: bool) -> None:
+    random = life.draw(f"amcet/children/{run.start}")
+    lasting = (run.end or run.start) - run.start - SECOND
+    life.start("conhost.exe", run, run.start + random.randint(400, 900), lasting, TASK_CONHOST)
+    if shell:
+        life.start("powershell.exe", run, run.start + random.randint(1100, 3000), lasting - 3 * SECOND, SHELL)
+
+
+def _night(life: Life, network: Network) -> None:
+    """A run before midnight that connects, and opens its shell, on the hunted day: no task of that day."""
+    scheduler = next(p for p in life.processes if p.command_line == SCHEDULE and p.alive(at(HUNTED_DAY, -0.2)))
+    run = life.start("amcet.exe", scheduler, at(HUNTED_DAY, -0.15), 25 * MINUTE, COMMANDS[0], SYSTEM)
+    life.start("conhost.exe", run, run.start + 655, 24 * MINUTE, TASK_CONHOST)
+    life.start("powershell.exe", run, at(HUNTED_DAY, 0.07), 3 * MINUTE, SHELL)
+    network.connect(run, at(HUNTED_DAY, 0.06), HOME, "https")

@@ -1,0 +1,62 @@
+"""Results as JSON, one object a line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, assert_never
+
+from kestrel.display.values import jsonable
+from kestrel.result import Failure, Info, Notice, Result, Summary, Table
+
+
+def to_line(result: Result) -> str:
+    """One line of JSON, without its line end."""
+    return json.dumps(to_object(result), ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
+
+
+def to_object(result: Result) -> dict[str, Any]:
+    match result:
+        case Table():
+            rows = [[jsonable(v) for v in row] for row in result.rows]
+            return {"kind": "table", "variable": result.variable, "columns": list(result.columns), "rows": rows, "total": result.total}
+        case Info():
+            return {
+                "kind": "info",
+                "variable": result.variable,
+                "type": result.type,
+                "entities": result.entities,
+                "records": result.records,
+                "first_observed": jsonable(result.first_observed),
+                "last_observed": jsonable(result.last_observed),
+                "sources": list(result.sources),
+                "attributes": [{"name": a.name, "entities": a.count, "example": jsonable(a.example)} for a in result.attributes],
+                "relations": list(result.relations),
+                "origin": result.origin,
+            }
+        case Summary():
+            made = [
+                {
+                    "name": m.name,
+                    "type": m.type,
+                    "entities": m.entities,
+                    "records": m.records,
+                    "first_observed": jsonable(m.first_observed),
+                    "last_observed": jsonable(m.last_observed),
+                    "sources": list(m.sources),
+                }
+                for m in result.variables
+            ]
+            return {"kind": "summary", "variables": made, "seconds": result.seconds}
+        case Notice():
+            return {"kind": "notice", "code": result.code, "message": result.message, "count": result.count}
+        case Failure():
+            return {
+                "kind": "error",
+                "code": result.code,
+                "message": result.message,
+                "hint": result.hint,
+                "line": result.line,
+                "column": result.column,
+            }
+        case _:
+            assert_never(result)

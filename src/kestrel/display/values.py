@@ -1,0 +1,68 @@
+"""One value as text: the same in every display."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+
+def plain(value: Any) -> str:
+    """A value as it is shown: times in UTC, missing ones empty, control and direction signs made visible."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return instant(value)
+        case float() if value.is_integer() and abs(value) < 2**53:
+            return str(int(value))
+        case list() | tuple():
+            return ", ".join(plain(v) for v in value)
+        case _:
+            return visible(str(value))
+
+
+def instant(value: datetime) -> str:
+    """ISO 8601 in UTC with Z; milliseconds where there are any."""
+    moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    digits = "milliseconds" if moment.microsecond % 1000 == 0 else "microseconds"
+    text = moment.isoformat(timespec=digits if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def visible(text: str) -> str:
+    """Text that cannot steer a terminal or turn its direction: such signs are written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\N{ZERO WIDTH JOINER}" else _escaped(c) for c in text)
+
+
+def _escaped(sign: str) -> str:
+    match sign:
+        case "\n":
+            return "\\n"
+        case "\t":
+            return "\\t"
+        case "\r":
+            return "\\r"
+    code = ord(sign)
+    if unicodedata.category(sign) == "Zs":
+        return " "
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def jsonable(value: Any) -> Any:
+    """A value for JSON: times as text, lists as lists."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if value == value and abs(value) != float("inf") else None
+        case datetime():
+            return instant(value)
+        case list() | tuple():
+            return [jsonable(v) for v in value]
+        case _:
+            return str(value)

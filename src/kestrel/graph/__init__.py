@@ -1,0 +1,1 @@
+"""A hunt as data: frozen steps whose identity is their content."""

@@ -1,0 +1,87 @@
+"""What was found, not how it looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Distinct rows of a DISP. `total`: how many there are; `rows` may be the first of them. Missing values are None."""
+
+    variable: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a variable: how many entities have it, and its most frequent value."""
+
+    name: str
+    count: int
+    example: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a variable is. Times are UTC; `relations` lead on from here; `origin` tells how it was made."""
+
+    variable: str
+    type: str
+    entities: int
+    records: int
+    first_observed: datetime | None
+    last_observed: datetime | None
+    sources: tuple[str, ...]
+    attributes: tuple[Attribute, ...]
+    relations: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new variable of a cell, for the summary."""
+
+    name: str
+    type: str
+    entities: int
+    records: int
+    first_observed: datetime | None
+    last_observed: datetime | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a cell made, and how long it took, in seconds."""
+
+    variables: tuple[Made, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about the data the hunter should know: counted, and no mistake of the hunt."""
+
+    code: str
+    message: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One mistake, with its place in the text (counted from 1) and drawn."""
+
+    code: str
+    message: str
+    hint: str | None
+    line: int | None
+    column: int | None
+    drawn: str
+
+
+Result = Table | Info | Summary | Notice | Failure

@@ -1,0 +1,296 @@
+"""The one object that knows everything: variables, the store and the sources. `run(text)` gives results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from kestrel.config import cache_folder
+from kestrel.errors import HuntErrors, KestrelError, draw
+from kestrel.graph.predicate import AttributePath
+from kestrel.graph.steps import New, Source, Step, range_of, sources_of
+from kestrel.lower import Action, Define, Inform, Lowering, Notice, Show, lower, possible_from
+from kestrel.model.vocabulary import vocabulary
+from kestrel.result import Attribute, Failure, Info, Made, Result, Summary, Table
+from kestrel.result import Notice as Told
+from kestrel.sources.pool import is_profile, open_pool
+from kestrel.syntax import parse, to_text
+from kestrel.syntax.tree import Assign, Hunt
+from kestrel.text import Source as Text
+
+if TYPE_CHECKING:
+    from kestrel.store.evaluate import Store, Variable
+
+SHOWN = 50
+"""Rows of a table that are shown unless LIMIT says otherwise."""
+
+
+class Session:
+    """A hunt in progress: its variables live as long as it does.
+
+        with Session() as s:
+            for result in s.run("p = GET process FROM logs.json WHERE name = 'cmd.exe'"): ...
+            s["p"].to_pandas()
+    """
+
+    def __init__(self, rows: int | None = SHOWN) -> None:
+        self.rows = rows
+        self.scope: dict[str, Step] = {}
+        self.origins: dict[str, str] = {}
+        self.last_sources: tuple[Source, ...] = ()
+        self._store: Store | None = None
+        self._told: set[str] = set()
+
+    # -- the pipeline --------------------------------------------------------------------------------------------
+
+    def run(self, text: str, name: str = "<cell>") -> list[Result]:
+        """Every result of a cell or file, the summary last. Raises HuntErrors; what came before stays in the session."""
+        return list(self.stream(text, name))
+
+    def stream(self, text: str, name: str = "<cell>") -> Iterator[Result]:
+        """The same, each result as soon as it is there."""
+        started = time.perf_counter()
+        source = Text(text, name)
+        hunt = parse(text, name)
+        actions = self._lower(source, hunt)
+        for code, message in [(n, m) for n, m in _syntax_notices(hunt)]:
+            yield Told(code, message)
+        made: dict[str, Define] = {}
+        for action in actions:
+            try:
+                yield from self._act(action, made)
+            except KestrelError as error:
+                error.span = error.span or getattr(action, "span", None)
+                raise HuntErrors(source, [error]) from error
+        yield self._summary(made, started)
+
+    def check(self, text: str, name: str = "<cell>") -> None:
+        """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
+        self._lowering(dict(self.scope)).lower_or_raise(Text(text, name), parse(text, name))
+
+    def _lower(self, source: Text, hunt: Hunt) -> list[Action]:
+        lowering = self._lowering(dict(self.scope))
+        actions = lower(source, hunt, lowering.inner)
+        self.last_sources = lowering.inner.last_sources
+        for statement in hunt.statements:
+            if isinstance(statement, Assign):
+                self.origins[statement.target.text if statement.target else "_"] = to_text(Hunt((statement,))).strip()
+        return actions
+
+    def _lowering(self, scope: dict[str, Step]) -> _Lowerer:
+        return _Lowerer(Lowering(scope, open_pool, datetime.now(UTC), self.last_sources, is_profile))
+
+    def _act(self, action: Action, made: dict[str, Define]) -> Iterator[Result]:
+        match action:
+            case Define(name, step):
+                self.store.evaluate(step)
+                self.scope[name] = step
+                made[name] = action
+                yield from self._accounts(step)
+            case Show(step, columns, limit, name):
+                yield from self._show(step, columns, limit, name)
+            case Inform(step, name):
+                yield self._info(step, name)
+            case Notice(code, message):
+                yield Told(code, message)
+
+    # -- results -------------------------------------------------------------------------------------------------
+
+    def _accounts(self, step: Step) -> Iterator[Result]:
+        """Once for each set of files: what was not as it should be."""
+        dataset = self.store.evaluate(step).dataset
+        if dataset is None or dataset.key in self._told:
+            return
+        self._told.add(dataset.key)
+        account = dataset.account
+        if account.broken:
+            yield Told("broken-lines", f"{account.broken:,} of {account.read:,} lines are no JSON and were left out", account.broken)
+        if account.unknown:
+            yield Told("unknown-records", f"{account.unknown:,} of {account.read:,} records have a shape no mapping knows and were left out", account.unknown)
+        if account.duplicates:
+            yield Told("duplicates", f"{account.duplicates:,} of {account.read:,} records are there more than once and count once", account.duplicates)
+        if account.mended:
+            yield Told("mended-lines", f"{account.mended:,} lines were damaged text (not UTF-8, or cut) and were read as far as they go", account.mended)
+
+    def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, name: str) -> Iterator[Result]:
+        variable = self.store.evaluate(step)
+        paths = columns or tuple(self._default_columns(variable))
+        shown = limit if limit is not None else self.rows
+        rows, total = self.store.table(variable, paths, shown)
+        if limit is not None:
+            total = min(total, limit)
+        if not columns:
+            kept = [i for i, p in enumerate(paths) if not rows or any(r[i] is not None for r in rows)]
+            paths = tuple(paths[i] for i in kept)
+            rows = [tuple(r[i] for i in kept) for r in rows]
+        yield Table(name, tuple(p.text() for p in paths), tuple(rows), total)
+
+    def _default_columns(self, variable: Variable) -> list[AttributePath]:
+        """What DISP shows without ATTR: the type's own attributes and the most telling of its references', id last."""
+        own = [p for p in self.store.attributes_of(variable) if not p.references or p.text() in TELLING]
+        return [*own, AttributePath(variable.type, (), "id")]
+
+    def _info(self, step: Step, name: str) -> Info:
+        variable = self.store.evaluate(step)
+        entities, records, first, last = self.store.counts(variable)
+        paths = self.store.attributes_of(variable)
+        attributes = tuple(Attribute(p.text(), n, x) for p, n, x in self.store.fullness(variable, paths))
+        return Info(
+            name,
+            variable.type,
+            entities,
+            records,
+            first,
+            last,
+            _uris(step),
+            attributes,
+            tuple(possible_from(variable.type)),
+            self.origins.get(name, ""),
+        )
+
+    def _summary(self, made: dict[str, Define], started: float) -> Summary:
+        found = []
+        for name, action in made.items():
+            variable = self.store.evaluate(action.step)
+            entities, records, first, last = self.store.counts(variable)
+            found.append(Made(name, variable.type, entities, records, first, last, _uris(action.step)))
+        return Summary(tuple(found), round(time.perf_counter() - started, 3))
+
+    # -- variables from Python -----------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Handle:
+        """A variable. Raises KeyError."""
+        return Handle(self, name, self.scope[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.scope
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Bind a list of values or of dictionaries, a DataFrame or an Arrow table; `(type, value)` gives its type."""
+        kind, rows = value if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) else (None, value)
+        self.scope[name] = _given(kind, rows)
+        self.origins[name] = f"{name} was given from Python"
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            from kestrel.store.evaluate import Store
+
+            self._store = Store(cache_folder())
+        return self._store
+
+    def settle(self) -> None:
+        """Write what was read to the cache; to be called when results have been shown."""
+        if self._store is not None:
+            self._store.settle()
+
+    def close(self) -> None:
+        """Keep what was read in the cache and free everything else."""
+        if self._store is not None:
+            self._store.settle()
+            self._store.con.close()
+            self._store = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+TELLING = frozenset(
+    {
+        "parent_ref.name",
+        "parent_ref.pid",
+        "binary_ref.x_path",
+        "creator_user_ref.display_name",
+        "src_ref.value",
+        "dst_ref.value",
+        "parent_directory_ref.path",
+    }
+)
+"""Attributes behind a reference that DISP shows without being asked."""
+
+
+@dataclass(frozen=True)
+class _Lowerer:
+    inner: Lowering
+
+    def lower_or_raise(self, source: Text, hunt: Hunt) -> None:
+        lower(source, hunt, self.inner)
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A variable of a session, for Python."""
+
+    session: Session
+    name: str
+    step: Step
+
+    def __len__(self) -> int:
+        """The number of entities."""
+        store = self.session.store
+        return store.counts(store.evaluate(self.step))[0]
+
+    def to_arrow(self) -> Any:
+        """An Arrow table: one row an entity, every attribute known. Needs the extra `arrow`."""
+        return self._relation().to_arrow_table()
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame: one row an entity, every attribute known. Needs the extra `pandas`."""
+        return self._relation().df()
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A list of dictionaries: one an entity, every attribute known."""
+        relation = self._relation()
+        return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+    def _relation(self) -> Any:
+        store = self.session.store
+        variable = store.evaluate(self.step)
+        inherent = [AttributePath(variable.type, (), n) for n in ("id", "first_observed", "last_observed", "number_observed")]
+        return store.relation(variable, [*inherent, *store.attributes_of(variable)])
+
+
+def _given(kind: str | None, rows: Any) -> New:
+    if hasattr(rows, "to_pylist"):
+        rows = rows.to_pylist()
+    elif hasattr(rows, "to_dict") and hasattr(rows, "columns"):
+        rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    found = vocabulary().type_named(kind or "process")
+    if found is None:
+        raise ValueError(f"there is no entity type {kind!r}")
+    made = []
+    for row in rows:
+        cells = row if isinstance(row, dict) else {found.main: row}
+        made.append(tuple((str(k), v) for k, v in cells.items() if k not in ("type", "id")))
+    return New(found.name, tuple(made))
+
+
+def _uris(step: Step) -> tuple[str, ...]:
+    return tuple(s.uri for s in sources_of(step))
+
+
+def _syntax_notices(hunt: Hunt) -> list[tuple[str, str]]:
+    if getattr(hunt, "notices", ()):
+        return [(hunt.notices[0][0], "backslashes of paths stay as written")]
+    return []
+
+
+def failures(error: HuntErrors) -> list[Failure]:
+    """The mistakes of a text as results."""
+    found = []
+    for e in error.errors:
+        line, column = error.source.position(e.span.start) if e.span else (None, None)
+        found.append(Failure(e.code, e.message, e.hint, line, column, draw(error.source, e)))
+    return found
+
+
+__all__ = ["Handle", "Session", "failures", "range_of"]

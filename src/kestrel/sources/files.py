@@ -1,0 +1,73 @@
+"""Log files named by a path, a glob or a folder's worth of globs."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import unquote, urlparse
+
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import Source
+from kestrel.schemas.shape import SHAPES
+from kestrel.text import listed, nearest
+
+SUFFIXES = (".json", ".ndjson", ".jsonl", ".log")
+PACKED = (".gz", ".zst", ".zip")
+
+
+class NoSuchFile(KestrelError):
+    code: ClassVar[str] = "K0402"
+
+    def __init__(self, path: str) -> None:
+        folder = Path(path).expanduser().parent
+        names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        close = nearest(Path(path).name, names)
+        hint = f"did you mean `{folder / close}`?" if close else "paths are relative to the folder Kestrel was started in"
+        super().__init__(f"there is no file `{path}`", None, hint)
+
+
+class IsFolder(KestrelError):
+    code: ClassVar[str] = "K0406"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"`{path}` is a folder", None, f"name the files in it, e.g. `{path.rstrip('/')}/*.json`")
+
+
+class UnknownShape(KestrelError):
+    code: ClassVar[str] = "K0407"
+
+    def __init__(self, name: str) -> None:
+        close = nearest(name, SHAPES)
+        super().__init__(f"there is no log shape `{name}`", None, f"did you mean `{close}`?" if close else f"known shapes: {listed(SHAPES)}")
+
+
+def files_source(uri: str, paths: list[str], shape: str | None = None) -> Source:
+    """One source over all files the paths and globs name. Raises NoSuchFile, IsFolder, UnknownShape."""
+    if shape is not None and shape not in SHAPES:
+        raise UnknownShape(shape)
+    found: list[str] = []
+    for path in paths:
+        found += expand(path)
+    return Source(uri, tuple(dict.fromkeys(found)), shape)
+
+
+def expand(path: str) -> list[str]:
+    """The files a path or glob names, sorted, as absolute paths."""
+    if path.startswith("file:"):
+        path = unquote(urlparse(path).path)
+    full = os.path.abspath(os.path.expanduser(path))
+    if os.path.isdir(full):
+        raise IsFolder(path)
+    if os.path.exists(full):
+        return [full]
+    found = sorted(p for p in glob.glob(full, recursive=True) if os.path.isfile(p)) if glob.has_magic(full) else []
+    if not found:
+        raise NoSuchFile(path)
+    return found
+
+
+def looks_like_path(text: str) -> bool:
+    """Whether a pool written without quotes is a path and not a name."""
+    return "/" in text or text.startswith(("~", ".")) or glob.has_magic(text) or text.lower().endswith(SUFFIXES + PACKED)

@@ -1,0 +1,60 @@
+"""What may stand after FROM: a URI, a path, or the name of a profile.
+
+Schemes are found through the entry-point group `kestrel.sources`: each a function of (uri, rest) that gives a `Source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import ClassVar
+
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import Source
+from kestrel.sources.files import files_source, looks_like_path
+from kestrel.sources.profiles import open_profile, profile_names
+from kestrel.text import listed, nearest
+
+GROUP = "kestrel.sources"
+DEFAULT_SCHEME = "stixshifter"
+
+
+class UnknownScheme(KestrelError):
+    code: ClassVar[str] = "K0408"
+
+    def __init__(self, scheme: str, known: list[str]) -> None:
+        close = nearest(scheme, known)
+        super().__init__(
+            f"there is no kind of data source `{scheme}://`", None, f"did you mean `{close}://`?" if close else f"known kinds: {listed(known)}"
+        )
+
+
+def open_pool(text: str, quoted: bool) -> tuple[Source, ...]:
+    """The sources that a pool names. Raises KestrelError without a span."""
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        return tuple(_opener(scheme.lower())(f"{scheme}://{name}", name) for name in _names(scheme, rest))
+    if quoted or looks_like_path(text):
+        return (files_source(text, [text]),)
+    return (open_profile(f"{DEFAULT_SCHEME}://{text}", text),)
+
+
+def is_profile(name: str) -> bool:
+    """Whether a bare name is a profile of the default scheme."""
+    return name.lower() in profile_names()
+
+
+def _names(scheme: str, rest: str) -> list[str]:
+    return [rest] if scheme.lower() == "file" else [n.strip() for n in rest.split(",") if n.strip()]
+
+
+def _opener(scheme: str) -> Callable[[str, str], Source]:
+    if scheme == "file":
+        return lambda uri, rest: files_source(uri, [uri])
+    if scheme == DEFAULT_SCHEME:
+        return open_profile
+    found = {e.name: e for e in entry_points(group=GROUP)}
+    if scheme not in found:
+        raise UnknownScheme(scheme, sorted({"file", DEFAULT_SCHEME, *found}))
+    opener: Callable[[str, str], Source] = found[scheme].load()
+    return opener

@@ -1,0 +1,139 @@
+"""Data source profiles: what `stixshifter://NAME` stands for.
+
+Three environment variables name one, as in Kestrel 1.x: STIXSHIFTER_NAME_CONNECTOR, _CONNECTION and _CONFIG (both JSON).
+Else `stixshifter.yaml`, at `KESTREL_STIXSHIFTER_CONFIG` or in the user's configuration folder. Names ignore case.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kestrel.config import load_yaml, settings_folder
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import Source
+from kestrel.sources.files import files_source
+from kestrel.text import listed, nearest
+
+PREFIX = "STIXSHIFTER_"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A named data source. `configuration` may hold secrets and takes no part in printing."""
+
+    name: str
+    connector: str
+    connection: dict[str, Any]
+    configuration: dict[str, Any] = field(default_factory=dict, repr=False)
+    base: Path | None = None
+    """Where relative paths of the connection count from: the folder of the settings file, else the current one."""
+
+
+class UnknownProfile(KestrelError):
+    code: ClassVar[str] = "K0403"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        close = nearest(name, known)
+        upper = name.upper()
+        told = f"did you mean `{close}`? " if close else ""
+        told += f"known profiles: {listed(known)}. " if known else "no profile is set up. "
+        told += f"Set `{PREFIX}{upper}_CONNECTOR`, `{PREFIX}{upper}_CONNECTION` and `{PREFIX}{upper}_CONFIG`, or add `{name}` to {settings_file()}"
+        super().__init__(f"there is no data source profile `{name}`", None, told)
+
+
+class BadProfile(KestrelError):
+    code: ClassVar[str] = "K0404"
+
+    def __init__(self, name: str, where: str, why: str) -> None:
+        super().__init__(f"the profile `{name}` cannot be used: {where} {why}")
+
+
+class UnknownConnector(KestrelError):
+    code: ClassVar[str] = "K0405"
+
+    def __init__(self, name: str, connector: str) -> None:
+        super().__init__(
+            f"the profile `{name}` asks for the connector `{connector}`, which this version does not have",
+            None,
+            'the connector `file` reads log files: set the connection to `{"path": "logs/*.json"}`',
+        )
+
+
+def settings_file() -> Path:
+    """Where `stixshifter.yaml` is, or would be."""
+    named = os.environ.get("KESTREL_STIXSHIFTER_CONFIG")
+    return Path(named).expanduser() if named else settings_folder() / "stixshifter.yaml"
+
+
+def profile_names() -> list[str]:
+    """Every profile that is set up, in lower case."""
+    found = set()
+    for key in os.environ:
+        if key.upper().startswith(PREFIX) and key.upper().endswith("_CONNECTOR"):
+            found.add(key[len(PREFIX) : -len("_CONNECTOR")].lower())
+    return sorted(found | {n.lower() for n in _from_file()})
+
+
+def profile(name: str) -> Profile:
+    """The profile of a name in any case. Raises UnknownProfile, BadProfile."""
+    environment = {k.upper(): v for k, v in os.environ.items()}
+    stem = PREFIX + name.upper()
+    connector = environment.get(f"{stem}_CONNECTOR")
+    if connector:
+        connection = _json(name, f"{stem}_CONNECTION", environment.get(f"{stem}_CONNECTION", "{}"))
+        configuration = _json(name, f"{stem}_CONFIG", environment.get(f"{stem}_CONFIG", "{}"))
+        return Profile(name, connector, connection, configuration)
+    for known, entry in _from_file().items():
+        if known.lower() == name.lower():
+            if not isinstance(entry, dict) or not isinstance(entry.get("connector"), str):
+                raise BadProfile(name, str(settings_file()), "must give it a `connector` and a `connection`")
+            return Profile(name, entry["connector"], entry.get("connection") or {}, entry.get("config") or {}, settings_file().parent)
+    raise UnknownProfile(name, profile_names())
+
+
+def _json(name: str, variable: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        where = f" at sign {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+        raise BadProfile(name, f"`{variable}`", f"is no JSON (it goes wrong{where})") from None
+    if not isinstance(value, dict):
+        raise BadProfile(name, f"`{variable}`", 'must be a JSON object, like `{"path": "logs.json"}`')
+    return value
+
+
+def _from_file() -> dict[str, Any]:
+    path = settings_file()
+    if not path.is_file():
+        return {}
+    import yaml
+
+    try:
+        data = load_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" (line {place.line + 1})" if place else ""
+        raise BadProfile("all", f"`{path}`", f"is no YAML{line}") from None
+    profiles = data.get("profiles") if isinstance(data, dict) else None
+    return profiles if isinstance(profiles, dict) else {}
+
+
+def open_profile(uri: str, name: str) -> Source:
+    """The source a profile describes."""
+    found = profile(name)
+    match found.connector:
+        case "file":
+            path = found.connection.get("path")
+            paths = [path] if isinstance(path, str) else path
+            if not isinstance(paths, list) or not paths or not all(isinstance(p, str) for p in paths):
+                raise BadProfile(name, "its connection", 'needs a path, like `{"path": "logs/*.json"}`')
+            if found.base:
+                paths = [str(found.base / Path(p).expanduser()) for p in paths]
+            shape = found.connection.get("shape")
+            return files_source(uri, paths, shape if isinstance(shape, str) else None)
+        case _:
+            raise UnknownConnector(name, found.connector)

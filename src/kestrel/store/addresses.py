@@ -1,0 +1,95 @@
+"""Identities that only the whole of the records gives: address spellings, device paths, flows, accounts."""
+
+from __future__ import annotations
+
+import duckdb
+
+from kestrel.schemas.transforms import canonical_address
+
+EPISODE = 3_600_000_000
+"""A flow without a record for longer than this, microseconds, is a new one when it is seen again."""
+SIDES = ('"network.src.value"', '"network.dst.value"')
+
+
+def normalise(con: duckdb.DuckDBPyConnection) -> None:
+    """One spelling for each IPv6 address."""
+    columns = [c for c in SIDES if _has(con, c)]
+    for column in columns:
+        rows = con.execute(f"SELECT DISTINCT {column} FROM events WHERE contains({column}, ':')").fetchall()
+        changed = [(old, new) for (old,) in rows if (new := canonical_address(old)) != old]
+        if not changed:
+            continue
+        con.execute("CREATE OR REPLACE TEMP TABLE spelling (old VARCHAR, new VARCHAR)")
+        con.executemany("INSERT INTO spelling VALUES (?, ?)", changed)
+        con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")
+        con.execute("DROP TABLE spelling")
+
+
+def device_paths(con: duckdb.DuckDBPyConnection) -> None:
+    """`\\device\\harddiskvolume2\\x` is `C:\\x` on a host where that is the one drive path that ends so."""
+    columns = [c for c in ('"process.binary.path"', '"parent.binary.path"', '"target.binary.path"', '"file.path"') if _has(con, c)]
+    devices = " UNION ".join(
+        f"SELECT host, {c} AS path FROM events WHERE starts_with(lower({c}), '\\device\\harddiskvolume')" for c in columns
+    )
+    if not columns or con.execute(f"SELECT count(*) FROM ({devices})").fetchone() == (0,):
+        return
+    drives = " UNION ".join(f"SELECT host, {c} AS path FROM events WHERE {c}[2:3] = ':\\'" for c in columns)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE drives AS WITH devices AS (SELECT host, path, "
+        "lower(regexp_replace(path, '(?i)^.device.harddiskvolume[0-9]+', '')) AS rest "
+        f"FROM ({devices})), drives AS (SELECT host, lower(path[3:]) AS rest, path FROM ({drives})) "
+        "SELECT d.host, d.path, min(p.path) AS drive FROM devices d JOIN drives p ON p.host = d.host AND p.rest = d.rest "
+        "GROUP BY ALL HAVING count(DISTINCT lower(p.path)) = 1"
+    )
+    for column in columns:
+        con.execute(
+            f"UPDATE events SET {column} = d.drive FROM drives d WHERE events.host = d.host AND events.{column} = d.path"
+        )
+    con.execute("DROP TABLE drives")
+
+
+def flows(con: duckdb.DuckDBPyConnection) -> None:
+    """`network.id`: the protocol, the unordered pair of address and port, and the episode."""
+    con.execute('ALTER TABLE events ADD COLUMN "network.id" UBIGINT')
+    if not all(_has(con, c) for c in (*SIDES, '"network.src_port"', '"network.dst_port"', '"network.protocols"')):
+        return
+    src, dst = SIDES
+    sp, dp = 'coalesce("network.src_port", -1)', 'coalesce("network.dst_port", -1)'
+    con.execute(
+        f'UPDATE events SET "network.id" = CASE WHEN ({src}, {sp}) <= ({dst}, {dp}) '
+        f'THEN hash(coalesce("network.protocols", \'\'), {src}, {sp}, {dst}, {dp}) '
+        f'ELSE hash(coalesce("network.protocols", \'\'), {dst}, {dp}, {src}, {sp}) END '
+        f"WHERE {src} IS NOT NULL AND {dst} IS NOT NULL"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE later AS WITH long AS (SELECT \"network.id\" AS id FROM events WHERE \"network.id\" IS NOT NULL "
+        f"GROUP BY id HAVING epoch_us(max(t)) - epoch_us(min(t)) > {EPISODE}), "
+        'seen AS (SELECT e.rowid AS row, e."network.id" AS id, t, '
+        f'CASE WHEN epoch_us(t) - epoch_us(lag(t) OVER w) > {EPISODE} THEN 1 ELSE 0 END AS turn FROM events e '
+        'SEMI JOIN long ON long.id = e."network.id" WINDOW w AS (PARTITION BY e."network.id" ORDER BY t)), '
+        "numbered AS (SELECT row, id, t, sum(turn) OVER (PARTITION BY id ORDER BY t ROWS UNBOUNDED PRECEDING) AS episode FROM seen) "
+        "SELECT row, hash(id, min(t) OVER (PARTITION BY id, episode)) AS id FROM numbered WHERE episode > 0"
+    )
+    con.execute('UPDATE events SET "network.id" = later.id FROM later WHERE events.rowid = later.row')
+    con.execute("DROP TABLE later")
+
+
+def accounts(con: duckdb.DuckDBPyConnection) -> None:
+    """`accounts`: the SID of a login, where the records that name both agree."""
+    con.execute("CREATE TABLE accounts (login VARCHAR, sid VARCHAR)")
+    pairs = [s for s in ("user", "account") if _has(con, f'"{s}.login"') and _has(con, f'"{s}.sid"')]
+    if not pairs:
+        return
+    both = " UNION ALL ".join(
+        f'SELECT lower("{s}.login") AS login, "{s}.sid" AS sid FROM events WHERE "{s}.login" IS NOT NULL AND "{s}.sid" IS NOT NULL'
+        for s in pairs
+    )
+    con.execute(f"INSERT INTO accounts SELECT login, any_value(sid) FROM ({both}) GROUP BY login HAVING count(DISTINCT sid) = 1")
+
+
+def _has(con: duckdb.DuckDBPyConnection, quoted: str) -> bool:
+    row = con.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'events' AND column_name = ? AND database_name = current_database()",
+        [quoted.strip('"')],
+    ).fetchone()
+    return row != (0,)

@@ -1,0 +1,131 @@
+"""The records of a set of files: read once, resolved once, kept in a cache file for the next session."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from kestrel import __version__
+from kestrel.graph.steps import Source
+from kestrel.schemas.shape import shapes
+from kestrel.store import addresses, clocks, identity
+from kestrel.store.mentions import Events
+from kestrel.store.scan import Account, read_files
+
+
+@dataclass
+class Dataset:
+    """Resolved records under a name of their own in the session's database."""
+
+    name: str
+    events: Events
+    account: Account
+    key: str
+    cached: bool
+
+
+def fingerprint(sources: Sequence[Source]) -> str:
+    """The same for the same files, unchanged, read by the same version: their paths, sizes and times of change."""
+    digest = hashlib.sha256(f"{__version__} {duckdb.__version__} {_vocabulary()}".encode())
+    for source in sorted(sources, key=lambda s: (s.files, s.shape or "")):
+        for name in source.files:
+            status = os.stat(name)
+            digest.update(json.dumps([os.path.realpath(name), status.st_size, status.st_mtime_ns, source.shape]).encode())
+    return digest.hexdigest()[:40]
+
+
+def _vocabulary() -> str:
+    """A digest of everything that decides what is read out of a record."""
+    digest = hashlib.sha256()
+    for package in ("kestrel.schemas", "kestrel.model", "kestrel.store"):
+        for part in sorted(resources.files(package).iterdir(), key=lambda p: p.name):
+            if part.name.endswith((".yaml", ".py")):
+                digest.update(part.read_bytes())
+    for shape in sorted((resources.files("kestrel.schemas") / "shapes").iterdir(), key=lambda p: p.name):
+        digest.update(shape.read_bytes())
+    return digest.hexdigest()
+
+
+def open_dataset(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], cache: Path | None) -> Dataset:
+    """Attach the records of the sources as `name`: from the cache, or read now."""
+    key = fingerprint(sources)
+    kept = cache / f"{key}.duckdb" if cache else None
+    if kept and kept.exists():
+        try:
+            con.execute(f"ATTACH '{str(kept).replace(chr(39), chr(39) * 2)}' AS {name} (READ_ONLY)")
+            return _described(con, name, key, cached=True)
+        except duckdb.Error:
+            kept.unlink(missing_ok=True)
+    con.execute(f"ATTACH ':memory:' AS {name}")
+    with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
+        account = _build(con, name, sources, Path(scratch))
+    con.execute(f"CREATE TABLE {name}.account AS SELECT ? AS account", [json.dumps(asdict(account))])
+    return _described(con, name, key, cached=False)
+
+
+def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
+    """Write the records to the cache: under a temporary name, then renamed, so that no half file is ever read."""
+    cache.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f"{dataset.key}.", suffix=".part", dir=cache)
+    os.close(handle)
+    os.unlink(temporary)
+    try:
+        con.execute(f"ATTACH '{temporary.replace(chr(39), chr(39) * 2)}' AS kept")
+        con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
+        con.execute("DETACH kept")
+        os.replace(temporary, cache / f"{dataset.key}.duckdb")
+    except (duckdb.Error, OSError):
+        con.execute("DETACH DATABASE IF EXISTS kept")
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    dataset.cached = True
+
+
+def _described(con: duckdb.DuckDBPyConnection, name: str, key: str, cached: bool) -> Dataset:
+    rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [name]).fetchall()
+    text = con.execute(f"SELECT account FROM {name}.account").fetchone()
+    fields = json.loads(text[0]) if text else {}
+    return Dataset(name, Events(f"{name}.events", frozenset(r[0] for r in rows)), Account(**fields), key, cached)
+
+
+def _build(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], scratch: Path) -> Account:
+    con.execute(f"USE {name}")
+    try:
+        files: list[tuple[Path, str | None]] = []
+        seen: set[str] = set()
+        for source in sources:
+            for file in source.files:
+                if (real := os.path.realpath(file)) not in seen:
+                    seen.add(real)
+                    files.append((Path(file), source.shape))
+        account = read_files(con, [(f, shapes()[s] if s else None) for f, s in files], scratch)
+        account.duplicates = _deduplicate(con)
+        account.kept -= account.duplicates
+        clocks.correct(con)
+        addresses.normalise(con)
+        identity.resolve(con)
+        addresses.device_paths(con)
+        addresses.flows(con)
+        addresses.accounts(con)
+    finally:
+        con.execute("USE memory")
+    return account
+
+
+def _deduplicate(con: duckdb.DuckDBPyConnection) -> int:
+    """Drop all but one record of each key; the number dropped."""
+    con.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec, min(rowid) AS first FROM events GROUP BY rec HAVING count(*) > 1")
+    row = con.execute("SELECT count(*) FROM repeated").fetchone()
+    if row == (0,):
+        return 0
+    deleted = con.execute("DELETE FROM events USING repeated r WHERE events.rec = r.rec AND events.rowid <> r.first").fetchone()
+    con.execute("DROP TABLE repeated")
+    return int(deleted[0]) if deleted else 0

@@ -1,0 +1,212 @@
+"""Entities of one type as the records mention them, and the edges between them: views over `events`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from kestrel.model.vocabulary import EntityType, vocabulary
+from kestrel.schemas import expression
+from kestrel.schemas.layout import ADDRESSES, Edge, Slot, layout
+
+IDENTITY = {
+    "process": "{id}",
+    "network-traffic": "{id}",
+    "file": "CASE WHEN {path} IS NOT NULL THEN hash('file', coalesce(host, ''), lower({path})) END",
+    "directory": "CASE WHEN {path} IS NOT NULL THEN hash('directory', coalesce(host, ''), lower({path})) END",
+    "address": "CASE WHEN {value} IS NOT NULL THEN hash('address', {value}) END",
+    "domain-name": "CASE WHEN {value} IS NOT NULL THEN hash('domain', {value}) END",
+    "windows-registry-key": "CASE WHEN {key} IS NOT NULL THEN hash('key', coalesce(host, ''), lower({key})) END",
+    "x-oca-asset": "CASE WHEN host IS NOT NULL THEN hash('asset', host) END",
+    "x-oca-event": "rec",
+    "user-account": (
+        "CASE WHEN coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login}))) IS NULL "
+        "THEN CASE WHEN {login} IS NOT NULL THEN hash('account', lower({login})) END "
+        "WHEN starts_with(coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login}))), 'S-1-5-21-') "
+        "THEN hash('sid', coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login})))) "
+        "ELSE hash('sid', coalesce(host, ''), coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login})))) END"
+    ),
+}
+"""How a slot's entity id is computed from its columns (DESIGN.md section 3, other types)."""
+
+EVENT_COLUMNS = {"x-oca-asset.hostname": "host", "x-oca-event.created": "t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The table of records of one dataset: its name in SQL and the columns it has."""
+
+    table: str
+    columns: frozenset[str]
+
+    @property
+    def accounts(self) -> str:
+        return self.table.replace(".events", ".accounts") if "." in self.table else "accounts"
+
+
+def slot_column(events: Events, slot: Slot, name: str) -> str | None:
+    """SQL of a slot's column, or None where no record can have it."""
+    if (slot.type, name) == ("process", "created"):
+        kind = layout().kind
+        creations = f"{kind('process-create')}, {kind('process-create-audit')}"
+        return f"CASE WHEN kind IN ({creations}) THEN t END" if slot.name == "process" else None
+    special = EVENT_COLUMNS.get(f"{slot.type}.{name}")
+    if special:
+        return special
+    if slot.derived:
+        text = slot.derived.get(name)
+        if text is None:
+            return None
+        node = expression.top(text)
+        base = [p for p, _ in expression.fields(node)]
+        if any(".".join(p) not in events.columns for p in base):
+            return None
+        return expression.to_sql(node, lambda p: f'"{".".join(p)}"')
+    full = f"{slot.name}.{name}"
+    return f'"{full}"' if full in events.columns else None
+
+
+def identity(events: Events, slot: Slot) -> str | None:
+    """SQL of the entity id of a slot, NULL where the record has none; None where no record can have one."""
+    template = IDENTITY[slot.type]
+    used = {name: slot_column(events, slot, name) or "NULL" for name in ("id", "path", "value", "key", "sid", "login")}
+    if slot.is_list:
+        used["value"] = "item"
+        if slot_column(events, slot, "value") is None:
+            return None
+    needed = {"process": "id", "network-traffic": "id", "file": "path", "directory": "path", "address": "value"}
+    needed |= {"domain-name": "value", "windows-registry-key": "key"}
+    if slot.type in needed and used[needed[slot.type]] == "NULL":
+        return None
+    if slot.type == "user-account" and used["sid"] == used["login"] == "NULL":
+        return None
+    return template.format(accounts=events.accounts, **used)
+
+
+def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
+    """SQL of an attribute of a slot, or None where no record can have it."""
+    text = kind.attributes.get(name)
+    if text is None:
+        return None
+    node = expression.parse(_safe(text))
+    assert node is not None
+    columns = {p[-1] for p, _ in expression.fields(node)}
+    if slot.is_list:
+        return expression.to_sql(node, lambda p: "item" if p[-1] == "value" else "NULL") if columns == {"value"} else None
+    found = {c: slot_column(events, slot, c) for c in columns}
+    if any(v is None for v in found.values()):
+        return None
+    return expression.to_sql(node, lambda p: found[p[-1]] or "NULL")
+
+
+def _safe(text: str) -> str:
+    return text
+
+
+def entity_type(name: str) -> EntityType:
+    return vocabulary().types["ipv4-addr" if name == "address" else name]
+
+
+def family(type_name: str, value: str) -> str | None:
+    """A condition that tells the two address types apart."""
+    match type_name:
+        case "ipv4-addr":
+            return f"NOT contains({value}, ':')"
+        case "ipv6-addr":
+            return f"contains({value}, ':')"
+        case _:
+            return None
+
+
+def from_slot(events: Events, slot: Slot) -> str:
+    """The FROM item whose rows are a slot's mentions."""
+    if slot.is_list:
+        return f'(SELECT *, unnest("{slot.name}.value") AS item FROM {events.table})'
+    return events.table
+
+
+def mentions(
+    events: Events,
+    type_name: str,
+    attributes: Sequence[str],
+    where: Iterable[str] = (),
+    extra: Sequence[str] = (),
+    slots: Collection[str] | None = None,
+) -> str:
+    """SELECT id, rec, t, the attributes, and `extra` expressions (`{slot}` names the slot's number): one row a mention."""
+    kind = entity_type(type_name)
+    parts = []
+    for number, slot in enumerate(layout().slots_of(type_name)):
+        if slots is not None and slot.name not in slots:
+            continue
+        id_sql = identity(events, slot)
+        if id_sql is None:
+            continue
+        found = [attribute(events, slot, a, kind) for a in attributes]
+        if attributes and slots is None and not any(found):
+            continue
+        conditions = [f"({id_sql}) IS NOT NULL", *(w.replace("{slot}", str(number)) for w in where)]
+        if type_name in ADDRESSES and (split := family(type_name, attribute(events, slot, "value", kind) or "NULL")):
+            conditions.append(split)
+        columns = ", ".join(
+            [
+                f"{id_sql} AS id",
+                "rec",
+                "t",
+                *(f'{sql or "NULL"} AS "{name}"' for name, sql in zip(attributes, found, strict=True)),
+                *(e.replace("{slot}", str(number)) for e in extra),
+            ]
+        )
+        parts.append(f"SELECT {columns} FROM {from_slot(events, slot)} WHERE {' AND '.join(conditions)}")
+    if not parts:
+        nothing = ", ".join(["0::UBIGINT AS id", "0::UBIGINT AS rec", "NULL::TIMESTAMP AS t", *(f'NULL AS "{a}"' for a in attributes)])
+        extras = "".join(", NULL AS " + e.rpartition(" AS ")[2] for e in extra)
+        return f"SELECT {nothing}{extras} WHERE false"
+    return " UNION ALL ".join(parts)
+
+
+def edges(events: Events, found: Iterable[Edge], where: Iterable[str] = ()) -> str:
+    """SELECT subject, object, rec, t: one row for each record that shows one of the edges."""
+    parts = []
+    for edge in found:
+        a, b = layout().slots[edge.subject], layout().slots[edge.object]
+        part = _pair(events, a, b, [*where, *_edge_conditions(events, edge)], ("subject", "object"))
+        if part:
+            parts.append(part)
+    return " UNION ALL ".join(parts) or "SELECT 0::UBIGINT AS subject, 0::UBIGINT AS object, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
+
+
+def references(events: Events, type_name: str, reference: str, where: Iterable[str] = (), extra: Sequence[str] = ()) -> str:
+    """SELECT id, target, rec, t: whom an entity's reference leads to, one row a record that shows it."""
+    parts = []
+    for number, slot in enumerate(layout().slots_of(type_name)):
+        target = layout().references.get(slot.name, {}).get(reference)
+        if target is None:
+            continue
+        placed = [w.replace("{slot}", str(number)) for w in where]
+        shown = [e.replace("{slot}", str(number)) for e in extra]
+        part = _pair(events, slot, layout().slots[target], placed, ("id", "target"), shown)
+        if part:
+            parts.append(part)
+    nothing = "SELECT 0::UBIGINT AS id, 0::UBIGINT AS target, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t"
+    nothing += "".join(", NULL AS " + e.rpartition(" AS ")[2] for e in extra)
+    return " UNION ALL ".join(parts) or f"{nothing} WHERE false"
+
+
+def _pair(
+    events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[str, str], extra: Sequence[str] = ()
+) -> str | None:
+    first, second = identity(events, a), identity(events, b)
+    if first is None or second is None:
+        return None
+    source = from_slot(events, a if a.is_list else b)
+    conditions = [f"({first}) IS NOT NULL", f"({second}) IS NOT NULL", *where]
+    columns = ", ".join([f"{first} AS {names[0]}", f"{second} AS {names[1]}", "rec", "t", *extra])
+    return f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}"
+
+
+def _edge_conditions(events: Events, edge: Edge) -> list[str]:
+    found = [f"kind IN ({', '.join(map(str, edge.kinds))})"] if edge.kinds else []
+    for name, value in edge.where.items():
+        found.append(f"\"{name}\" = {expression.transforms.quoted(value)}" if name in events.columns else "false")
+    return found

@@ -1,0 +1,124 @@
+"""The best value of each attribute of an entity: by the sensor's rank, then its create record, then time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import duckdb
+
+from kestrel.graph.predicate import AttributePath
+from kestrel.model.vocabulary import EVERY_ENTITY
+from kestrel.schemas.layout import layout
+from kestrel.store.match import Scope, fresh
+from kestrel.store.mentions import mentions, references
+
+RANK = "((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT * 4503599627370496 + epoch_us(t) AS rank"
+"""Lower is better; 2^52 leaves room for microseconds since 1970."""
+
+
+def merged(
+    con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope
+) -> str:
+    """A table of id and one column for each path (named by its text): the best value of each entity in `ids`, a table
+    with a column id (and rec, t, where first_observed and the like are asked)."""
+    columns: dict[str, str] = {}
+    for (chain, target), group in groupby(sorted(paths, key=_chain), key=lambda p: (p.references[:1], p.end)):
+        wanted = list(group)
+        if not chain:
+            for name, source in _direct(con, ids, type_name, [p.attribute for p in wanted], scope).items():
+                columns[name] = source
+        else:
+            own = [p for p in wanted if p.text() in scope.own_columns]
+            for path in own:
+                columns[path.text()] = f'(SELECT id, any_value("{path.text()}") AS value FROM {scope.own} GROUP BY id)'
+            rest = [p for p in wanted if p.text() not in scope.own_columns]
+            if rest and scope.events:
+                columns.update(_through(con, ids, type_name, chain[0], rest, scope))
+        del target
+    name = fresh("merged")
+    joins, shown = "", ""
+    for number, path in enumerate(dict.fromkeys(paths)):
+        source = columns.get(path.text())
+        if source is None:
+            shown += f", NULL AS {shown_as(path)}"
+            continue
+        joins += f" LEFT JOIN {source} c{number} ON c{number}.id = i.id"
+        shown += f", c{number}.value AS {shown_as(path)}"
+    con.execute(f"CREATE TEMP TABLE {name} AS SELECT i.id{shown} FROM (SELECT DISTINCT id FROM {ids}) i{joins}")
+    return name
+
+
+def shown_as(path: AttributePath) -> str:
+    """The column of `merged` that holds an attribute; never the name of a column of ours."""
+    return f'"={path.text()}"'
+
+
+def _chain(path: AttributePath) -> tuple[str, str]:
+    return (path.references[0][0] if path.references else "", path.end if path.references else "")
+
+
+def _rank() -> str:
+    kind = layout().kind
+    return RANK % f"{kind('process-create')}, {kind('process-create-audit')}"
+
+
+def _direct(
+    con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope
+) -> dict[str, str]:
+    """Attributes of the entities themselves: by name, a FROM item of (id, value)."""
+    found = {n: _inherent(ids, type_name, n) for n in names if n in EVERY_ENTITY}
+    stored = [n for n in names if n not in EVERY_ENTITY]
+    if not stored:
+        return found
+    parts = []
+    if scope.events:
+        inner = mentions(scope.events, type_name, stored, scope.conditions, [_rank()])
+        parts.append(f"SELECT * FROM ({inner}) WHERE id IN (SELECT id FROM {ids})")
+    if scope.own:
+        own = ", ".join(f'"{n}"' if n in scope.own_columns else f'NULL AS "{n}"' for n in stored)
+        parts.append(f"SELECT id, rec, t, {own}, -1 AS rank FROM {scope.own} WHERE id IN (SELECT id FROM {ids})")
+    if not parts:
+        return found
+    best = ", ".join(f'arg_min("{n}", rank) AS "{n}"' for n in stored)
+    table = fresh("direct")
+    con.execute(f"CREATE TEMP TABLE {table} AS SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id")
+    return found | {n: f'(SELECT id, "{n}" AS value FROM {table})' for n in stored}
+
+
+def _inherent(ids: str, type_name: str, name: str) -> str:
+    value = {
+        "id": f"any_value('{type_name}--' || lower(printf('%016x', id)))",
+        "type": f"'{type_name}'",
+        "first_observed": "min(t)",
+        "last_observed": "max(t)",
+        "number_observed": "count(DISTINCT rec)",
+    }[name]
+    return f"(SELECT id, {value} AS value FROM {ids} GROUP BY id)"
+
+
+def _through(
+    con: duckdb.DuckDBPyConnection,
+    ids: str,
+    type_name: str,
+    step: tuple[str, str],
+    paths: Sequence[AttributePath],
+    scope: Scope,
+) -> dict[str, str]:
+    """Attributes behind a reference: of the entity the best record of it leads to."""
+    reference, target = step
+    assert scope.events is not None
+    pairs = references(scope.events, type_name, reference, scope.conditions, [_rank()])
+    best = fresh("best")
+    con.execute(
+        f"CREATE TEMP TABLE {best} AS SELECT id, arg_min(target, rank) AS target, any_value(t) AS t, any_value(rec) AS rec "
+        f"FROM ({pairs}) WHERE id IN (SELECT id FROM {ids}) GROUP BY id"
+    )
+    targets = fresh("targets")
+    con.execute(f"CREATE TEMP TABLE {targets} AS SELECT target AS id, rec, t FROM {best}")
+    below = [AttributePath(p.references[0][1], p.references[1:], p.attribute) for p in paths]
+    table = merged(con, targets, target, below, Scope(scope.events, scope.conditions))
+    return {
+        p.text(): f"(SELECT b.id, m.{shown_as(b)} AS value FROM {best} b JOIN {table} m ON m.id = b.target)"
+        for p, b in zip(paths, below, strict=True)
+    }
