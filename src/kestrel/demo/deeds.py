@@ -27,8 +27,9 @@ from kestrel.demo.world import (
 
 SETTLED = 600
 """Milliseconds after its start before a process does anything."""
-NEIGHBOURS = (("fe80::1", 5355, "ff02::1:3", 5355, "llmnr"), ("", 5353, "ff02::fb", 5353, "mdns"))
-_SERVER_PORTS = ((445, "System", "microsoft-ds"), (135, "svchost.exe", "epmap"), (389, "lsass.exe", "ldap"), (1433, "sqlservr.exe", "ms-sql-s"))
+_NEIGHBOURS = (("ff02::1:3", 5355, "llmnr"), ("ff02::fb", 5353, "mdns"))
+_SERVED = ((445, "System", "microsoft-ds"), (135, "RPCSS", "epmap"), (389, "lsass.exe", "ldap"), (1433, "sqlservr.exe", "ms-sql-s"))
+"""Ports of a server: which process serves them (a part of its command line), what the port is called."""
 
 
 class Network:
@@ -66,8 +67,8 @@ class Network:
 
     def _serve(self, process: Process, moment: int, server: Host) -> None:
         """A flow to another simulated host: one flow that both may log; some last, and are logged again."""
-        port, program, application = self.random.choice(_SERVER_PORTS)
-        acceptor = youngest((p for p in self.processes if p.host is server and p.name == program), moment)
+        port, serving, application = self.random.choice(_SERVED)
+        acceptor = youngest((p for p in self.processes if p.host is server and serving in p.command_line), moment)
         here = "::1" if process.host is server else process.host.address
         there = "::1" if process.host is server else server.address
         times = [moment]
@@ -83,8 +84,11 @@ class Network:
             source = (host.address, self.random.randrange(49152, 65536))
             self.deeds.append(Connection(process, None, "udp", source, ("10.20.0.20", 53), (moment,), "domain"))
         for moment in moments(self.random, process, (0, 0.8)):
-            _, port, group, to, application = self.random.choice(NEIGHBOURS)
-            self.deeds.append(Connection(process, None, "udp", (host.address6, port), (group, to), (moment,), application))
+            group, port, application = self.random.choice(_NEIGHBOURS)
+            ends = (host.address6, port), (group, port)
+            if inbound := self.random.random() < 0.4:
+                ends = ends[1], ends[0]
+            self.deeds.append(Connection(process, None, "udp", *ends, (moment,), application, inbound))
 
 
 def moments(random: Random, process: Process, often: tuple[float, float]) -> Iterator[int]:
@@ -120,7 +124,7 @@ def do(network: Network, processes: list[Process], size: float, seed: int) -> No
             continue
         random = Random(f"{seed}/{process.host.label}/{process.start}/{number}")
         _act(network, process, PROGRAMS[process.name.lower()].habit, size, random)
-        if "Dnscache" in process.command_line or "NetworkService" in process.command_line.split()[-1]:
+        if process.command_line.endswith(("-s Dnscache", "-k NetworkService")):
             network.resolver(process)
 
 
@@ -144,4 +148,4 @@ def _act(network: Network, process: Process, habit: Habit, size: float, random: 
     for moment in often(habit.sets):
         for _ in range(random.choice((1, 1, 1, 2, 5))):  # a burst within one millisecond
             key, value, data = random.choice(KEYS)
-            deeds.append(RegistryWrite(process, moment, key.format(sid=process.host.user.sid) if "{sid}" in key else key, value, data))
+            deeds.append(RegistryWrite(process, moment, key.replace("{sid}", process.host.user.sid), value, data))

@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import replace
 from random import Random
 
-from kestrel.demo.identify import end_logged
 from kestrel.demo.programs import EXECUTABLE
 from kestrel.demo.world import (
     LOCAL_SERVICE,
@@ -16,7 +15,6 @@ from kestrel.demo.world import (
     Deed,
     DnsQuery,
     FileWrite,
-    Host,
     ImageLoad,
     Process,
     Record,
@@ -79,7 +77,7 @@ def _deed(deed: Deed, random: Random) -> list[Record]:
     sensing = process.host.sensing
     match deed:
         case Connection():
-            return [r for n, t in enumerate(deed.times) for r in _flow(deed, t, n, random)]
+            return [r for moment in deed.times for r in _flow(deed, moment, random)]
         case FileWrite():
             listed = basename(deed.path).rsplit(".", 1)[-1] in EXECUTABLE or not sensing.executables_only
             return [Record(process.host, "sysmon", "11", deed.at, process, deed)] if listed else []
@@ -92,7 +90,7 @@ def _deed(deed: Deed, random: Random) -> list[Record]:
             return [Record(process.host, "sysmon", "22", deed.at, process, deed)]
 
 
-def _flow(deed: Connection, moment: int, repeat: int, random: Random) -> list[Record]:
+def _flow(deed: Connection, moment: int, random: Random) -> list[Record]:
     """Both ends of a flow may be simulated; each end's host logs it by Sysmon, by auditing, or by both."""
     found = []
     for process in (deed.process, deed.acceptor):
@@ -101,12 +99,10 @@ def _flow(deed: Connection, moment: int, repeat: int, random: Random) -> list[Re
         sensors = random.choice((("sysmon", "security"), ("sysmon", "security"), ("sysmon",), ("security",)))
         if process is deed.process and len(process.told_by) == 1:
             sensors = tuple(process.told_by)
-        if process.name == "System" and process.boot.end is not None:
-            sensors = ("sysmon",)
         for channel in sensors:
             late = random.randint(0, LATE if channel == "sysmon" else LAG)
             code = "3" if channel == "sysmon" else "5156"
-            found.append(Record(process.host, channel, code, moment + repeat + late, process, deed))
+            found.append(Record(process.host, channel, code, moment + late, process, deed))
     return found
 
 
@@ -143,10 +139,6 @@ def shipped(records: list[Record]) -> list[Record]:
 
 
 def repeats(records: list[Record], seed: int) -> dict[int, int]:
-    """Records sent twice, about one in a hundred: number of the line that is sent again, and how many lines later."""
+    """Records sent twice, about one in a hundred: their places, and after how many lines they come again."""
     random = Random(f"{seed}/repeats")
     return {n: random.randint(0, 60) for n in range(len(records)) if random.random() < 0.01}
-
-
-__all__ = ["end_logged", "observe", "repeats", "shipped"]
-_ = Host

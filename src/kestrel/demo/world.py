@@ -158,6 +158,8 @@ class Connection:
     destination: tuple[str, int]
     times: tuple[int, ...]
     application: str = ""
+    inbound: bool = False
+    """The source is not this process: it received the flow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +216,7 @@ class Record:
 
 @dataclass(eq=False)
 class World:
-    """Everything that happened, and every record of it, in the order of the log file."""
+    """Everything that happened, and every record of it in the order of the log file."""
 
     seed: int
     hosts: list[Host]
@@ -222,7 +224,7 @@ class World:
     deeds: list[Deed] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     repeated: dict[int, int] = field(default_factory=dict)
-    """Places in the file (line number) at which an earlier line (its number in `records`) stands once more."""
+    """Records that stand in the file twice: their place in `records`, and after how many lines they come again."""
 
     def host(self, label: str) -> Host:
         return next(h for h in self.hosts if h.label == label)

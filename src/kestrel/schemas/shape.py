@@ -52,14 +52,11 @@ class Shape:
         at, ecs = self.envelope.get("at", ""), bool(self.envelope.get("ecs"))
         found: list[Rule] = []
         for sensor, events in self.events.items():
-            everywhere = {c: expression.parse(e, at, ecs) for c, e in events.get("all", {}).items()}
-            codes = [code for code in events if code != "all"]
-            for code in codes:
-                columns = {c: expression.parse(e, at, ecs) for c, e in events[code].items() if c != "kind"}
+            for code, columns in events.items():
                 found += [
-                    Rule(self.sensors[sensor], code, c, node)
-                    for c, node in {**everywhere, **columns}.items()
-                    if node is not None or c in columns
+                    Rule(self.sensors[sensor], None if code == "all" else code, c, expression.parse(e, at, ecs))
+                    for c, e in columns.items()
+                    if c != "kind"
                 ]
         return found
 
@@ -79,10 +76,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """For events of a sensor with this code, the column is that expression (none: it has no value)."""
+    """For events of a sensor with this code (None: all that no other rule names), the column is that expression (None: it
+    has no value)."""
 
     sensor: int
-    code: int
+    code: int | None
     column: str
     node: Node | None
 
@@ -196,7 +194,10 @@ class Reading:
         ) + " END"
         outer = [f"try_cast({sensor_time} AS TIMESTAMP) AS \"$sensor_time\""]
         for name in ("local", "receipt", "printed"):
-            outer.append((_instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)") + f' AS "$ {name}"'.replace("$ ", "$"))
+            instant = _instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
+            if name == "receipt" and "local" in clocks:
+                instant = f"CASE WHEN {clocks['local']} IS NOT NULL THEN {instant} END"
+            outer.append(f'{instant} AS "${name}"')
         key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "otherwise") if n in clocks)]) + ")"
         time = 'coalesce("$sensor_time", "$local", "$printed", ' + _instant(clocks["otherwise"]) + ")"
         record, host = sql(envelope["record"]), sql(envelope["host"])
@@ -233,7 +234,7 @@ class Reading:
     def lossy(self) -> list[int]:
         """Codes of events that have fields `apart`, which only the raw line can give."""
         return sorted(
-            {r.code for r in self.shape.rules if r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
+            {r.code for r in self.shape.rules if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
         )
 
     def _sensor(self, provider: str) -> str:
@@ -268,12 +269,13 @@ class Reading:
     def _columns(self, read: Any) -> dict[str, str]:
         """Each column as one CASE over the events that fill it."""
         cases: dict[str, dict[str, list[Rule]]] = {}
-        for rule in self.shape.rules:
-            if rule.column in self.wanted and rule.node is not None:
-                cases.setdefault(rule.column, {}).setdefault(expression.to_sql(rule.node, read), []).append(rule)
+        for rule in sorted(self.shape.rules, key=lambda r: r.code is None):
+            if rule.column in self.wanted:
+                sql = expression.to_sql(rule.node, read) if rule.node else "NULL"
+                cases.setdefault(rule.column, {}).setdefault(f"{'all ' if rule.code is None else ''}{sql}", []).append(rule)
         found = {}
         for column, by_sql in cases.items():
-            whens = " ".join(f"WHEN {_events(rules)} THEN {sql}" for sql, rules in by_sql.items())
+            whens = " ".join(f"WHEN {_events(rules)} THEN {sql.removeprefix('all ')}" for sql, rules in by_sql.items())
             found[column] = f"CAST(CASE {whens} END AS {self.layout.column_type(column)})"
         return found
 
@@ -281,14 +283,16 @@ class Reading:
 def _events(rules: list[Rule]) -> str:
     by_sensor: dict[int, list[int]] = {}
     for rule in rules:
-        by_sensor.setdefault(rule.sensor, []).append(rule.code)
+        by_sensor.setdefault(rule.sensor, []).extend([] if rule.code is None else [rule.code])
     return " OR ".join(
-        f'("$sensor" = {s} AND "$code" IN ({", ".join(map(str, sorted(set(codes))))}))' for s, codes in by_sensor.items()
+        f'("$sensor" = {s} AND "$code" IN ({", ".join(map(str, sorted(set(codes))))}))' if codes else f'"$sensor" = {s}'
+        for s, codes in by_sensor.items()
     )
 
 
 def _instant(sql: str) -> str:
-    return f"try_cast({sql} AS TIMESTAMPTZ)::TIMESTAMP"
+    """A time as UTC; one with another zone than Z takes the longer way."""
+    return f"CASE WHEN ends_with({sql}, 'Z') THEN try_cast({sql} AS TIMESTAMP) ELSE try_cast({sql} AS TIMESTAMPTZ)::TIMESTAMP END"
 
 
 def _json_path(path: tuple[str, ...]) -> str:

@@ -47,8 +47,9 @@ def dirname(x: str) -> str:
 def guid(x: str) -> str:
     """Upper case where it is shaped like a GUID, else as it is; the zero GUID is none."""
     return (
-        f"CASE WHEN length({x}) IN (36, 38) AND {x}[-13:-13] = '-' OR {x}[-14:-14] = '-' "
-        f"THEN nullif(upper({x}), '{ZERO_GUID}') ELSE {text(x)} END"
+        f"CASE WHEN starts_with({x}, '{{') THEN nullif(upper({x}), '{ZERO_GUID}') "
+        f"WHEN length({x}) = 36 AND regexp_full_match({x}, '[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}') THEN upper({x}) "
+        f"ELSE {text(x)} END"
     )
 
 
@@ -230,7 +231,7 @@ def canonical_key(value: str) -> str:
 
 
 CANONICAL: dict[str, Callable[[str], str]] = {
-    "guid": lambda v: v.upper() if len(v) in (36, 38) and v.count("-") == 4 else v,
+    "guid": lambda v: v.upper() if v.startswith("{") or (len(v) == 36 and v.count("-") == 4) else v,
     "upper": str.upper,
     "lower": str.lower,
     "address": canonical_address,

@@ -1,0 +1,37 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kestrel import Session
+
+SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's settings, profiles or cache."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("KESTREL_CACHE", "off")
+    monkeypatch.setenv("KESTREL_STIXSHIFTER_CONFIG", str(folder / "stixshifter.yaml"))
+    for scheme in ("HOST101", "LAB"):
+        for part in ("CONNECTOR", "CONNECTION", "CONFIG"):
+            monkeypatch.delenv(f"STIXSHIFTER_{scheme}_{part}", raising=False)
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    with Session() as s:
+        yield s
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The real logs; the test is skipped where they are not."""
+    if not SHARED.is_dir():
+        pytest.skip("the real logs (../shared/data) are not here")
+    return SHARED
