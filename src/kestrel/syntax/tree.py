@@ -380,6 +380,8 @@ class Hunt:
 
     statements: tuple[Statement, ...]
     comments: tuple[Comment, ...] = field(default=(), compare=False)
+    notices: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """Code and sentence of what was read in a way that should be told."""
     span: Span = _span()
 
 

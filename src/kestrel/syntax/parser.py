@@ -1,0 +1,799 @@
+"""Text to tree, by recursive descent; every mistake is noted, and reading goes on at the next statement."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Literal, NoReturn, cast
+
+from kestrel.errors import HuntErrors, KestrelError
+from kestrel.syntax import strings, tree
+from kestrel.syntax.mistakes import BadEscape, BadTime, Misplaced, OpenBracket, OpenString, TooDeep, TwiceGiven, Unexpected, WrongOperand
+from kestrel.text import Source, Span
+
+COMMANDS = ("GET", "FIND", "NEW", "LOAD", "SAVE", "SORT", "GROUP", "JOIN", "APPLY", "DISP", "INFO", "DESCRIBE", "EXPLAIN")
+YIELDING = ("GET", "FIND", "NEW", "LOAD", "SORT", "GROUP", "JOIN")
+TRANSFORMS = ("TIMESTAMPED", "ADDOBSID", "RECORDS")
+CLAUSES = ("FROM", "WHERE", "START", "LAST", "LIMIT", "OFFSET", "ATTR", "SORT", "DEPTH", "AS", "WITH", "BY", "STOP")
+VIEWS = ("TREE", "GRAPH", "TIMELINE", "CHART", "TABLE")
+AGGREGATIONS = ("MIN", "MAX", "SUM", "AVG", "COUNT", "NUNIQUE")
+JOINING = ("AND", "OR", "NOT", "IN", "LIKE", "MATCHES", "IS", "ISSUBSET", "ISSUPERSET")
+RESERVED = frozenset({*COMMANDS, *JOINING, "FROM", "WHERE", "ATTR", "LIMIT", "START", "STOP", "BY"})
+UNITS = {"D": "DAY", "DAY": "DAY", "H": "HOUR", "HOUR": "HOUR", "M": "MINUTE", "MINUTE": "MINUTE", "S": "SECOND", "SECOND": "SECOND"}
+UNITS |= {f"{u}S": v for u, v in UNITS.items() if len(u) > 1}
+DEEPEST = 100
+
+SPACE = re.compile(r"\s*")
+COMMENT = re.compile(r"#[^\n]*")
+WORD = re.compile(r"[^\W\d]\w*")
+TYPE = re.compile(r"[^\W\d]\w*(?:-\w+)*")
+ATTRIBUTE = re.compile(r"[^\W\d@][\w@]*(?:-\w+)*(?:\[\*\])?(?:\.(?:[\w@]+(?:-\w+)*(?:\[\*\])?|'[^'\n]*'|\"[^\"\n]*\"))*")
+PATH = re.compile(rf"(?:(?P<type>{TYPE.pattern}):(?!//))?(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
+NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.:/\\-])")
+ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\d\d:?\d\d)?)?(?![\w.:-])")
+BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
+POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
+OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
+REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern})")
+STATEMENT = re.compile(
+    rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE
+)
+SAFE_PART = re.compile(r"[\w@]+(?:-\w+)*(?:\[\*\])?")
+
+
+def parse(text: str, name: str = "<hunt>") -> tree.Hunt:
+    """The tree of a cell or file. Raises HuntErrors with every mistake found."""
+    parser = _Parser(text)
+    hunt = parser.hunt()
+    if parser.errors:
+        raise HuntErrors(Source(text, name), parser.errors)
+    return hunt
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.place = 0
+        self.end = 0
+        """Where the last thing read ended, before the white space after it."""
+        self.brackets = 0
+        self.depth = 0
+        self.errors: list[KestrelError] = []
+        self.comments: dict[int, tree.Comment] = {}
+        self.spared = False
+
+    # -- statements ----------------------------------------------------------------------------------------------
+
+    def hunt(self) -> tree.Hunt:
+        statements: list[tree.Statement] = []
+        self._space()
+        starts = [m.start() for m in STATEMENT.finditer(self.text)]
+        while self.place < len(self.text):
+            began = self.place
+            try:
+                statements.append(self._statement())
+            except KestrelError as error:
+                self.errors.append(error)
+                self._recover(began, starts)
+        comments = tuple(self.comments[k] for k in sorted(self.comments))
+        notices = (("path-escapes", "backslashes in Windows paths stay as written; `\\\\` is one backslash"),) if self.spared else ()
+        return tree.Hunt(tuple(statements), comments, notices, Span(0, len(self.text)))
+
+    def _recover(self, began: int, starts: list[int]) -> None:
+        """Go on at the next line that begins a statement."""
+        self.brackets = self.depth = 0
+        after = max(self.place, began + 1)
+        number = bisect.bisect_left(starts, after)
+        self.place = starts[number] if number < len(starts) else len(self.text)
+        self._space()
+
+    def _statement(self) -> tree.Statement:
+        start = self.place
+        word = self._peek_word()
+        upper = word.upper()
+        if word and self._is_assignment():
+            return self._assignment(start)
+        if upper in YIELDING:
+            return tree.Assign(None, self._yielding(), self._since(start))
+        others: dict[str, Callable[[int], tree.Statement]] = {
+            "APPLY": self._apply,
+            "SAVE": self._save,
+            "DISP": self._disp,
+            "INFO": lambda s: tree.Info(self._variable(), self._since(s)),
+            "DESCRIBE": self._describe,
+            "EXPLAIN": lambda s: tree.Explain(self._variable(), self._since(s)),
+        }
+        if upper in others:
+            self._word()
+            return others[upper](start)
+        self._fail("a command (GET, FIND, DISP, ...) or `variable = ...`", COMMANDS)
+
+    def _is_assignment(self) -> bool:
+        match = WORD.match(self.text, self.place)
+        assert match is not None
+        after = SPACE.match(self.text, match.end())
+        assert after is not None
+        return self.text[after.end() : after.end() + 1] == "=" and self.text[after.end() + 1 : after.end() + 2] != "="
+
+    def _assignment(self, start: int) -> tree.Assign:
+        name = self._name("a variable name")
+        self._expect("=")
+        return tree.Assign(name, self._yielding(), self._since(start))
+
+    def _yielding(self) -> tree.Yielding:
+        start = self.place
+        upper = self._peek_word().upper()
+        readers: dict[str, Callable[[int], tree.Yielding]] = {
+            "GET": self._get,
+            "FIND": self._find,
+            "NEW": self._new,
+            "LOAD": self._load,
+            "SORT": self._sort_by,
+            "GROUP": self._group,
+            "JOIN": self._join,
+        }
+        if upper in readers:
+            self._word()
+            return readers[upper](start)
+        if not upper or upper in RESERVED:
+            self._fail("GET, FIND, NEW, LOAD, SORT, GROUP, JOIN or a variable", YIELDING)
+        close = self._suspect(readers)
+        if close:
+            self._fail("GET, FIND, NEW, LOAD, SORT, GROUP, JOIN or a variable", YIELDING)
+        expression = self._expression()
+        if self._peek("+"):
+            return self._merge(expression, start)
+        return expression
+
+    def _suspect(self, readers: Iterable[str]) -> bool:
+        """Whether the word here is a misspelt command: what follows on its line is no clause and no statement."""
+        match = WORD.match(self.text, self.place)
+        assert match is not None
+        rest = re.compile(r"[^\S\n]+([^\W\d]\w*)(\s*=(?!=))?").match(self.text, match.end())
+        if not rest or rest.group(2) or rest.group(1).upper() in (*CLAUSES, *COMMANDS):
+            return False
+        return True
+
+    def _merge(self, first: tree.Expression, start: int) -> tree.Merge:
+        words = [first.variable]
+        while self._take("+"):
+            words.append(self._variable())
+        return tree.Merge(tuple(words), self._since(start))
+
+    def _get(self, start: int) -> tree.Get:
+        kind = self._type()
+        found = self._clauses("GET", ("FROM", "WHERE", "START", "LAST", "LIMIT"))
+        return tree.Get(kind, found.get("FROM", ()), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start))
+
+    def _find(self, start: int) -> tree.Find:
+        kind = self._type()
+        verb = self._name("a relation, like CREATED or LINKED", allow_reserved=False)
+        by = bool(self._keyword("BY"))
+        variable = self._variable()
+        found = self._clauses("FIND", ("DEPTH", "WHERE", "START", "LAST", "LIMIT"))
+        verb = tree.Word(verb.text.upper(), verb.span)
+        return tree.Find(
+            kind, verb, by, variable, found.get("DEPTH"), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start)
+        )
+
+    def _new(self, start: int) -> tree.New:
+        kind = None if self._peek("[") else self._type()
+        opening = self.place
+        self._expect("[")
+        rows: list[Any] = []
+        while not self._peek("]"):
+            if self.place >= len(self.text):
+                raise OpenBracket("[", "]", Span(opening, opening + 1))
+            rows.append(self._row() if self._peek("{") else self._scalar())
+            if rows and isinstance(rows[-1], tuple) != isinstance(rows[0], tuple):
+                raise WrongOperand(
+                    "NEW takes values or rows of attributes, not both", Span(opening, self.end), 'write every row as {"name": "cmd.exe"}'
+                )
+            if not self._take(","):
+                break
+        if not self._take("]"):
+            self._fail("`,` or `]`")
+        return tree.New(kind, tuple(rows), self._since(start))
+
+    def _row(self) -> tuple[tuple[str, tree.Value | None], ...]:
+        opening = self.place
+        self._expect("{")
+        cells: list[tuple[str, tree.Value | None]] = []
+        while not self._peek("}"):
+            if self.place >= len(self.text):
+                raise OpenBracket("{", "}", Span(opening, opening + 1))
+            if self._peek("'") or self._peek('"'):
+                name = self._string().value
+            else:
+                name = self._path().attribute
+            self._expect(":")
+            null = self._peek_word().upper() in ("NULL", "NONE")
+            cells.append((name, None if null else self._value()))
+            if null:
+                self._word()
+            if not self._take(","):
+                break
+        if not self._take("}"):
+            self._fail("`,` or `}`")
+        return tuple(cells)
+
+    def _load(self, start: int) -> tree.Load:
+        path = self._pool()
+        kind = self._type() if self._keyword("AS") else None
+        return tree.Load(path, kind, self._since(start))
+
+    def _sort_by(self, start: int) -> tree.SortBy:
+        variable = self._variable()
+        return tree.SortBy(variable, self._sort(start), self._since(start))
+
+    def _sort(self, start: int) -> tree.Sort:
+        if not self._keyword("BY"):
+            self._fail("BY and an attribute", ("BY",))
+        path = self._path()
+        ascending = False
+        if self._keyword("ASC"):
+            ascending = True
+        else:
+            self._keyword("DESC")
+        return tree.Sort(path, ascending, self._since(start))
+
+    def _group(self, start: int) -> tree.Group:
+        variable = self._variable()
+        if not self._keyword("BY"):
+            self._fail("BY and attributes to group by", ("BY",))
+        keys = [self._group_key()]
+        while self._take(","):
+            keys.append(self._group_key())
+        aggregations: list[tree.Aggregation] = []
+        if self._keyword("WITH"):
+            aggregations.append(self._aggregation())
+            while self._take(","):
+                aggregations.append(self._aggregation())
+        return tree.Group(variable, tuple(keys), tuple(aggregations), self._since(start))
+
+    def _group_key(self) -> tree.Path | tree.Bin:
+        start = self.place
+        if not (self._peek_word().upper() == "BIN" and self._follows("(")):
+            return self._path()
+        self._word()
+        self._expect("(")
+        path = self._path()
+        self._expect(",")
+        number = self._number()
+        unit = self._unit() if not self._peek(")") else None
+        self._expect(")")
+        return tree.Bin(path, number.value, cast(Any, unit), self._since(start))
+
+    def _aggregation(self) -> tree.Aggregation:
+        start = self.place
+        word = self._peek_word().upper()
+        if word not in AGGREGATIONS:
+            self._fail("an aggregation (MIN, MAX, SUM, AVG, COUNT or NUNIQUE)", AGGREGATIONS)
+        self._word()
+        self._expect("(")
+        path = self._path()
+        self._expect(")")
+        name = self._name("a name for the column").text if self._keyword("AS") else None
+        return tree.Aggregation(cast(Any, word), path, name, self._since(start))
+
+    def _join(self, start: int) -> tree.Join:
+        left = self._variable()
+        self._expect(",")
+        right = self._variable()
+        keys = None
+        if self._keyword("BY"):
+            first = self._path()
+            self._expect(",")
+            keys = (first, self._path())
+        return tree.Join(left, right, keys, self._since(start))
+
+    def _apply(self, start: int) -> tree.Apply:
+        analytics = self._pool()
+        if not self._keyword("ON"):
+            self._fail("ON and the variables to analyse", ("ON",))
+        variables = [self._variable()]
+        while self._take(","):
+            variables.append(self._variable())
+        arguments: list[tree.Argument] = []
+        if self._keyword("WITH"):
+            arguments.append(self._argument())
+            while self._take(","):
+                arguments.append(self._argument())
+        return tree.Apply(analytics, tuple(variables), tuple(arguments), self._since(start))
+
+    def _argument(self) -> tree.Argument:
+        start = self.place
+        name = self._name("an argument, like x=1", allow_reserved=True)
+        self._expect("=")
+        return tree.Argument(name.text, self._value(), self._since(start))
+
+    def _save(self, start: int) -> tree.Save:
+        variable = self._variable()
+        if not self._keyword("TO"):
+            self._fail("TO and a file", ("TO",))
+        return tree.Save(variable, self._pool(), self._since(start))
+
+    def _disp(self, start: int) -> tree.Disp:
+        expression = self._expression(display=True)
+        return tree.Disp(expression, self._view, self._since(start))
+
+    _view: Any = None
+
+    def _describe(self, start: int) -> tree.Describe:
+        match = REFERENCE.match(self.text, self.place)
+        if not match:
+            self._fail("a variable and its attribute, like `v.pid`")
+        word = tree.Word(match["variable"], Span(*match.span("variable")))
+        path = tree.Path(None, _canonical(match["attribute"]), Span(*match.span("attribute")))
+        self._move(match.end())
+        return tree.Describe(word, path, self._since(start))
+
+    def _expression(self, display: bool = False) -> tree.Expression:
+        start = self.place
+        self._view = None
+        transform: Any = None
+        upper = self._peek_word().upper()
+        if upper in TRANSFORMS and self._follows("("):
+            transform = upper
+            self._word()
+            self._expect("(")
+            variable = self._variable()
+            if not self._take(")"):
+                self._fail("`)`")
+        else:
+            variable = self._variable()
+        allowed = ("WHERE", "ATTR", "SORT", "LIMIT", "OFFSET", *(("AS",) if display else ()))
+        found = self._clauses("DISP" if display else "an expression", allowed)
+        self._view = found.get("AS")
+        return tree.Expression(
+            variable, transform, found.get("WHERE"), found.get("ATTR", ()), found.get("SORT"), found.get("LIMIT"), self._since(start)
+        )
+
+    # -- clauses -------------------------------------------------------------------------------------------------
+
+    def _clauses(self, command: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while True:
+            start = self.place
+            upper = self._peek_word().upper()
+            if upper not in CLAUSES or self._is_assignment() or (upper == "SORT" and not self._is_sort_clause()):
+                return found
+            if upper not in allowed:
+                if upper in ("BY", "AS", "WITH", "STOP", "OFFSET") or upper not in CLAUSES:
+                    if upper == "STOP":
+                        raise Misplaced("STOP without START", command, ("START t'...' STOP t'...'",), self._word().span)
+                    return found
+                raise Misplaced(upper, command, [c for c in allowed if c != "OFFSET"], self._word().span)
+            word = self._word()
+            key = "time" if upper in ("START", "LAST") else upper
+            if key in found:
+                raise TwiceGiven("the time" if key == "time" else upper, word.span)
+            found[key] = self._clause(upper, start, found)
+            if key == "OFFSET":
+                limit = found.get("LIMIT")
+                found["LIMIT"] = tree.Limit(limit.count if limit else 2**62, found.pop("OFFSET"), self._since(start))
+
+    def _is_sort_clause(self) -> bool:
+        return re.compile(r"SORT\s+BY\b", re.IGNORECASE).match(self.text, self.place) is not None
+
+    def _clause(self, upper: str, start: int, found: dict[str, Any]) -> Any:
+        match upper:
+            case "FROM":
+                return self._pools()
+            case "WHERE":
+                return self._pattern()
+            case "START":
+                return self._range(start)
+            case "LAST":
+                return self._last(start)
+            case "LIMIT":
+                count = self._count()
+                offset = self._count() if self._keyword("OFFSET") else 0
+                return tree.Limit(count, offset, self._since(start))
+            case "OFFSET":
+                return self._count()
+            case "ATTR":
+                paths = [self._path()]
+                while self._take(","):
+                    paths.append(self._path())
+                return tuple(paths)
+            case "SORT":
+                return self._sort(start)
+            case "DEPTH":
+                if self._keyword("ANY"):
+                    return "ANY"
+                number = self._number()
+                if not isinstance(number.value, int) or number.value < 1:
+                    raise Unexpected(self.text[number.span.start : number.span.end], "a number of hops, or ANY", number.span)
+                return number.value
+            case "AS":
+                view = self._peek_word().upper()
+                if view not in VIEWS:
+                    self._fail("a view (TREE, GRAPH, TIMELINE, CHART or TABLE)", VIEWS)
+                self._word()
+                return view
+            case _:
+                raise AssertionError(upper)
+
+    def _range(self, start: int) -> tree.Range:
+        first = self._time()
+        if not self._keyword("STOP"):
+            self._fail("STOP and a time", ("STOP",))
+        return tree.Range(first, self._time(), self._since(start))
+
+    def _last(self, start: int) -> tree.Last:
+        count = self._parameter() if self._peek("$") else None
+        if count is None:
+            match = re.compile(r"\d+").match(self.text, self.place)
+            if not match:
+                self._fail("a number and a unit, like `LAST 3 days`")
+            self._move(match.end())
+            return tree.Last(int(match.group()), cast(Any, self._unit()), self._since(start))
+        return tree.Last(count, cast(Any, self._unit()), self._since(start))
+
+    def _unit(self) -> str:
+        unit = UNITS.get(self._peek_word().upper())
+        if unit is None:
+            self._fail("a unit: days, hours, minutes or seconds", [u.lower() for u in UNITS])
+        self._word()
+        return unit
+
+    def _count(self) -> int | tree.Parameter:
+        if self._peek("$"):
+            return self._parameter()
+        start = self.place
+        number = self._number()
+        if not isinstance(number.value, int) or number.value < 0:
+            raise Unexpected(self.text[start : self.end], "a whole number", Span(start, self.end))
+        return number.value
+
+    def _pools(self) -> tuple[tree.Pool, ...]:
+        pools = list(self._split_pool())
+        while self._take(","):
+            pools += self._split_pool()
+        return tuple(pools)
+
+    def _split_pool(self) -> list[tree.Pool]:
+        """`scheme://a,b` is two sources of one scheme."""
+        pool = self._pool(several=True)
+        text = pool.text
+        if not isinstance(text, str) or pool.quoted or "://" not in text or text.startswith("file:"):
+            return [pool]
+        scheme, _, rest = text.partition("://")
+        if "/" in rest:
+            return [pool]
+        return [tree.Pool(f"{scheme}://{name}", False, pool.span) for name in rest.split(",") if name]
+
+    def _pool(self, several: bool = False) -> tree.Pool:
+        start = self.place
+        if self._peek("$"):
+            parameter = self._parameter()
+            return tree.Pool(parameter, False, parameter.span)
+        if self._peek("'") or self._peek('"'):
+            string = self._string()
+            return tree.Pool(string.value, True, string.span)
+        match = POOL.match(self.text, self.place)
+        if not match:
+            self._fail("a data source, a file or a variable")
+        text = match.group()
+        if "://" in text:
+            if not several or "/" in text.partition("://")[2]:
+                text = text.split(",", 1)[0] if several else text
+            text = text.rstrip(",")
+            cut = re.search(r",(?=[^\W\d][\w+.-]*://)", text)
+            text = text[: cut.start()] if cut else text
+        self._move(start + len(text))
+        return tree.Pool(text, False, self._since(start))
+
+    # -- patterns ------------------------------------------------------------------------------------------------
+
+    def _pattern(self) -> tree.Pattern:
+        start = self.place
+        parts = [self._conjunction()]
+        while self._keyword("OR"):
+            parts.append(self._conjunction())
+        return parts[0] if len(parts) == 1 else tree.Or(tuple(parts), self._since(start))
+
+    def _conjunction(self) -> tree.Pattern:
+        start = self.place
+        parts = [self._term()]
+        while self._keyword("AND"):
+            parts.append(self._term())
+        return parts[0] if len(parts) == 1 else tree.And(tuple(parts), self._since(start))
+
+    def _term(self) -> tree.Pattern:
+        start = self.place
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise TooDeep(Span(start, start + 1))
+        try:
+            if self._keyword("NOT"):
+                return tree.Not(self._term(), self._since(start))
+            for opening, closing in (("(", ")"), ("[", "]")):
+                if self._take(opening):
+                    inside = opening == "["
+                    self.brackets += inside
+                    part = self._pattern()
+                    if not self._peek(closing):
+                        if self.place >= len(self.text) or self._peek_word().upper() in COMMANDS:
+                            raise OpenBracket(opening, closing, Span(start, start + 1))
+                        self._fail(f"AND, OR or `{closing}`", ("AND", "OR"))
+                    self.brackets -= inside
+                    self._take(closing)
+                    return part
+            return self._comparison()
+        finally:
+            self.depth -= 1
+
+    def _comparison(self) -> tree.Pattern:
+        start = self.place
+        path = self._path()
+        if self._keyword("IS"):
+            negated = bool(self._keyword("NOT"))
+            if not self._keyword("NULL"):
+                self._fail("NULL or NOT NULL", ("NULL",))
+            return tree.IsNull(path, negated, self._since(start))
+        negated = bool(self._keyword("NOT"))
+        operator, place = self._operator()
+        value = self._value()
+        listed = isinstance(value, tree.ListOf)
+        match operator:
+            case "=" if listed:
+                operator = "IN"
+            case "!=" if listed:
+                operator, negated = "IN", not negated
+            case "IN" if not listed and not isinstance(value, tree.Reference | tree.Parameter):
+                value = tree.ListOf((cast(Any, value),), value.span)
+            case "IN" | "=" | "!=":
+                pass
+            case _ if listed and operator not in ("LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
+                raise WrongOperand(f"`{operator}` compares with one value, this is a list", value.span, "use IN for lists")
+        del place
+        return tree.Comparison(path, cast(tree.Operator, operator), value, negated, self._since(start))
+
+    def _operator(self) -> tuple[str, Span]:
+        start = self.place
+        match = OPERATOR.match(self.text, self.place)
+        if match:
+            self._move(match.end())
+            if match.group() == "<>":
+                raise WrongOperand("there is no operator `<>`", Span(*match.span()), "write `!=`")
+            return match.group().replace("==", "="), Span(*match.span())
+        word = self._peek_word().upper()
+        if word in ("IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
+            return word, self._word().span
+        self._fail("an operator (=, !=, <, >, IN, LIKE, MATCHES, IS NULL, ISSUBSET, ISSUPERSET)", JOINING)
+        return "", Span(start, start)
+
+    def _path(self) -> tree.Path:
+        match = PATH.match(self.text, self.place)
+        if not match or (match["type"] is None and match["attribute"].upper() in RESERVED):
+            self._fail("an attribute")
+        self._move(match.end())
+        return tree.Path(match["type"], _canonical(match["attribute"]), Span(*match.span()))
+
+    # -- values --------------------------------------------------------------------------------------------------
+
+    def _value(self) -> tree.Value:
+        for opening, closing in (("(", ")"), ("[", "]")):
+            if self._peek(opening):
+                return self._list(opening, closing)
+        return self._scalar()
+
+    def _list(self, opening: str, closing: str) -> tree.ListOf:
+        start = self.place
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise TooDeep(Span(start, start + 1))
+        self._take(opening)
+        items: list[Any] = []
+        while not self._peek(closing):
+            if self.place >= len(self.text):
+                raise OpenBracket(opening, closing, Span(start, start + 1))
+            value = self._value()
+            items += value.items if isinstance(value, tree.ListOf) else [value]
+            if not self._take(","):
+                break
+        if not self._peek(closing):
+            if self.place >= len(self.text):
+                raise OpenBracket(opening, closing, Span(start, start + 1))
+            self._fail(f"`,` or `{closing}`")
+        self._take(closing)
+        self.depth -= 1
+        return tree.ListOf(tuple(items), self._since(start))
+
+    def _scalar(self) -> tree.Scalar:
+        start = self.place
+        if re.compile(r"[tT]['\"]").match(self.text, start):
+            return cast(tree.Time, self._time())
+        if re.compile(r"[rR]?['\"]").match(self.text, start):
+            return self._string()
+        if self._peek("$"):
+            return self._parameter()
+        if match := ISO.match(self.text, start):
+            return cast(tree.Time, self._time())
+        if match := NUMBER.match(self.text, start):
+            return self._number()
+        match = BARE.match(self.text, start)
+        if not match or match.group().upper() in RESERVED:
+            self._fail("a value", ())
+        text = match.group()
+        span = Span(*match.span())
+        self._move(match.end())
+        if text.lower() in ("true", "false"):
+            return tree.Boolean(text.lower() == "true", span)
+        reference = REFERENCE.fullmatch(text)
+        if reference:
+            return tree.Reference(reference["variable"], _canonical(reference["attribute"]), span)
+        return tree.Text(text, span)
+
+    def _number(self) -> tree.Number:
+        match = NUMBER.match(self.text, self.place)
+        if not match:
+            self._fail("a number")
+        self._move(match.end())
+        text = match.group()
+        span = Span(*match.span())
+        if "x" in text.lower():
+            return tree.Number(int(text, 16), span)
+        if re.fullmatch(r"[-+]?\d+", text):
+            if len(text) > 4000:
+                raise Unexpected(text, "a number of fewer digits", span)
+            return tree.Number(int(text), span)
+        value = float(text)
+        if value in (float("inf"), float("-inf")):
+            raise Unexpected(text, "a smaller number", span)
+        return tree.Number(value, span)
+
+    def _time(self) -> tree.Time | tree.Parameter:
+        start = self.place
+        if self._peek("$"):
+            return self._parameter()
+        if match := re.compile(r"[tT]?(['\"])([^'\"\n]*)\1").match(self.text, start):
+            text = match.group(2)
+        elif match := ISO.match(self.text, start):
+            text = match.group()
+        elif match := re.compile(r"[tT]?['\"]").match(self.text, start):
+            raise OpenString(match.group()[-1], False, Span(start, match.end()))
+        else:
+            self._fail("a time, like t'2021-04-03T00:00:00Z'")
+        self._move(match.end())
+        moment = _moment(text)
+        if moment is None:
+            raise BadTime(text, Span(start, match.end()))
+        return tree.Time(moment, Span(start, match.end()))
+
+    def _parameter(self) -> tree.Parameter:
+        start = self.place
+        match = WORD.match(self.text, start + 1)
+        if not match:
+            self._fail("a parameter name after `$`")
+        self._move(match.end())
+        return tree.Parameter(match.group(), Span(start, match.end()))
+
+    def _string(self) -> tree.Text:
+        start = self.place
+        match = re.compile(r"([rR]?)(['\"])").match(self.text, start)
+        assert match is not None
+        raw, quote = bool(match.group(1)), match.group(2)
+        body = re.compile(rf"(?:[^\\{quote}\n]|\\.|\\\n)*+", re.DOTALL).match(self.text, match.end())
+        assert body is not None
+        if self.text[body.end() : body.end() + 1] != quote:
+            line = self.text[match.end() : body.end()]
+            swallowed = f"\\{quote}" in line
+            self.place = body.end()
+            raise OpenString(quote, swallowed, Span(start, match.end()))
+        span = Span(start, body.end() + 1)
+        self._move(body.end() + 1)
+        text = body.group()
+        if raw:
+            return tree.Text(text, span)
+        if self.brackets:
+            return tree.Text(strings.in_pattern(text), span)
+        try:
+            value, spared = strings.outside(text)
+        except ValueError:
+            raise BadEscape(span) from None
+        self.spared = self.spared or spared
+        return tree.Text(value, span)
+
+    # -- words and signs -----------------------------------------------------------------------------------------
+
+    def _type(self) -> tree.Word:
+        match = TYPE.match(self.text, self.place)
+        if not match or match.group().upper() in RESERVED:
+            self._fail("an entity type, like process")
+        self._move(match.end())
+        return tree.Word(match.group(), Span(*match.span()))
+
+    def _variable(self) -> tree.Word:
+        return self._name("a variable")
+
+    def _name(self, what: str, allow_reserved: bool = False) -> tree.Word:
+        match = WORD.match(self.text, self.place)
+        if not match or (not allow_reserved and match.group().upper() in RESERVED):
+            self._fail(what)
+        self._move(match.end())
+        return tree.Word(match.group(), Span(*match.span()))
+
+    def _word(self) -> tree.Word:
+        match = WORD.match(self.text, self.place)
+        assert match is not None
+        self._move(match.end())
+        return tree.Word(match.group(), Span(*match.span()))
+
+    def _peek_word(self) -> str:
+        match = WORD.match(self.text, self.place)
+        return match.group() if match else ""
+
+    def _follows(self, sign: str) -> bool:
+        match = WORD.match(self.text, self.place)
+        assert match is not None
+        after = SPACE.match(self.text, match.end())
+        return after is not None and self.text.startswith(sign, after.end())
+
+    def _keyword(self, word: str) -> tree.Word | None:
+        return self._word() if self._peek_word().upper() == word else None
+
+    def _peek(self, sign: str) -> bool:
+        return self.text.startswith(sign, self.place)
+
+    def _take(self, sign: str) -> bool:
+        if not self._peek(sign):
+            return False
+        self._move(self.place + len(sign))
+        return True
+
+    def _expect(self, sign: str) -> None:
+        if not self._take(sign):
+            self._fail(f"`{sign}`")
+
+    def _move(self, place: int) -> None:
+        self.place = self.end = place
+        self._space()
+
+    def _space(self) -> None:
+        while True:
+            match = SPACE.match(self.text, self.place)
+            assert match is not None
+            self.place = match.end()
+            comment = COMMENT.match(self.text, self.place)
+            if not comment:
+                return
+            self.comments[self.place] = tree.Comment(comment.group().rstrip(), Span(*comment.span()))
+            self.place = comment.end()
+
+    def _since(self, start: int) -> Span:
+        return Span(start, max(start, self.end))
+
+    def _fail(self, expected: str, words: Iterable[str] = ()) -> NoReturn:
+        match = re.compile(r"[^\s,()\[\]{}'\"]+|.", re.DOTALL).match(self.text, self.place)
+        found = match.group() if match else ""
+        end = self.place + max(1, len(found))
+        raise Unexpected(found, expected, Span(self.place, end), words)
+
+
+def _canonical(attribute: str) -> str:
+    """An attribute path with quotes only around the parts that need them."""
+    parts = re.findall(r"'[^']*'|\"[^\"]*\"|[^.'\"]+", attribute)
+    return ".".join(_part(p) for p in parts)
+
+
+def _part(part: str) -> str:
+    bare = part[1:-1] if part[:1] in "'\"" else part
+    return bare if SAFE_PART.fullmatch(bare) else f"'{bare}'"
+
+
+def _moment(text: str) -> datetime | None:
+    """ISO 8601 as UTC; a fraction finer than microseconds is cut."""
+    text = re.sub(r"(\.\d{6})\d+", r"\1", text.strip())
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+View = Literal["TREE", "GRAPH", "TIMELINE", "CHART", "TABLE"]
