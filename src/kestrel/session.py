@@ -57,7 +57,7 @@ class Session:
         source = Text(text, name)
         hunt = parse(text, name)
         actions = self._lower(source, hunt)
-        for code, message in [(n, m) for n, m in _syntax_notices(hunt)]:
+        for code, message in hunt.notices:
             yield Told(code, message)
         made: dict[str, Define] = {}
         for action in actions:
@@ -70,19 +70,19 @@ class Session:
 
     def check(self, text: str, name: str = "<cell>") -> None:
         """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
-        self._lowering(dict(self.scope)).lower_or_raise(Text(text, name), parse(text, name))
+        lower(Text(text, name), parse(text, name), self._lowering())
 
     def _lower(self, source: Text, hunt: Hunt) -> list[Action]:
-        lowering = self._lowering(dict(self.scope))
-        actions = lower(source, hunt, lowering.inner)
-        self.last_sources = lowering.inner.last_sources
+        lowering = self._lowering()
+        actions = lower(source, hunt, lowering)
+        self.last_sources = lowering.last_sources
         for statement in hunt.statements:
             if isinstance(statement, Assign):
                 self.origins[statement.target.text if statement.target else "_"] = to_text(Hunt((statement,))).strip()
         return actions
 
-    def _lowering(self, scope: dict[str, Step]) -> _Lowerer:
-        return _Lowerer(Lowering(scope, open_pool, datetime.now(UTC), self.last_sources, is_profile))
+    def _lowering(self) -> Lowering:
+        return Lowering(dict(self.scope), open_pool, datetime.now(UTC), self.last_sources, is_profile)
 
     def _act(self, action: Action, made: dict[str, Define]) -> Iterator[Result]:
         match action:
@@ -219,14 +219,6 @@ TELLING = frozenset(
 
 
 @dataclass(frozen=True)
-class _Lowerer:
-    inner: Lowering
-
-    def lower_or_raise(self, source: Text, hunt: Hunt) -> None:
-        lower(source, hunt, self.inner)
-
-
-@dataclass(frozen=True)
 class Handle:
     """A variable of a session, for Python."""
 
@@ -276,12 +268,6 @@ def _given(kind: str | None, rows: Any) -> New:
 
 def _uris(step: Step) -> tuple[str, ...]:
     return tuple(s.uri for s in sources_of(step))
-
-
-def _syntax_notices(hunt: Hunt) -> list[tuple[str, str]]:
-    if getattr(hunt, "notices", ()):
-        return [(hunt.notices[0][0], "backslashes of paths stay as written")]
-    return []
 
 
 def failures(error: HuntErrors) -> list[Failure]:

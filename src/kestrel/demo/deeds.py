@@ -28,8 +28,13 @@ from kestrel.demo.world import (
 SETTLED = 600
 """Milliseconds after its start before a process does anything."""
 _NEIGHBOURS = (("ff02::1:3", 5355, "llmnr"), ("ff02::fb", 5353, "mdns"))
-_SERVED = ((445, "System", "microsoft-ds"), (135, "RPCSS", "epmap"), (389, "lsass.exe", "ldap"), (1433, "sqlservr.exe", "ms-sql-s"))
-"""Ports of a server: which process serves them (a part of its command line), what the port is called."""
+_SERVED = (
+    (445, "System", "microsoft-ds"),
+    (135, "RPCSS", "epmap"),
+    (389, "lsass.exe", "ldap"),
+    (1433, "sqlservr.exe", "ms-sql-s"),
+)
+"""Ports of a server: the program or service that serves them, what the port is called."""
 
 
 class Network:
@@ -68,7 +73,8 @@ class Network:
     def _serve(self, process: Process, moment: int, server: Host) -> None:
         """A flow to another simulated host: one flow that both may log; some last, and are logged again."""
         port, serving, application = self.random.choice(_SERVED)
-        acceptor = youngest((p for p in self.processes if p.host is server and serving in p.command_line), moment)
+        there_too = (p for p in self.processes if p.host is server)
+        acceptor = youngest((p for p in there_too if p.name == serving or f"-k {serving}" in p.command_line), moment)
         here = "::1" if process.host is server else process.host.address
         there = "::1" if process.host is server else server.address
         times = [moment]
@@ -120,7 +126,7 @@ def _poisson(random: Random, mean: float) -> int:
 def do(network: Network, processes: list[Process], size: float, seed: int) -> None:
     """Every process does what it is wont to do."""
     for number, process in enumerate(processes):
-        if not process.told_by:
+        if process.idle or not process.told_by:
             continue
         random = Random(f"{seed}/{process.host.label}/{process.start}/{number}")
         _act(network, process, PROGRAMS[process.name.lower()].habit, size, random)

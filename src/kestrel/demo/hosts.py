@@ -122,7 +122,14 @@ def _srv201(plan: Plan, seed: int) -> Life:
     """A server of an older Windows, whose audit records name a creator by its pid alone."""
     life = Life(SRV201, SRV201.boots[0], plan, seed)
     life.power_on(GROUPED_SERVICES, SVCHOST, f"{SVCHOST} -k netsvcs -s Schedule")
-    life.start("sqlservr.exe", life.services, SRV201.boots[0].begin + 5 * MINUTE, None, '"{path}" -sSQLEXPRESS', NETWORK_SERVICE)
+    life.start(
+        "sqlservr.exe",
+        life.services,
+        SRV201.boots[0].begin + 5 * MINUTE,
+        None,
+        '"{path}" -sSQLEXPRESS',
+        NETWORK_SERVICE,
+    )
     life.service("smbsvcs").told_by = AUDIT_ONLY
     for day in range(DAYS):
         life.come_and_go(day)

@@ -7,7 +7,7 @@ from random import Random
 
 from kestrel.demo.world import BEGIN, MINUTE, SECOND, Process
 
-REUSED = 0.55
+REUSED = 0.65
 """How often a new process gets the pid of one that ended."""
 SOON = 900
 """Milliseconds after the end of a process before its pid is given out again."""
@@ -38,7 +38,7 @@ def _pids(processes: list[Process], random: Random) -> None:
         free = [pid for pid, last in holder.items() if _usable(process, last, history.get((pid, process.name.lower())))]
         free.sort(key=lambda pid: -(holder[pid].end or 0))
         if free and random.random() < REUSED:
-            process.pid = free[0] if random.random() < 0.5 else random.choice(free)
+            process.pid = free[0] if random.random() < 0.65 else random.choice(free)
             holder[process.pid].next_start = process.start
         else:
             process.pid = fresh.pop(0)

@@ -13,7 +13,11 @@ CONHOST = "\\??\\C:\\Windows\\system32\\conhost.exe 0x4"
 TASK_CONHOST = "\\??\\C:\\Windows\\system32\\conhost.exe 0xffffffff -ForceV1"
 
 _CORE = (
-    ("csrss.exe", "smss.exe", "%SystemRoot%\\system32\\csrss.exe ObjectDirectory=\\Windows SharedSection=1024,20480,768"),
+    (
+        "csrss.exe",
+        "smss.exe",
+        "%SystemRoot%\\system32\\csrss.exe ObjectDirectory=\\Windows SharedSection=1024,20480,768",
+    ),
     ("wininit.exe", "smss.exe", "wininit.exe"),
     ("winlogon.exe", "smss.exe", "winlogon.exe"),
     ("services.exe", "wininit.exe", "C:\\Windows\\system32\\services.exe"),
@@ -111,7 +115,10 @@ class Life:
         for process in self.processes:
             process.sysmon, process.audited = process.name == "smss.exe", False
         self.services = core["services.exe"]
-        self.explorer = self.start("explorer.exe", core["winlogon.exe"], moment + 9 * SECOND, None, "C:\\Windows\\Explorer.EXE", self.host.user)
+        moment += 8 * SECOND
+        begin("explorer.exe", core["winlogon.exe"], "C:\\Windows\\Explorer.EXE", self.host.user)
+        self.explorer = core["explorer.exe"]
+        self.explorer.sysmon = self.explorer.audited = True
 
     def service(self, part: str) -> Process:
         """The youngest service whose command line has this part."""
@@ -139,7 +146,13 @@ class Life:
             self.start(program, com, moment, random.randint(5, 400) * SECOND, command)
         indexer = next(p for p in self.processes if p.name == "SearchIndexer.exe")
         for moment in self.moments("search", 14 * self.plan.size, day):
-            self.start("SearchProtocolHost.exe", indexer, moment, 70 * SECOND, '"{path}" Global\\UsGthrFltPipeMssGthrPipe1_ 1 -2147483646')
+            self.start(
+                "SearchProtocolHost.exe",
+                indexer,
+                moment,
+                70 * SECOND,
+                '"{path}" Global\\UsGthrFltPipeMssGthrPipe1_ 1 -2147483646',
+            )
             self.start("SearchFilterHost.exe", indexer, moment, 70 * SECOND, '"{path}" 0 804 808 816 8192 812')
 
     def work(self, day: int) -> None:
@@ -169,7 +182,13 @@ class Life:
         self.start("conhost.exe", shell, moment + random.randint(400, 900), lasting - 2 * SECOND, CONHOST)
         for n in range(random.randint(1, 4)):
             program, command = random.choice(_TYPED)
-            self.start(program, shell, moment + (10 + 35 * n) * SECOND + random.randint(0, 9000), random.randint(800, 9000), command)
+            self.start(
+                program,
+                shell,
+                moment + (10 + 35 * n) * SECOND + random.randint(0, 9000),
+                random.randint(800, 9000),
+                command,
+            )
 
     def schedule(self, day: int, number: int) -> None:
         """The scheduled tasks of a day, mixed by their weights."""

@@ -56,12 +56,12 @@ _PROGRAMS = [
     _system("csrss.exe", "Client Server Runtime Process"),
     _system("wininit.exe", "Windows Start-Up Application"),
     _system("winlogon.exe", "Windows Logon Application"),
-    _system("services.exe", "Services and Controller app", Habit(sets=(2, 1.2))),
+    _system("services.exe", "Services and Controller app", Habit(sets=(2, 0.8))),
     _system("lsass.exe", "Local Security Authority Process", Habit(connects=(0, 0.5), sets=(0, 0.3), sites="server")),
     _system("dwm.exe", "Desktop Window Manager"),
     _system("spoolsv.exe", "Spooler SubSystem App", Habit(connects=(0, 0.1), sets=(0, 0.3), sites="server")),
     _system("svchost.exe", "Host Process for Windows Services", Habit(connects=(0, 0.06), sets=(0, 0.07), sites="update")),
-    _system("SearchIndexer.exe", "Microsoft Windows Search Indexer", Habit(sets=(0, 1))),
+    _system("SearchIndexer.exe", "Microsoft Windows Search Indexer", Habit(sets=(0, 0.5))),
     _system("SearchProtocolHost.exe", "Microsoft Windows Search Protocol Host"),
     _system("SearchFilterHost.exe", "Microsoft Windows Search Filter Host"),
     _system("backgroundTaskHost.exe", "Background Task Host", Habit(connects=(0.3, 0), sets=(0.4, 0))),
@@ -90,16 +90,19 @@ _PROGRAMS = [
     _system("wsqmcons.exe", "Windows SQM Consolidator", Habit(sets=(0.6, 0))),
     _system("WindowsPowerShell\\v1.0\\powershell.exe", "Windows PowerShell", Habit(writes=(1, 0.3), sets=(0.3, 0))),
     _system("wbem\\WmiPrvSE.exe", "WMI Provider Host", Habit(sets=(0.5, 0))),
-    Program("C:\\Windows\\explorer.exe", "Windows Explorer", habit=Habit(sets=(12, 9), connects=(0, 0.4))),
+    Program("C:\\Windows\\explorer.exe", "Windows Explorer", habit=Habit(sets=(8, 4), connects=(0, 0.4))),
     Program(
         "C:\\ProgramData\\Microsoft\\Windows Defender\\Platform\\4.18.2103.7-0\\MsMpEng.exe",
         "Antimalware Service Executable",
-        habit=Habit(connects=(0, 0.6), queries=(0, 0.5), sets=(0, 1.5), sites="update"),
+        habit=Habit(connects=(0, 0.6), queries=(0, 0.4), sets=(0, 0.8), sites="update"),
     ),
     Program(
         "C:\\ProgramData\\Microsoft\\Windows Defender\\Platform\\4.18.2103.7-0\\MpCmdRun.exe",
         "Microsoft Malware Protection Command Line Utility",
-        habit=Habit(loads=(1.5, 0), modules=("C:\\ProgramData\\Microsoft\\Windows Defender\\Platform\\4.18.2103.7-0\\MpClient.dll",)),
+        habit=Habit(
+            loads=(1.5, 0),
+            modules=("C:\\ProgramData\\Microsoft\\Windows Defender\\Platform\\4.18.2103.7-0\\MpClient.dll",),
+        ),
     ),
     Program(
         _BROWSER,
@@ -108,8 +111,8 @@ _PROGRAMS = [
         "Google Chrome",
         "89.0.4389.114",
         Habit(
-            connects=(5, 9),
-            queries=(4, 7),
+            connects=(2, 3),
+            queries=(1.2, 2),
             writes=(0.3, 0.5),
             loads=(0.4, 0),
             folder="C:\\Users\\{user}\\Downloads",
@@ -160,13 +163,42 @@ _PROGRAMS = [
             ),
         ),
     ),
-    Program(f"{_OFFICE}\\OUTLOOK.EXE", "Microsoft Outlook", habit=Habit(connects=(4, 3), queries=(2, 1), sets=(4, 2), sites="mail")),
+    Program(
+        f"{_OFFICE}\\OUTLOOK.EXE",
+        "Microsoft Outlook",
+        habit=Habit(connects=(4, 3), queries=(2, 1), sets=(4, 2), sites="mail"),
+    ),
     Program(f"{_OFFICE}\\WINWORD.EXE", "Microsoft Word", habit=Habit(connects=(0.5, 0.3), sets=(5, 2), loads=(1, 0))),
     Program(f"{_OFFICE}\\EXCEL.EXE", "Microsoft Excel", habit=Habit(connects=(0.5, 0.2), sets=(5, 2))),
-    Program("C:\\Program Files\\7-Zip\\7zG.exe", "7-Zip GUI", "Igor Pavlov", "7-Zip", "19.00", Habit(writes=(2, 0), folder="C:\\Users\\{user}\\Desktop")),
-    Program("C:\\Program Files\\Резервное копирование\\копия.exe", "Резервное копирование", "ООО Пример", "Копия", "2.1", Habit(connects=(1, 0), sites="server")),
-    Program("C:\\Program Files\\Inventory\\collect.exe", "Inventory Agent 資産管理", "Example Co., Ltd.", "Inventory", "5.0.2", Habit(connects=(1, 0), sets=(1.5, 0), sites="server")),
-    Program("C:\\inetpub\\sql\\sqlservr.exe", "SQL Server Windows NT - 64 Bit", habit=Habit(connects=(0, 0.4), sets=(0, 0.5), sites="server")),
+    Program(
+        "C:\\Program Files\\7-Zip\\7zG.exe",
+        "7-Zip GUI",
+        "Igor Pavlov",
+        "7-Zip",
+        "19.00",
+        Habit(writes=(2, 0), folder="C:\\Users\\{user}\\Desktop"),
+    ),
+    Program(
+        "C:\\Program Files\\Резервное копирование\\копия.exe",
+        "Резервное копирование",
+        "ООО Пример",
+        "Копия",
+        "2.1",
+        Habit(connects=(1, 0), sites="server"),
+    ),
+    Program(
+        "C:\\Program Files\\Inventory\\collect.exe",
+        "Inventory Agent 資産管理",
+        "Example Co., Ltd.",
+        "Inventory",
+        "5.0.2",
+        Habit(connects=(1, 0), sets=(1.5, 0), sites="server"),
+    ),
+    Program(
+        "C:\\inetpub\\sql\\sqlservr.exe",
+        "SQL Server Windows NT - 64 Bit",
+        habit=Habit(connects=(0, 0.4), sets=(0, 0.5), sites="server"),
+    ),
     Program(
         "C:\\ProgramData\\Amcet\\amcet.exe",
         "Amcet Update Service",
@@ -182,17 +214,23 @@ SVCHOST = "C:\\Windows\\system32\\svchost.exe"
 SCHEDULE = f"{SVCHOST} -k netsvcs -p -s Schedule"
 
 Service = tuple[str, Account]
+"""What follows `svchost.exe -k`, and the account it runs as."""
+
+
+def _each(group: str, account: Account, services: str) -> tuple[Service, ...]:
+    return tuple((f"{group} -p -s {service}", account) for service in services.split())
+
+
 DESKTOP_SERVICES: tuple[Service, ...] = (
     ("DcomLaunch -p", SYSTEM),
     ("RPCSS -p", NETWORK_SERVICE),
-    ("DcomLaunch -p -s LSM", SYSTEM),
-    ("DcomLaunch -p -s PlugPlay", SYSTEM),
-    *((f"netsvcs -p -s {s}", SYSTEM) for s in ("gpsvc", "ProfSvc", "SENS", "Themes", "UserManager", "Winmgmt", "ShellHWDetection")),
-    *((f"netsvcs -p -s {s}", SYSTEM) for s in ("LanmanServer", "TokenBroker", "wlidsvc", "BITS", "wuauserv", "UsoSvc", "lfsvc", "Appinfo")),
-    *((f"LocalServiceNetworkRestricted -p -s {s}", LOCAL_SERVICE) for s in ("EventLog", "Dhcp", "lmhosts", "wscsvc", "TimeBrokerSvc", "AudioSrv")),
-    *((f"LocalService -p -s {s}", LOCAL_SERVICE) for s in ("nsi", "EventSystem", "FontCache", "netprofm", "CDPSvc", "WdiServiceHost", "LicenseManager")),
-    *((f"NetworkService -p -s {s}", NETWORK_SERVICE) for s in ("Dnscache", "NlaSvc", "LanmanWorkstation", "CryptSvc", "DoSvc", "TermService")),
-    *((f"LocalSystemNetworkRestricted -p -s {s}", SYSTEM) for s in ("SysMain", "TrkWks", "NcbService", "StorSvc", "DeviceAssociationService", "PcaSvc")),
+    *_each("DcomLaunch", SYSTEM, "LSM PlugPlay"),
+    *_each("netsvcs", SYSTEM, "gpsvc ProfSvc SENS Themes UserManager Winmgmt ShellHWDetection"),
+    *_each("netsvcs", SYSTEM, "LanmanServer TokenBroker wlidsvc BITS wuauserv UsoSvc lfsvc Appinfo"),
+    *_each("LocalServiceNetworkRestricted", LOCAL_SERVICE, "EventLog Dhcp lmhosts wscsvc TimeBrokerSvc AudioSrv"),
+    *_each("LocalService", LOCAL_SERVICE, "nsi EventSystem FontCache netprofm CDPSvc WdiServiceHost LicenseManager"),
+    *_each("NetworkService", NETWORK_SERVICE, "Dnscache NlaSvc LanmanWorkstation CryptSvc DoSvc TermService"),
+    *_each("LocalSystemNetworkRestricted", SYSTEM, "SysMain TrkWks NcbService StorSvc DeviceAssociationService PcaSvc"),
     ("LocalServiceNoNetworkFirewall -p", LOCAL_SERVICE),
     ("LocalServiceNoNetwork -p -s DPS", LOCAL_SERVICE),
     ("LocalServiceAndNoImpersonation -p -s SSDPSRV", LOCAL_SERVICE),
@@ -233,7 +271,7 @@ ON_DEMAND: tuple[Service, ...] = (
 """Services that come and go."""
 
 _BACKUP = 'cmd.exe /c "C:\\Program Files\\Inventory\\backup.cmd" >nul 2>&1'
-_REPORT = "powershell.exe -NoProfile -ExecutionPolicy Bypass -File \"C:\\Scripts\\Отчёт за апрель.ps1\""
+_REPORT = 'powershell.exe -NoProfile -ExecutionPolicy Bypass -File "C:\\Scripts\\Отчёт за апрель.ps1"'
 TASKS: tuple[tuple[str, str, bool, int], ...] = (
     ("taskhostw.exe", "taskhostw.exe", True, 18),
     ("taskhostw.exe", "taskhostw.exe KEYROAMING", False, 6),
@@ -280,17 +318,23 @@ SITES: dict[str, tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = {
 }
 """Where programs of each kind go: name asked for, other names it has, addresses."""
 
+_SERVICES = "HKLM\\System\\CurrentControlSet\\Services"
+_MACHINE = "HKLM\\SOFTWARE\\Microsoft"
+_TASK = f"{_MACHINE}\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tasks\\{{0F4C2A11-7D1F-4E7B-9C66-2B1B4F1D7A10}}"
+_USER = "HKU\\{sid}\\Software\\Microsoft"
+_EXPLORER = f"{_USER}\\Windows\\CurrentVersion\\Explorer"
 KEYS: tuple[tuple[str, str, str], ...] = (
-    ("HKLM\\System\\CurrentControlSet\\Services\\W32Time\\SecureTimeLimits", "SecureTimeHigh", "QWORD (0x01d6fe11-0x3f2eebc3)"),
-    ("HKLM\\System\\CurrentControlSet\\Services\\BITS", "Start", "DWORD (0x00000003)"),
-    ("HKLM\\System\\CurrentControlSet\\Services\\bam\\State\\UserSettings\\S-1-5-18", "Version", "DWORD (0x00000001)"),
-    ("HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update", "LastOnlineScanTime", "Binary Data"),
-    ("HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tasks\\{0F4C2A11-7D1F-4E7B-9C66-2B1B4F1D7A10}", "DynamicInfo", "Binary Data"),
-    ("HKLM\\SOFTWARE\\Microsoft\\Windows Defender\\Signature Updates", "SignaturesLastUpdated", "Binary Data"),
-    ("HKU\\{sid}\\Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\RecentDocs\\.docx", "MRUListEx", "Binary Data"),
-    ("HKU\\{sid}\\Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\UserAssist\\{CEBFF5CD-ACE2-4F4F-9178-9926F41749EA}\\Count", "HRZR_PGYFRFFVBA", "Binary Data"),
-    ("HKU\\{sid}\\Software\\Microsoft\\Office\\16.0\\Common\\Отчёты", "Последний", "C:\\Users\\Public\\Документы\\Отчёт.docx"),
-    ("HKU\\{sid}\\Software\\Microsoft\\Windows\\CurrentVersion\\Run", "OneDrive", '"C:\\Users\\Public\\OneDrive.exe" /background'),
+    (f"{_SERVICES}\\W32Time\\SecureTimeLimits", "SecureTimeHigh", "QWORD (0x01d6fe11-0x3f2eebc3)"),
+    (f"{_SERVICES}\\BITS", "Start", "DWORD (0x00000003)"),
+    (f"{_SERVICES}\\bam\\State\\UserSettings\\S-1-5-18", "Version", "DWORD (0x00000001)"),
+    (f"{_MACHINE}\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update", "LastOnlineScanTime", "Binary Data"),
+    (f"{_MACHINE}\\Windows Defender\\Signature Updates", "SignaturesLastUpdated", "Binary Data"),
+    (_TASK, "DynamicInfo", "Binary Data"),
+    (_TASK, "Path", "\\Microsoft\\Windows\\Обслуживание\\Отчёт"),
+    (f"{_EXPLORER}\\RecentDocs\\.docx", "MRUListEx", "Binary Data"),
+    (f"{_EXPLORER}\\UserAssist\\{{CEBFF5CD-ACE2-4F4F-9178-9926F41749EA}}\\Count", "HRZR_PGYFRFFVBA", "Binary Data"),
+    (f"{_USER}\\Office\\16.0\\Common\\Отчёты", "Последний", "C:\\Users\\Public\\Документы\\Отчёт.docx"),
+    (f"{_USER}\\Windows\\CurrentVersion\\Run", "OneDrive", '"C:\\Users\\Public\\OneDrive.exe" /background'),
     ("HKU\\.DEFAULT\\Software\\Microsoft\\IdentityCRL\\ExtendedProperties", "LID", "0018000D863156D2"),
 )
 """Registry values that are written: key, value name, what Sysmon shows as the data."""

@@ -96,7 +96,7 @@ def _flow(deed: Connection, moment: int, random: Random) -> list[Record]:
     for process in (deed.process, deed.acceptor):
         if process is None or not process.told_by:
             continue
-        sensors = random.choice((("sysmon", "security"), ("sysmon", "security"), ("sysmon",), ("security",)))
+        sensors: tuple[str, ...] = random.choice((("sysmon", "security"), ("sysmon", "security"), ("sysmon",), ("security",)))
         if process is deed.process and len(process.told_by) == 1:
             sensors = tuple(process.told_by)
         for channel in sensors:

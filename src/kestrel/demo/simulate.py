@@ -1,4 +1,7 @@
-"""Makes sample data: `python -m kestrel.demo.simulate --seed 7 --out FILE.ndjson.gz --truth FILE.json`."""
+"""Makes sample data: `python -m kestrel.demo.simulate --seed 7 --out FILE.ndjson.gz --truth FILE.json`.
+
+`--story` alone makes the sample that ships with the package anew.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from kestrel.demo.truth import truth
 from kestrel.demo.world import World
 
 STORY_SEED = 101
+SHIPPED = Path(__file__).parent / "data"
 
 
 def simulate(seed: int, story: bool = False, size: float = 1.0) -> World:
@@ -66,11 +70,15 @@ def truth_text(world: World) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m kestrel.demo.simulate", description="Make sample data and its truth.")
     parser.add_argument("--seed", type=int, default=STORY_SEED)
-    parser.add_argument("--size", type=float, default=1.0, help="how much goes on, 1 being the story's 20,000 documents")
+    parser.add_argument("--size", type=float, default=1.0, help="how much goes on, 1 being the 20,000 documents of the story")
     parser.add_argument("--story", action="store_true", help="follow the plan of the shipped hunt")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.ndjson.gz")
+    parser.add_argument("--out", type=Path, metavar="FILE.ndjson.gz", help="without it, --story writes the files of the package")
     parser.add_argument("--truth", type=Path, metavar="FILE.json")
     given = parser.parse_args(arguments)
+    if given.out is None:
+        if not given.story or given.seed != STORY_SEED:
+            parser.error("--out is needed")
+        given.out, given.truth = SHIPPED / "host101.ndjson.gz", SHIPPED / "host101.truth.json"
     world = simulate(given.seed, given.story, given.size)
     given.out.write_bytes(packed(world))
     if given.truth:

@@ -18,7 +18,9 @@ def attack(life: Life, network: Network) -> None:
     plan = life.plan
     for day in range(DAYS):
         random = life.draw(f"amcet/{day}")
-        runs = [r for r in (_run(life, day, random.choice(COMMANDS), random.randint(60, 240) * SECOND) for _ in range(plan.amcets[day])) if r]
+        runs = [
+            r for r in (_run(life, day, random.choice(COMMANDS), random.randint(60, 240) * SECOND) for _ in range(plan.amcets[day])) if r
+        ]
         hunted = day == HUNTED_DAY
         shells = random.sample(runs, min(plan.shells, len(runs)) if hunted else len(runs) // 2)
         beacons = random.sample(runs, min(plan.beacons, len(runs)) if hunted else len(runs) // 2)
@@ -39,7 +41,8 @@ def _children(life: Life, run: Process, shell: bool) -> None:
     lasting = (run.end or run.start) - run.start - SECOND
     life.start("conhost.exe", run, run.start + random.randint(400, 900), lasting, TASK_CONHOST)
     if shell:
-        life.start("powershell.exe", run, run.start + random.randint(1100, 3000), lasting - 3 * SECOND, SHELL)
+        begin = run.start + random.randint(1100, 3000)
+        life.start("powershell.exe", run, begin, lasting - 3 * SECOND, SHELL).idle = True
 
 
 def _night(life: Life, network: Network) -> None:
@@ -47,5 +50,5 @@ def _night(life: Life, network: Network) -> None:
     scheduler = next(p for p in life.processes if p.command_line == SCHEDULE and p.alive(at(HUNTED_DAY, -0.2)))
     run = life.start("amcet.exe", scheduler, at(HUNTED_DAY, -0.15), 25 * MINUTE, COMMANDS[0], SYSTEM)
     life.start("conhost.exe", run, run.start + 655, 24 * MINUTE, TASK_CONHOST)
-    life.start("powershell.exe", run, at(HUNTED_DAY, 0.07), 3 * MINUTE, SHELL)
+    life.start("powershell.exe", run, at(HUNTED_DAY, 0.07), 3 * MINUTE, SHELL).idle = True
     network.connect(run, at(HUNTED_DAY, 0.06), HOME, "https")

@@ -85,7 +85,7 @@ def _mentioned(record: Record) -> Iterator[Process]:
 
 def _commands(everything: list[Record], inside: list[Record]) -> set[Process]:
     """The processes whose command line is known: from a record of the range, or from their creation, whenever that was."""
-    told = {r.actor for r in everything if r.code == "1" or r.code == "4688" and r.host.sensing.audit_names_creator}
+    told = {r.actor for r in everything if r.code == "1" or (r.code == "4688" and r.host.sensing.audit_names_creator)}
     return told | {r.creator for r in inside if r.code == "1" and r.creator}
 
 
@@ -111,7 +111,13 @@ def _order(process: Process) -> tuple[int, str, int]:
 
 
 def _identity(process: Process) -> Truth:
-    found = {"host": process.host.name, "pid": process.pid, "name": process.name, "start": iso(process.start), "guid": process.guid}
+    found = {
+        "host": process.host.name,
+        "pid": process.pid,
+        "name": process.name,
+        "start": iso(process.start),
+        "guid": process.guid,
+    }
     return found | ({"creation_guid": process.creation_guid} if process.twin else {})
 
 

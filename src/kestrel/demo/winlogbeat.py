@@ -41,17 +41,31 @@ _PROVIDERS = {
 }
 _EVENTS: dict[str, tuple[str, list[str], list[str], str, int]] = {
     "1": ("Process creation", ["process"], ["start"], "Process Create (rule: ProcessCreate)", 5),
-    "3": ("Network connection", ["network"], ["start", "connection", "protocol"], "Network connection detected (rule: NetworkConnect)", 5),
+    "3": (
+        "Network connection",
+        ["network"],
+        ["start", "connection", "protocol"],
+        "Network connection detected (rule: NetworkConnect)",
+        5,
+    ),
     "5": ("Process terminated", ["process"], ["end"], "Process terminated (rule: ProcessTerminate)", 3),
     "7": ("Image loaded", ["process"], ["change"], "Image loaded (rule: ImageLoad)", 3),
     "11": ("FileCreate", ["file"], ["creation"], "File created (rule: FileCreate)", 2),
-    "13": ("RegistryEvent (Value Set)", ["configuration", "registry"], ["change"], "Registry value set (rule: RegistryEvent)", 2),
+    "13": (
+        "RegistryEvent (Value Set)",
+        ["configuration", "registry"],
+        ["change"],
+        "Registry value set (rule: RegistryEvent)",
+        2,
+    ),
     "22": ("DNSEvent (DNS query)", ["network"], ["connection", "protocol", "info"], "Dns query (rule: DnsQuery)", 5),
     "4688": ("created-process", ["process"], ["start"], "Process Creation", 2),
     "4689": ("exited-process", ["process"], ["end"], "Process Termination", 0),
     "5156": ("Filtering Platform Connection", [], [], "Filtering Platform Connection", 1),
 }
 """Per event: action, categories, types, task, version."""
+_SPACED = re.compile(r'(?:"[^"]*"|[^\s"])+')
+"""Words of a command line as the Security module cuts them: at spaces outside quotes, which stay."""
 _DWORD = re.compile(r"DWORD \((0x[0-9a-fA-F]{8})\)")
 _QWORD = re.compile(r"QWORD \((0x[0-9a-fA-F]{8})-(0x[0-9a-fA-F]{8})\)")
 
@@ -82,7 +96,13 @@ def _computer(host: Host, record: Record) -> str:
 def _envelope(record: Record) -> Document:
     action, categories, types, task, version = _EVENTS[record.code]
     provider, provider_id = _PROVIDERS[record.channel]
-    event: Document = {"action": action, "code": record.code, "kind": "event", "module": record.channel, "provider": provider}
+    event: Document = {
+        "action": action,
+        "code": record.code,
+        "kind": "event",
+        "module": record.channel,
+        "provider": provider,
+    }
     if categories:
         event |= {"category": categories, "type": types}
     computer = _computer(record.host, record)
@@ -91,7 +111,10 @@ def _envelope(record: Record) -> Document:
         "computer_name": computer,
         "event_id": record.code,
         "opcode": "Info",
-        "process": {"pid": 4 if record.channel == "security" else 3196, "thread": {"id": 1764 + 4 * (record.number // 400 % 3)}},
+        "process": {
+            "pid": 4 if record.channel == "security" else 3196,
+            "thread": {"id": 1764 + 4 * (record.number // 400 % 3)},
+        },
         "provider_guid": provider_id,
         "provider_name": provider,
         "record_id": str(record.number),
@@ -102,7 +125,12 @@ def _envelope(record: Record) -> Document:
         event["outcome"] = "success"
         winlog["keywords"] = ["Audit Success"]
     else:
-        winlog["user"] = {"domain": SYSTEM.domain, "identifier": SYSTEM.sid, "name": SYSTEM.name, "type": "Well Known Group"}
+        winlog["user"] = {
+            "domain": SYSTEM.domain,
+            "identifier": SYSTEM.sid,
+            "name": SYSTEM.name,
+            "type": "Well Known Group",
+        }
     return {
         "@timestamp": iso(record.at),
         "agent": {"type": "winlogbeat", "version": "8.17.0"},
@@ -127,7 +155,10 @@ def _sysmon(record: Record) -> Document:
             pass
         case Connection() as flow:
             body |= _with_user(body, process.account) | _network(record, flow)
-            body["related"] = {"ip": sorted({body["source"]["ip"], body["destination"]["ip"]}), "user": [process.account.name]}
+            body["related"] = {
+                "ip": sorted({body["source"]["ip"], body["destination"]["ip"]}),
+                "user": [process.account.name],
+            }
         case FileWrite() as deed:
             body["file"] = _file(deed.path)
             body["winlog"] = {"event_data": {"CreationUtcTime": iso(deed.at).replace("T", " ").rstrip("Z")}}
@@ -171,7 +202,12 @@ def _with_user(body: Document, account: Account) -> Document:
 def _creation(record: Record, process: Process, parent: Process) -> Document:
     known = PROGRAMS[process.name.lower()]
     hashes, imphash = _hashes(process.image)
-    pe = {"company": known.company, "description": known.description, "file_version": known.version, "product": known.product}
+    pe = {
+        "company": known.company,
+        "description": known.description,
+        "file_version": known.version,
+        "product": known.product,
+    }
     actor = _actor(record, process) | {
         "args": _arguments(process.command_line),
         "command_line": process.command_line,
@@ -266,9 +302,19 @@ def _module(record: Record, deed: ImageLoad) -> Document:
     path = deed.path.replace("C:\\ProgramData", "c:\\programdata") if _chance(record, "module", 5) else deed.path
     hashes, imphash = _hashes(deed.path)
     known = PROGRAMS[deed.process.name.lower()]
-    pe = {"company": known.company, "description": known.description, "file_version": known.version, "product": known.product}
+    pe = {
+        "company": known.company,
+        "description": known.description,
+        "file_version": known.version,
+        "product": known.product,
+    }
     signature = {"status": "Valid", "subject_name": known.company, "valid": True}
-    data = {"Company": known.company, "Description": known.description, "FileVersion": known.version, "Product": known.product}
+    data = {
+        "Company": known.company,
+        "Description": known.description,
+        "FileVersion": known.version,
+        "Product": known.product,
+    }
     return {
         "file": _file(path) | {"code_signature": signature, "hash": hashes, "pe": pe | {"imphash": imphash}},
         "related": {"hash": [*hashes.values(), imphash]},
@@ -283,7 +329,10 @@ def _registry(deed: RegistryWrite) -> Document:
     if double := _DWORD.fullmatch(deed.data):
         kind, text = "SZ_DWORD", str(int(double[1], 16))
     elif quad := _QWORD.fullmatch(deed.data):
-        kind, text = "SZ_QWORD", str((int(quad[1], 16) << 8) + int(quad[2], 16))  # a shift by 8 is what the pipeline does
+        kind, text = (
+            "SZ_QWORD",
+            str((int(quad[1], 16) << 8) + int(quad[2], 16)),
+        )  # a shift by 8 is what the pipeline does
     elif deed.data == "Binary Data":
         kind = "REG_BINARY"
     return {"data": {"strings": [text], "type": kind}, "hive": hive, "key": key, "path": path, "value": deed.value}
@@ -314,7 +363,10 @@ def _security(record: Record) -> Document:
         case "4689", None:
             subject = _subject(record.host, record.actor.account)
             actor = {"pid": record.actor.pid} | _named(_image(record, record.actor.image, "actor"))
-            return _by(subject) | {"process": actor, "winlog": {"event_data": {"Status": "0x0"} | subject, "logon": _logon(subject)}}
+            return _by(subject) | {
+                "process": actor,
+                "winlog": {"event_data": {"Status": "0x0"} | subject, "logon": _logon(subject)},
+            }
         case "5156", Connection() as flow:
             return {"winlog": {"event_data": _filtered(record, flow)}}
     raise AssertionError(f"no Security record {record.code}")
@@ -323,7 +375,12 @@ def _security(record: Record) -> Document:
 def _subject(host: Host, account: Account) -> dict[str, str]:
     """The account that asked: the system is shown as the computer's own account."""
     name, domain = (host.machine_account, "CORP") if account is SYSTEM else (account.name, account.domain)
-    return {"SubjectDomainName": domain, "SubjectLogonId": account.logon, "SubjectUserName": name, "SubjectUserSid": account.sid}
+    return {
+        "SubjectDomainName": domain,
+        "SubjectLogonId": account.logon,
+        "SubjectUserName": name,
+        "SubjectUserSid": account.sid,
+    }
 
 
 def _by(subject: dict[str, str]) -> Document:
@@ -347,13 +404,16 @@ def _audited_creation(record: Record) -> Document:
     data = subject | {"ProcessId": hex(creator), "TokenElevationType": "%%1936"}
     body = _by(subject)
     if full:
-        words = process.command_line.split(" ")
+        words = _SPACED.findall(process.command_line)
         actor |= {"args": words, "args_count": len(words), "command_line": process.command_line}
         actor["parent"] |= _named(parent.image)
         data |= {"CommandLine": process.command_line, "MandatoryLabel": "S-1-16-8192"}
         data |= {"TargetDomainName": "-", "TargetLogonId": "0x0", "TargetUserName": "-", "TargetUserSid": "S-1-0-0"}
         body["user"]["effective"] = {"id": "S-1-0-0"}
-    return body | {"process": actor, "winlog": {"event_data": data, "logon": _logon(subject), "version": 2 if full else 1}}
+    return body | {
+        "process": actor,
+        "winlog": {"event_data": data, "logon": _logon(subject), "version": 2 if full else 1},
+    }
 
 
 def _filtered(record: Record, flow: Connection) -> dict[str, str]:

@@ -131,6 +131,8 @@ class Process:
     """Security auditing logs its start and end."""
     told_by: frozenset[str] = frozenset({"sysmon", "security"})
     """The sensors that log what it does; if none, it is known only as somebody's parent."""
+    idle: bool = False
+    """It does nothing but start and end."""
     twin: bool = False
     """Its creation was recorded under another GUID tail than everything it did later."""
     pid: int = 0
@@ -225,9 +227,6 @@ class World:
     records: list[Record] = field(default_factory=list)
     repeated: dict[int, int] = field(default_factory=dict)
     """Records that stand in the file twice: their place in `records`, and after how many lines they come again."""
-
-    def host(self, label: str) -> Host:
-        return next(h for h in self.hosts if h.label == label)
 
 
 def youngest(processes: Iterable[Process], moment: int) -> Process | None:

@@ -71,3 +71,8 @@ def expand(path: str) -> list[str]:
 def looks_like_path(text: str) -> bool:
     """Whether a pool written without quotes is a path and not a name."""
     return "/" in text or text.startswith(("~", ".")) or glob.has_magic(text) or text.lower().endswith(SUFFIXES + PACKED)
+
+
+def open_uri(uri: str, rest: str) -> Source:
+    """The scheme `file`."""
+    return files_source(uri, [uri])

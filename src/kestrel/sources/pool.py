@@ -49,12 +49,8 @@ def _names(scheme: str, rest: str) -> list[str]:
 
 
 def _opener(scheme: str) -> Callable[[str, str], Source]:
-    if scheme == "file":
-        return lambda uri, rest: files_source(uri, [uri])
-    if scheme == DEFAULT_SCHEME:
-        return open_profile
     found = {e.name: e for e in entry_points(group=GROUP)}
     if scheme not in found:
-        raise UnknownScheme(scheme, sorted({"file", DEFAULT_SCHEME, *found}))
+        raise UnknownScheme(scheme, sorted(found))
     opener: Callable[[str, str], Source] = found[scheme].load()
     return opener
