@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     _format_argument(run)
     run.set_defaults(act=_run)
 
-    check = commands.add_parser("check", help="find mistakes without running", description="Report every mistake that can be seen before a hunt runs.")
+    check = commands.add_parser(
+        "check", help="find mistakes without running", description="Report every mistake that can be seen before a hunt runs."
+    )
     _hunt_arguments(check)
     check.set_defaults(act=_check)
 
@@ -69,7 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     fmt.add_argument("-w", "--write", action="store_true", help="write it back to the file")
     fmt.set_defaults(act=_fmt)
 
-    demo = commands.add_parser("demo", help="run the scheduled-task hunt on sample data", description="Run the scheduled-task hunt on sample data that ships with Kestrel.")
+    demo = commands.add_parser(
+        "demo",
+        help="run the scheduled-task hunt on sample data",
+        description="Run the scheduled-task hunt on sample data that ships with Kestrel.",
+    )
     _format_argument(demo)
     demo.set_defaults(act=_demo)
     return parser

@@ -14,7 +14,7 @@ def load_yaml(text: str) -> Any:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(text, Loader=loader)  # noqa: S506  (both are safe loaders)
+    return yaml.load(text, Loader=loader)
 
 
 @cache

@@ -138,7 +138,11 @@ class MissingParameter(KestrelError):
     code: ClassVar[str] = "K0213"
 
     def __init__(self, name: str, span: Span) -> None:
-        super().__init__(f"parameter `${name}` has no value", span, f"parameters are not available in this version; write the value in place of `${name}`")
+        super().__init__(
+            f"parameter `${name}` has no value",
+            span,
+            f"parameters are not available in this version; write the value in place of `${name}`",
+        )
 
 
 class BackwardRange(KestrelError):
@@ -152,16 +156,16 @@ class NoSource(KestrelError):
     code: ClassVar[str] = "K0215"
 
     def __init__(self, span: Span) -> None:
-        super().__init__(
-            "there is no data source to ask yet", span, "name one: `GET ... FROM stixshifter://NAME` or `FROM path/to/logs.json`"
-        )
+        super().__init__("there is no data source to ask yet", span, "name one: `GET ... FROM stixshifter://NAME` or `FROM path/to/logs.json`")
 
 
 class BadReference(KestrelError):
     code: ClassVar[str] = "K0216"
 
     def __init__(self, kind: str, name: str, known: Iterable[str], span: Span) -> None:
-        super().__init__(f"`{name}` of {kind} leads to another entity and has no value of its own", span, f"name one of its attributes: {listed(known)}")
+        super().__init__(
+            f"`{name}` of {kind} leads to another entity and has no value of its own", span, f"name one of its attributes: {listed(known)}"
+        )
 
 
 # -- what lowering gives ------------------------------------------------------------------------------------------
@@ -243,7 +247,8 @@ class Lowering:
                 return None
             case tree.Disp(expression, view):
                 if view not in (None, "TABLE"):
-                    return self._not_yet(f"DISP ... AS {view}", statement.span)
+                    self.errors.append(NotYet(f"DISP ... AS {view}", statement.span))
+                return None
                 step = self._expression(expression)
                 if step is None:
                     return None
@@ -256,13 +261,17 @@ class Lowering:
                 known = self._variable(variable)
                 return Inform(known, variable.text, statement.span) if known else None
             case tree.Apply():
-                return self._not_yet("APPLY", statement.span)
+                self.errors.append(NotYet("APPLY", statement.span))
+                return None
             case tree.Save():
-                return self._not_yet("SAVE", statement.span)
+                self.errors.append(NotYet("SAVE", statement.span))
+                return None
             case tree.Describe():
-                return self._not_yet("DESCRIBE", statement.span)
+                self.errors.append(NotYet("DESCRIBE", statement.span))
+                return None
             case tree.Explain():
-                return self._not_yet("EXPLAIN", statement.span)
+                self.errors.append(NotYet("EXPLAIN", statement.span))
+                return None
             case _:
                 assert_never(statement)
 
@@ -279,18 +288,19 @@ class Lowering:
             case tree.Expression():
                 return self._expression(value)
             case tree.SortBy():
-                return self._not_yet("SORT", value.span)
+                self.errors.append(NotYet("SORT", value.span))
+                return None
             case tree.Group():
-                return self._not_yet("GROUP", value.span)
+                self.errors.append(NotYet("GROUP", value.span))
+                return None
             case tree.Join():
-                return self._not_yet("JOIN", value.span)
+                self.errors.append(NotYet("JOIN", value.span))
+                return None
             case tree.Load():
-                return self._not_yet("LOAD", value.span)
+                self.errors.append(NotYet("LOAD", value.span))
+                return None
             case _:
                 assert_never(value)
-
-    def _not_yet(self, command: str, span: Span) -> None:
-        self.errors.append(NotYet(command, span))
 
     # -- commands ------------------------------------------------------------------------------------------------
 
@@ -303,7 +313,9 @@ class Lowering:
         where = self._pattern(get.where, kind) if get.where and kind else None
         if chosen:
             if len(chosen) < len(get.pools):
-                self.errors.append(WrongPool(get.type.text, get.pools[0].text if isinstance(get.pools[0].text, str) else "", "other", get.pools[0].span))
+                self.errors.append(
+                    WrongPool(get.type.text, get.pools[0].text if isinstance(get.pools[0].text, str) else "", "other", get.pools[0].span)
+                )
                 return None
             for pool, step in zip(get.pools, chosen, strict=True):
                 if kind and type_of(step) != kind.name and not {type_of(step), kind.name} <= {"ipv4-addr", "ipv6-addr"}:
@@ -363,9 +375,7 @@ class Lowering:
             return None
         if not _possible(relation.verb, kind.name, type_of(given), find.by):
             others = _possible_from(type_of(given))
-            self.errors.append(
-                ImpossibleRelation(kind.name, find.verb.text, find.by, type_of(given), others, find.type.span.to(find.variable.span))
-            )
+            self.errors.append(ImpossibleRelation(kind.name, find.verb.text, find.by, type_of(given), others, find.type.span.to(find.variable.span)))
             return None
         depth = None if find.depth == "ANY" else (find.depth or 1)
         sources = () if sources_of(given) else self.last_sources
@@ -710,7 +720,8 @@ def _bare(part: str, kind: EntityType) -> str:
 
 def _resolve(attribute: str, kind: EntityType, span: Span) -> AttributePath | None:
     """An attribute path of a type, or None."""
-    start, chain = kind.name, []
+    start = kind.name
+    chain: list[tuple[str, str]] = []
     parts = attribute.split(".")
     while True:
         rest = ".".join(parts)

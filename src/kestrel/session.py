@@ -32,9 +32,9 @@ SHOWN = 50
 class Session:
     """A hunt in progress: its variables live as long as it does.
 
-        with Session() as s:
-            for result in s.run("p = GET process FROM logs.json WHERE name = 'cmd.exe'"): ...
-            s["p"].to_pandas()
+    with Session() as s:
+        for result in s.run("p = GET process FROM logs.json WHERE name = 'cmd.exe'"): ...
+        s["p"].to_pandas()
     """
 
     def __init__(self, rows: int | None = SHOWN) -> None:
@@ -110,11 +110,23 @@ class Session:
         if account.broken:
             yield Told("broken-lines", f"{account.broken:,} of {account.read:,} lines are no JSON and were left out", account.broken)
         if account.unknown:
-            yield Told("unknown-records", f"{account.unknown:,} of {account.read:,} records have a shape no mapping knows and were left out", account.unknown)
+            yield Told(
+                "unknown-records",
+                f"{account.unknown:,} of {account.read:,} records have a shape no mapping knows and were left out",
+                account.unknown,
+            )
         if account.duplicates:
-            yield Told("duplicates", f"{account.duplicates:,} of {account.read:,} records are there more than once and count once", account.duplicates)
+            yield Told(
+                "duplicates",
+                f"{account.duplicates:,} of {account.read:,} records are there more than once and count once",
+                account.duplicates,
+            )
         if account.mended:
-            yield Told("mended-lines", f"{account.mended:,} lines were damaged text (not UTF-8, or cut) and were read as far as they go", account.mended)
+            yield Told(
+                "mended-lines",
+                f"{account.mended:,} lines were damaged text (not UTF-8, or cut) and were read as far as they go",
+                account.mended,
+            )
 
     def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, name: str) -> Iterator[Result]:
         variable = self.store.evaluate(step)

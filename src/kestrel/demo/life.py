@@ -180,15 +180,12 @@ class Life:
         lasting = random.randint(4, 14) * MINUTE
         shell = self.start("cmd.exe", desk, moment, lasting, '"C:\\Windows\\system32\\cmd.exe"')
         self.start("conhost.exe", shell, moment + random.randint(400, 900), lasting - 2 * SECOND, CONHOST)
-        for n in range(random.randint(1, 4)):
+        moment += random.randint(4_000, 20_000)
+        for _ in range(random.randint(1, 4)):
             program, command = random.choice(_TYPED)
-            self.start(
-                program,
-                shell,
-                moment + (10 + 35 * n) * SECOND + random.randint(0, 9000),
-                random.randint(800, 9000),
-                command,
-            )
+            lasting = random.randint(800, 9_000)
+            self.start(program, shell, moment, lasting, command)
+            moment += lasting + random.choice((random.randint(1_000, 2_500), random.randint(8_000, 40_000)))
 
     def schedule(self, day: int, number: int) -> None:
         """The scheduled tasks of a day, mixed by their weights."""

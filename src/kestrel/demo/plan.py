@@ -34,7 +34,7 @@ STORY = Plan(
     amcets=(13, 24, 17),
     shells=21,
     beacons=23,
-    on_demand=14,
+    on_demand=13,
 )
 
 

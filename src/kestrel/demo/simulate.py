@@ -22,7 +22,7 @@ from kestrel.demo.story import attack
 from kestrel.demo.truth import truth
 from kestrel.demo.world import World
 
-STORY_SEED = 101
+STORY_SEED = 103
 SHIPPED = Path(__file__).parent / "data"
 
 

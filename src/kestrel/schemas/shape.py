@@ -11,6 +11,7 @@ from kestrel.config import packaged
 from kestrel.schemas import expression
 from kestrel.schemas.expression import Node
 from kestrel.schemas.layout import Layout, layout
+from kestrel.schemas.transforms import quoted
 
 SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6")
 ENVELOPE = ("rec", "t", "host", "kind")
@@ -181,18 +182,16 @@ class Reading:
 
         envelope = self.shape.envelope
         inner = [
-            f"{self._sensor(sql(envelope['provider']))} AS \"$sensor\"",
-            f"try_cast({sql(envelope['code'])} AS INTEGER) AS \"$code\"",
+            f'{self._sensor(sql(envelope["provider"]))} AS "$sensor"',
+            f'try_cast({sql(envelope["code"])} AS INTEGER) AS "$code"',
         ]
-        clocks = {
-            n: expression.to_sql(node, read)
-            for n in ("local", "receipt", "printed", "otherwise")
-            if (node := self.shape.clock(n))
-        }
-        sensor_time = "CASE \"$sensor\" " + " ".join(
-            f"WHEN {self.shape.sensors[s]} THEN {sql(f)}" for s, f in envelope["clock"].get("sensor", {}).items()
-        ) + " END"
-        outer = [f"try_cast({sensor_time} AS TIMESTAMP) AS \"$sensor_time\""]
+        clocks = {n: expression.to_sql(node, read) for n in ("local", "receipt", "printed", "otherwise") if (node := self.shape.clock(n))}
+        sensor_time = (
+            'CASE "$sensor" '
+            + " ".join(f"WHEN {self.shape.sensors[s]} THEN {sql(f)}" for s, f in envelope["clock"].get("sensor", {}).items())
+            + " END"
+        )
+        outer = [f'try_cast({sensor_time} AS TIMESTAMP) AS "$sensor_time"']
         for name in ("local", "receipt", "printed"):
             instant = _instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
             if name == "receipt" and "local" in clocks:
@@ -202,10 +201,7 @@ class Reading:
         time = 'coalesce("$sensor_time", "$local", "$printed", ' + _instant(clocks["otherwise"]) + ")"
         record, host = sql(envelope["record"]), sql(envelope["host"])
         whole = f"hash({line})" if line else "NULL"
-        rec = (
-            f"CASE WHEN {record} IS NOT NULL THEN hash({host}, lower({sql(envelope['provider'])}), "
-            f"{record}, {key_time}) ELSE {whole} END"
-        )
+        rec = f"CASE WHEN {record} IS NOT NULL THEN hash({host}, lower({sql(envelope['provider'])}), {record}, {key_time}) ELSE {whole} END"
         columns = {
             "rec": rec,
             "t": '"$time"',
@@ -225,21 +221,22 @@ class Reading:
     def recognised(self, base: str = "") -> str:
         """SQL that is true for a row of this shape."""
         prefix = base + "." if base else ""
-        groups = (
-            " OR ".join(f'{prefix}{".".join(chr(34) + p + chr(34) for p in path)} IS NOT NULL' for path in group)
-            for group in self.shape.marks
-        )
+        groups = (" OR ".join(f"{prefix}{'.'.join(chr(34) + p + chr(34) for p in path)} IS NOT NULL" for path in group) for group in self.shape.marks)
         return " AND ".join(f"({g})" for g in groups)
 
     def lossy(self) -> list[int]:
         """Codes of events that have fields `apart`, which only the raw line can give."""
         return sorted(
-            {r.code for r in self.shape.rules if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
+            {
+                r.code
+                for r in self.shape.rules
+                if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))
+            }
         )
 
     def _sensor(self, provider: str) -> str:
         whens = " ".join(
-            f"WHEN lower({provider}) IN ({', '.join(expression.transforms.quoted(p.lower()) for p in s['provider'])}) THEN {self.shape.sensors[n]}"
+            f"WHEN lower({provider}) IN ({', '.join(quoted(p.lower()) for p in s['provider'])}) THEN {self.shape.sensors[n]}"
             for n, s in self.shape.envelope["sensors"].items()
         )
         return f"CASE {whens} ELSE 0 END"
@@ -261,9 +258,7 @@ class Reading:
         otherwise = str(self.layout.kind(kind[""]))
         if node is None:
             return otherwise
-        whens = " ".join(
-            f"WHEN {expression.transforms.quoted(v)} THEN {self.layout.kind(k)}" for v, k in kind.items() if v not in ("by", "")
-        )
+        whens = " ".join(f"WHEN {quoted(v)} THEN {self.layout.kind(k)}" for v, k in kind.items() if v not in ("by", ""))
         return f"CASE {expression.to_sql(node, read)} {whens} ELSE {otherwise} END"
 
     def _columns(self, read: Any) -> dict[str, str]:
@@ -296,7 +291,7 @@ def _instant(sql: str) -> str:
 
 
 def _json_path(path: tuple[str, ...]) -> str:
-    return expression.transforms.quoted("$" + "".join(f'."{p}"' for p in path))
+    return quoted("$" + "".join(f'."{p}"' for p in path))
 
 
 def _place(tree: dict[str, Any], path: tuple[str, ...], kind: str) -> None:

@@ -64,10 +64,7 @@ def integer(x: str) -> str:
 
 def login(domain: str, user: str) -> str:
     """`DOMAIN\\name`, or the name alone."""
-    return (
-        f"CASE WHEN {text(user)} IS NULL THEN NULL WHEN {text(domain)} IS NULL THEN {user} "
-        f"ELSE {domain} || '\\' || {user} END"
-    )
+    return f"CASE WHEN {text(user)} IS NULL THEN NULL WHEN {text(domain)} IS NULL THEN {user} ELSE {domain} || '\\' || {user} END"
 
 
 def sid(x: str) -> str:
@@ -86,10 +83,7 @@ def digest(listed: str, name: str) -> str:
 
 
 def protocol(x: str) -> str:
-    return (
-        f"CASE {x} WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp' WHEN '1' THEN 'icmp' WHEN '58' THEN 'ipv6-icmp' "
-        f"ELSE lower({text(x)}) END"
-    )
+    return f"CASE {x} WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp' WHEN '1' THEN 'icmp' WHEN '58' THEN 'ipv6-icmp' ELSE lower({text(x)}) END"
 
 
 def direction(x: str) -> str:
@@ -129,8 +123,7 @@ def domain(x: str) -> str:
 def key(x: str) -> str:
     """A registry path with the short root Windows logs use (HKLM, HKU, ...)."""
     cases = " ".join(
-        f"WHEN starts_with(lower({x}), {quoted(long)}) THEN {quoted(short)} || substr({x}, {len(long) + 1})"
-        for long, short in ROOTS.items()
+        f"WHEN starts_with(lower({x}), {quoted(long)}) THEN {quoted(short)} || substr({x}, {len(long) + 1})" for long, short in ROOTS.items()
     )
     return f"CASE WHEN {x} LIKE 'HK__\\%' OR {x} LIKE 'HKU\\%' THEN {x} {cases} ELSE {text(x)} END"
 

@@ -25,7 +25,9 @@ class UnknownScheme(KestrelError):
     def __init__(self, scheme: str, known: list[str]) -> None:
         close = nearest(scheme, known)
         super().__init__(
-            f"there is no kind of data source `{scheme}://`", None, f"did you mean `{close}://`?" if close else f"known kinds: {listed(known)}"
+            f"there is no kind of data source `{scheme}://`",
+            None,
+            f"did you mean `{close}://`?" if close else f"known kinds: {listed(known)}",
         )
 
 

@@ -28,9 +28,7 @@ def normalise(con: duckdb.DuckDBPyConnection) -> None:
 def device_paths(con: duckdb.DuckDBPyConnection) -> None:
     """`\\device\\harddiskvolume2\\x` is `C:\\x` on a host where that is the one drive path that ends so."""
     columns = [c for c in ('"process.binary.path"', '"parent.binary.path"', '"target.binary.path"', '"file.path"') if _has(con, c)]
-    devices = " UNION ".join(
-        f"SELECT host, {c} AS path FROM events WHERE starts_with(lower({c}), '\\device\\harddiskvolume')" for c in columns
-    )
+    devices = " UNION ".join(f"SELECT host, {c} AS path FROM events WHERE starts_with(lower({c}), '\\device\\harddiskvolume')" for c in columns)
     if not columns or con.execute(f"SELECT count(*) FROM ({devices})").fetchone() == (0,):
         return
     drives = " UNION ".join(f"SELECT host, {c} AS path FROM events WHERE {c}[2:3] = ':\\'" for c in columns)
@@ -42,9 +40,7 @@ def device_paths(con: duckdb.DuckDBPyConnection) -> None:
         "GROUP BY ALL HAVING count(DISTINCT lower(p.path)) = 1"
     )
     for column in columns:
-        con.execute(
-            f"UPDATE events SET {column} = d.drive FROM drives d WHERE events.host = d.host AND events.{column} = d.path"
-        )
+        con.execute(f"UPDATE events SET {column} = d.drive FROM drives d WHERE events.host = d.host AND events.{column} = d.path")
     con.execute("DROP TABLE drives")
 
 
@@ -57,15 +53,15 @@ def flows(con: duckdb.DuckDBPyConnection) -> None:
     sp, dp = 'coalesce("network.src_port", -1)', 'coalesce("network.dst_port", -1)'
     con.execute(
         f'UPDATE events SET "network.id" = CASE WHEN ({src}, {sp}) <= ({dst}, {dp}) '
-        f'THEN hash(coalesce("network.protocols", \'\'), {src}, {sp}, {dst}, {dp}) '
-        f'ELSE hash(coalesce("network.protocols", \'\'), {dst}, {dp}, {src}, {sp}) END '
+        f"THEN hash(coalesce(\"network.protocols\", ''), {src}, {sp}, {dst}, {dp}) "
+        f"ELSE hash(coalesce(\"network.protocols\", ''), {dst}, {dp}, {src}, {sp}) END "
         f"WHERE {src} IS NOT NULL AND {dst} IS NOT NULL"
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE later AS WITH long AS (SELECT \"network.id\" AS id FROM events WHERE \"network.id\" IS NOT NULL "
+        'CREATE OR REPLACE TEMP TABLE later AS WITH long AS (SELECT "network.id" AS id FROM events WHERE "network.id" IS NOT NULL '
         f"GROUP BY id HAVING epoch_us(max(t)) - epoch_us(min(t)) > {EPISODE}), "
         'seen AS (SELECT e.rowid AS row, e."network.id" AS id, t, '
-        f'CASE WHEN epoch_us(t) - epoch_us(lag(t) OVER w) > {EPISODE} THEN 1 ELSE 0 END AS turn FROM events e '
+        f"CASE WHEN epoch_us(t) - epoch_us(lag(t) OVER w) > {EPISODE} THEN 1 ELSE 0 END AS turn FROM events e "
         'SEMI JOIN long ON long.id = e."network.id" WINDOW w AS (PARTITION BY e."network.id" ORDER BY t)), '
         "numbered AS (SELECT row, id, t, sum(turn) OVER (PARTITION BY id ORDER BY t ROWS UNBOUNDED PRECEDING) AS episode FROM seen) "
         "SELECT row, hash(id, min(t) OVER (PARTITION BY id, episode)) AS id FROM numbered WHERE episode > 0"
@@ -81,8 +77,7 @@ def accounts(con: duckdb.DuckDBPyConnection) -> None:
     if not pairs:
         return
     both = " UNION ALL ".join(
-        f'SELECT lower("{s}.login") AS login, "{s}.sid" AS sid FROM events WHERE "{s}.login" IS NOT NULL AND "{s}.sid" IS NOT NULL'
-        for s in pairs
+        f'SELECT lower("{s}.login") AS login, "{s}.sid" AS sid FROM events WHERE "{s}.login" IS NOT NULL AND "{s}.sid" IS NOT NULL' for s in pairs
     )
     con.execute(f"INSERT INTO accounts SELECT login, any_value(sid) FROM ({both}) GROUP BY login HAVING count(DISTINCT sid) = 1")
 

@@ -222,8 +222,7 @@ class Store:
             chosen = [
                 e
                 for e in layout().edges
-                if _is(e.subject, given_type if given == "subject" else found_type)
-                and _is(e.object, given_type if given == "object" else found_type)
+                if _is(e.subject, given_type if given == "subject" else found_type) and _is(e.object, given_type if given == "object" else found_type)
             ]
             parts.append(f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)})")
         touched = {s for e in layout().edges for s in (e.subject, e.object)}
@@ -315,9 +314,7 @@ class Store:
             variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE {kept}"), range=step.range)
         if step.where is not None:
             ids, _ = self._matcher(variable.type, self.scope_of(base), step.where).match(step.where)
-            variable = replace(
-                variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {ids})")
-            )
+            variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {ids})"))
         if step.sort:
             variable = replace(variable, order=(step.sort, step.ascending))
         return self._limited(variable, step.limit, step.offset)
@@ -351,7 +348,7 @@ class Store:
             values = merged(self.con, variable.table, variable.type, [path], self.scope_of(variable))
             direction = "ASC" if ascending else "DESC"
             return self._table(
-                f'SELECT v.id, row_number() OVER (ORDER BY any_value(m.{shown_as(path)}) {direction} NULLS LAST, min(v.t) NULLS LAST, v.id) AS place '
+                f"SELECT v.id, row_number() OVER (ORDER BY any_value(m.{shown_as(path)}) {direction} NULLS LAST, min(v.t) NULLS LAST, v.id) AS place "
                 f"FROM {variable.table} v JOIN {values} m ON m.id = v.id GROUP BY v.id"
             )
         return self._table(
@@ -360,16 +357,12 @@ class Store:
 
     def counts(self, variable: Variable) -> tuple[int, int, datetime | None, datetime | None]:
         """Entities, records, first and last time (UTC)."""
-        row = self.con.execute(
-            f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max(t) FROM {variable.table}"
-        ).fetchone()
+        row = self.con.execute(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max(t) FROM {variable.table}").fetchone()
         assert row is not None
         first, last = (v.replace(tzinfo=UTC) if v else None for v in row[2:])
         return row[0], row[1], first, last
 
-    def table(
-        self, variable: Variable, columns: Sequence[AttributePath], limit: int | None = None
-    ) -> tuple[list[tuple[Any, ...]], int]:
+    def table(self, variable: Variable, columns: Sequence[AttributePath], limit: int | None = None) -> tuple[list[tuple[Any, ...]], int]:
         """Distinct rows of the columns in the variable's order, the first `limit` of them, and how many there are."""
         select, order = self._shown(variable, columns)
         distinct = self._table(f"SELECT {', '.join(f'c{i}' for i in range(len(columns)))}, min(place) AS place FROM ({select}) GROUP BY ALL")

@@ -31,7 +31,10 @@ def resolve(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _has_process_columns(con: duckdb.DuckDBPyConnection) -> bool:
-    columns = {r[0] for r in con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'events' AND database_name = current_database()").fetchall()}
+    columns = {
+        r[0]
+        for r in con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'events' AND database_name = current_database()").fetchall()
+    }
     return {f"{s}.{c}" for s in SLOTS for c in ("x_unique_id", "pid", "name")} <= columns
 
 
@@ -39,7 +42,7 @@ def _hosts(con: duckdb.DuckDBPyConnection) -> None:
     """A short host name is the long one if exactly one long name begins with it."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE host_names AS WITH names AS (SELECT DISTINCT host FROM events WHERE host IS NOT NULL), "
-        "long AS (SELECT split_part(host, '.', 1) AS short, any_value(host) AS long FROM names WHERE contains(host, '.') "
+        "long AS (SELECT split_part(host, '.', 1) AS short, min(host) AS long FROM names WHERE contains(host, '.') "
         "GROUP BY 1 HAVING count(*) = 1) SELECT host, long FROM names JOIN long ON host = short"
     )
     if con.execute("SELECT count(*) FROM host_names").fetchone() != (0,):
@@ -54,7 +57,7 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
         return
     for slot in SLOTS:
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, any_value(host) AS host FROM ("
+            "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, min(host) AS host FROM ("
             + " UNION ".join(f'SELECT "{s}.x_unique_id" AS guid, host FROM events WHERE host IS NOT NULL' for s in SLOTS)
             + ") WHERE guid IS NOT NULL GROUP BY guid HAVING count(DISTINCT host) = 1"
         )
@@ -68,9 +71,7 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
 
 def _rehash(con: duckdb.DuckDBPyConnection, where: str) -> None:
     for slot in SLOTS:
-        con.execute(
-            f'UPDATE events SET "{slot}.id" = hash(host, "{slot}.x_unique_id") WHERE "{slot}.x_unique_id" IS NOT NULL AND {where}'
-        )
+        con.execute(f'UPDATE events SET "{slot}.id" = hash(host, "{slot}.x_unique_id") WHERE "{slot}.x_unique_id" IS NOT NULL AND {where}')
 
 
 class _Processes:
@@ -104,8 +105,8 @@ class _Processes:
     def _pid_mentions(self) -> bool:
         """The mentions that know a pid and no id of the sensor."""
         parts = " UNION ALL ".join(
-            f"SELECT rowid AS row, {n} AS slot, host, \"{s}.pid\" AS pid, lower(\"{s}.name\") AS name, t, "
-            f"{'kind' if n == 0 else '0'} AS kind, \"$local\" IS NOT NULL AND \"$sensor_time\" IS NULL AS coarse "
+            f'SELECT rowid AS row, {n} AS slot, host, "{s}.pid" AS pid, lower("{s}.name") AS name, t, '
+            f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse '
             f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" IS NOT NULL AND host IS NOT NULL AND t IS NOT NULL'
             for n, s in enumerate(SLOTS)
         )
@@ -116,8 +117,7 @@ class _Processes:
         """`others`: processes the sensor names and whose creation it did not see, by id, with what is known of them."""
         con = self.con
         con.execute(
-            f'CREATE OR REPLACE TEMP TABLE created AS SELECT "process.id" AS id FROM events '
-            f'WHERE kind = {self.create} AND "process.id" IS NOT NULL'
+            f'CREATE OR REPLACE TEMP TABLE created AS SELECT "process.id" AS id FROM events WHERE kind = {self.create} AND "process.id" IS NOT NULL'
         )
         parts = " UNION ALL ".join(
             f'SELECT "{s}.id" AS id, host, "{s}.x_unique_id" AS guid, "{s}.pid" AS pid, "{s}.name" AS name, t, '
@@ -127,8 +127,8 @@ class _Processes:
             for n, s in enumerate(SLOTS)
         )
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE others AS SELECT id, any_value(host) AS host, any_value(guid) AS guid, "
-            "any_value(pid) AS pid, lower(any_value(name)) AS name, min(t) AS first, max(t) AS last, "
+            "CREATE OR REPLACE TEMP TABLE others AS SELECT id, min(host) AS host, min(guid) AS guid, "
+            "min(pid) AS pid, lower(min(name)) AS name, min(t) AS first, max(t) AS last, "
             "max(t) FILTER (ended) AS ended "
             f"FROM ({parts}) WHERE id NOT IN (SELECT id FROM created) GROUP BY id"
         )
@@ -141,7 +141,7 @@ class _Processes:
         """SQL: hosts' machine parts whose creations confirm the inner time (or that have no creation)."""
         inner = self._inner('"process.x_unique_id"')
         return (
-            f'SELECT src FROM events WHERE kind = {self.create} AND "process.x_unique_id" LIKE \'{{%\' GROUP BY src '
+            f"SELECT src FROM events WHERE kind = {self.create} AND \"process.x_unique_id\" LIKE '{{%' GROUP BY src "
             f"HAVING avg(CASE WHEN abs(epoch_us({inner}) - epoch_us(t)) <= {START_TOLERANCE} THEN 1 ELSE 0 END) < 0.9"
         )
 
@@ -158,7 +158,7 @@ class _Processes:
             f'FROM events WHERE kind = {self.create} AND "process.id" IS NOT NULL) e '
             "ON e.host = o.host AND e.pid = o.pid AND e.name = o.name AND substr(e.guid, 1, 9) = substr(o.guid, 1, 9) "
             f"WHERE length(o.guid) = 38 AND abs(epoch_us({inner}) - epoch_us(date_trunc('second', e.t))) <= {TWIN_TOLERANCE} "
-            f"AND NOT (o.ended IS NOT NULL AND e.id IN (SELECT \"process.id\" FROM events WHERE kind = {self.end})) "
+            f'AND NOT (o.ended IS NOT NULL AND e.id IN (SELECT "process.id" FROM events WHERE kind = {self.end})) '
             "GROUP BY o.id HAVING count(DISTINCT e.id) = 1"
         )
         if con.execute("SELECT count(*) FROM twins").fetchone() != (0,):
@@ -180,9 +180,11 @@ class _Processes:
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE lives AS "
-            'SELECT e."process.id" AS id, any_value(e.host) AS host, coalesce(any_value(e."process.pid"), any_value(m.pid)) AS pid, '
-            'lower(coalesce(any_value(e."process.name"), any_value(m.name))) AS name, min(e.t) AS start, any_value(m.ended) AS ended, any_value(m.last) AS last '
-            f"FROM events e JOIN (SELECT id, any_value(pid) AS pid, any_value(name) AS name, max(t) FILTER (ended) AS ended, max(t) AS last FROM ({mentions}) GROUP BY id) m ON m.id = e.\"process.id\" "
+            'SELECT e."process.id" AS id, min(e.host) AS host, coalesce(min(e."process.pid"), min(m.pid)) AS pid, '
+            'lower(coalesce(min(e."process.name"), min(m.name))) AS name, min(e.t) AS start, '
+            "min(m.ended) AS ended, min(m.last) AS last FROM events e JOIN (SELECT id, min(pid) AS pid, min(name) AS name, "
+            f"max(t) FILTER (ended) AS ended, max(t) AS last FROM ({mentions}) GROUP BY id) m "
+            'ON m.id = e."process.id" '
             f'WHERE e.kind = {self.create} AND e."process.id" IS NOT NULL AND e.t IS NOT NULL GROUP BY e."process.id" '
             "UNION ALL SELECT id, host, pid, name, "
             f"CASE WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} ELSE first END, ended, last FROM others"
@@ -201,7 +203,7 @@ class _Processes:
         )
         con.execute("UPDATE audited SET id = hash('life', host, pid, coalesce(name, ''), epoch_us(t)) WHERE id IS NULL")
         con.execute(
-            "INSERT INTO lives SELECT id, any_value(host), any_value(pid), any_value(name), min(t), NULL, min(t) FROM audited "
+            "INSERT INTO lives SELECT id, min(host), min(pid), min(name), min(t), NULL, min(t) FROM audited "
             "WHERE id NOT IN (SELECT id FROM lives) GROUP BY id"
         )
         con.execute("CREATE OR REPLACE TEMP TABLE found AS SELECT row, 0 AS slot, id FROM audited")
@@ -231,16 +233,13 @@ class _Processes:
             f"CREATE OR REPLACE TEMP TABLE opened AS SELECT f.id, max(m.t) AS ended FROM ({self._asof(ends, True, True)}) f "
             "JOIN pid_mentions m ON m.row = f.row AND m.slot = f.slot GROUP BY f.id"
         )
-        con.execute(
-            "UPDATE lives SET ended = opened.ended FROM opened WHERE lives.id = opened.id AND lives.ended IS NULL"
-        )
+        con.execute("UPDATE lives SET ended = opened.ended FROM opened WHERE lives.id = opened.id AND lives.ended IS NULL")
 
     def _boots(self) -> None:
         """When a host's System process or machine part is a new one, lives not seen since are over."""
         con = self.con
         mentions = " UNION ALL ".join(
-            f'SELECT host, "{s}.pid" AS pid, "{s}.x_unique_id" AS guid, t FROM events WHERE length("{s}.x_unique_id") = 38'
-            for s in SLOTS
+            f'SELECT host, "{s}.pid" AS pid, "{s}.x_unique_id" AS guid, t FROM events WHERE length("{s}.x_unique_id") = 38' for s in SLOTS
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE boots AS WITH firsts AS ("
@@ -251,9 +250,7 @@ class _Processes:
         self._booted = con.execute("SELECT count(*) > 0 FROM boots").fetchone() == (True,)
 
     def _named(self) -> None:
-        self.con.execute(
-            f"INSERT INTO found {self._asof(self._pending('name IS NOT NULL'), True, True)}"
-        )
+        self.con.execute(f"INSERT INTO found {self._asof(self._pending('name IS NOT NULL'), True, True)}")
 
     def _pending(self, where: str) -> str:
         return f"(SELECT m.* FROM pid_mentions m ANTI JOIN found f ON f.row = m.row AND f.slot = m.slot WHERE {where})"
@@ -273,9 +270,7 @@ class _Processes:
             "FROM runs WHERE cut = 0"
         )
         con.execute("INSERT INTO found SELECT row, slot, id FROM opened")
-        con.execute(
-            "INSERT INTO lives SELECT id, any_value(host), any_value(pid), any_value(name), min(t), NULL, max(t) FROM opened GROUP BY id"
-        )
+        con.execute("INSERT INTO lives SELECT id, min(host), min(pid), min(name), min(t), NULL, max(t) FROM opened GROUP BY id")
 
     def _nameless(self) -> None:
         con = self.con

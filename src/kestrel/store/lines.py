@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, cast
 
 import duckdb
 
@@ -49,7 +49,10 @@ def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[
         return [part for member in _unzipped(path, scratch) for part in lines_of(con, member, scratch)]
     text = _start(path, head)
     if b"\x00" in text[:HEAD] and not text.lstrip(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
-        raise UnreadableFile(path, "it is a binary file" if not text.startswith(b"ElfFile") else "it is a Windows event log (EVTX), which this version does not read")
+        raise UnreadableFile(
+            path,
+            "it is a binary file" if not text.startswith(b"ElfFile") else "it is a Windows event log (EVTX), which this version does not read",
+        )
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)):
         return [_copied(path, scratch, text)]
     first = text.lstrip()[:1]
@@ -96,11 +99,12 @@ def opened(path: Path) -> IO[bytes]:
     """The file's content as a stream of bytes, unpacked."""
     match _compression(path):
         case "gzip":
-            return gzip.open(path)
+            return cast(IO[bytes], gzip.open(path))
         case "zstd":
             import zstandard
 
-            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True))  # type: ignore[arg-type]
+            unpacked: Any = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
+            return cast(IO[bytes], io.BufferedReader(unpacked))
         case _:
             return path.open("rb")
 

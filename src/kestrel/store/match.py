@@ -90,9 +90,9 @@ class Matcher:
         parts = []
         if self.scope.events:
             inner = mentions(self.scope.events, type_name, [name] if name else [], self.scope.conditions)
-            parts.append(f'SELECT id, rec, t{f", {chr(34)}{name}{chr(34)} AS x" if name else ""} FROM ({inner})')
+            parts.append(f"SELECT id, rec, t{f', {chr(34)}{name}{chr(34)} AS x' if name else ''} FROM ({inner})")
         if self.scope.own and type_name == self.type and (name is None or name in self.scope.own_columns):
-            parts.append(f'SELECT id, rec, t{f", {chr(34)}{name}{chr(34)} AS x" if name else ""} FROM {self.scope.own}')
+            parts.append(f"SELECT id, rec, t{f', {chr(34)}{name}{chr(34)} AS x' if name else ''} FROM {self.scope.own}")
         if not parts:
             return "(SELECT 0::UBIGINT AS id, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t, NULL AS x WHERE false)"
         return "(" + " UNION ALL ".join(parts) + ")"

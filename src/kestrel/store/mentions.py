@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.schemas import expression
 from kestrel.schemas.layout import ADDRESSES, Edge, Slot, layout
+from kestrel.schemas.transforms import quoted
 
 IDENTITY = {
     "process": "{id}",
@@ -193,9 +194,7 @@ def references(events: Events, type_name: str, reference: str, where: Iterable[s
     return " UNION ALL ".join(parts) or f"{nothing} WHERE false"
 
 
-def _pair(
-    events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[str, str], extra: Sequence[str] = ()
-) -> str | None:
+def _pair(events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[str, str], extra: Sequence[str] = ()) -> str | None:
     first, second = identity(events, a), identity(events, b)
     if first is None or second is None:
         return None
@@ -208,5 +207,5 @@ def _pair(
 def _edge_conditions(events: Events, edge: Edge) -> list[str]:
     found = [f"kind IN ({', '.join(map(str, edge.kinds))})"] if edge.kinds else []
     for name, value in edge.where.items():
-        found.append(f"\"{name}\" = {expression.transforms.quoted(value)}" if name in events.columns else "false")
+        found.append(f'"{name}" = {quoted(value)}' if name in events.columns else "false")
     return found

@@ -13,37 +13,34 @@ from kestrel.schemas.layout import layout
 from kestrel.store.match import Scope, fresh
 from kestrel.store.mentions import mentions, references
 
-RANK = "((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT * 4503599627370496 + epoch_us(t) AS rank"
+RANK = (
+    "((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT "
+    "* 4503599627370496 + epoch_us(t) AS rank"
+)
 """Lower is better; 2^52 leaves room for microseconds since 1970."""
 
 
-def merged(
-    con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope
-) -> str:
+def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:
     """A table of id and one column for each path (named by its text): the best value of each entity in `ids`, a table
     with a column id (and rec, t, where first_observed and the like are asked)."""
     columns: dict[str, str] = {}
-    for (chain, target), group in groupby(sorted(paths, key=_chain), key=lambda p: (p.references[:1], p.end)):
+    for (reference, target), group in groupby(sorted(paths, key=_first_hop), key=_first_hop):
         wanted = list(group)
-        if not chain:
-            for name, source in _direct(con, ids, type_name, [p.attribute for p in wanted], scope).items():
-                columns[name] = source
-        else:
-            own = [p for p in wanted if p.text() in scope.own_columns]
-            for path in own:
-                columns[path.text()] = f'(SELECT id, any_value("{path.text()}") AS value FROM {scope.own} GROUP BY id)'
-            rest = [p for p in wanted if p.text() not in scope.own_columns]
-            if rest and scope.events:
-                columns.update(_through(con, ids, type_name, chain[0], rest, scope))
-        del target
+        own = [p for p in wanted if p.references and p.text() in scope.own_columns]
+        for path in own:
+            columns[path.text()] = f'(SELECT id, any_value("{path.text()}") AS value FROM {scope.own} GROUP BY id)'
+        rest = [p for p in wanted if p not in own]
+        if not reference:
+            columns |= _direct(con, ids, type_name, [p.attribute for p in rest], scope)
+        elif rest and scope.events:
+            columns |= _through(con, ids, type_name, (reference, target), rest, scope)
     name = fresh("merged")
     joins, shown = "", ""
     for number, path in enumerate(dict.fromkeys(paths)):
-        source = columns.get(path.text())
-        if source is None:
+        if path.text() not in columns:
             shown += f", NULL AS {shown_as(path)}"
             continue
-        joins += f" LEFT JOIN {source} c{number} ON c{number}.id = i.id"
+        joins += f" LEFT JOIN {columns[path.text()]} c{number} ON c{number}.id = i.id"
         shown += f", c{number}.value AS {shown_as(path)}"
     con.execute(f"CREATE TEMP TABLE {name} AS SELECT i.id{shown} FROM (SELECT DISTINCT id FROM {ids}) i{joins}")
     return name
@@ -54,8 +51,9 @@ def shown_as(path: AttributePath) -> str:
     return f'"={path.text()}"'
 
 
-def _chain(path: AttributePath) -> tuple[str, str]:
-    return (path.references[0][0] if path.references else "", path.end if path.references else "")
+def _first_hop(path: AttributePath) -> tuple[str, str]:
+    """The reference a path begins with and the type it leads to; empty where it is of the entity itself."""
+    return path.references[0] if path.references else ("", "")
 
 
 def _rank() -> str:
@@ -63,9 +61,7 @@ def _rank() -> str:
     return RANK % f"{kind('process-create')}, {kind('process-create-audit')}"
 
 
-def _direct(
-    con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope
-) -> dict[str, str]:
+def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, str]:
     """Attributes of the entities themselves: by name, a FROM item of (id, value)."""
     found = {n: _inherent(ids, type_name, n) for n in names if n in EVERY_ENTITY}
     stored = [n for n in names if n not in EVERY_ENTITY]

@@ -118,15 +118,13 @@ def _insert(con: duckdb.DuckDBPyConnection, number: int, select: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _read_plain(
-    con: duckdb.DuckDBPyConnection, number: int, path: Path, shape: Shape, columns: Collection[str], account: Account
-) -> bool:
+def _read_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, shape: Shape, columns: Collection[str], account: Account) -> bool:
     """The fast road: DuckDB parses the shape's columns straight from the file, for one shape with record numbers and
     not a single line out of order. False, with nothing changed, where that is not so."""
     reading = Reading(shape, columns)
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in reading.structure.items()) + "}"
     rows = (
-        f"(SELECT *, {number}::USMALLINT AS src, {reading.recognised()} AS \"$known\" FROM read_json({quoted(str(path))}, "
+        f'(SELECT *, {number}::USMALLINT AS src, {reading.recognised()} AS "$known" FROM read_json({quoted(str(path))}, '
         f"format='newline_delimited', columns={spec}))"
     )
     before = _count(con)
@@ -134,7 +132,7 @@ def _read_plain(
     try:
         _insert(con, number, reading.select(rows, None))
         bad = con.execute(
-            f"SELECT count(*) FILTER (rec IS NULL), count(*) FILTER (sensor > 0 AND \"event.code\" IN "
+            f'SELECT count(*) FILTER (rec IS NULL), count(*) FILTER (sensor > 0 AND "event.code" IN '
             f"({', '.join(quoted(str(c)) for c in reading.lossy()) or 'NULL'})) FROM events WHERE src = {number}"
             if "event.code" in columns
             else f"SELECT count(*) FILTER (rec IS NULL), 0 FROM events WHERE src = {number}"
@@ -179,20 +177,16 @@ def _read_lines(
         shape = pending.pop(0)
         tried.add(shape.name)
         reading = Reading(shape, columns)
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE shaped AS SELECT l, "
-            f"{_recognised_json(shape)} AS mine FROM raw_lines WHERE valid AND shape = 0"
-        )
-        rows = (
-            f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src "
-            "FROM shaped WHERE mine)"
-        )
+        con.execute(f"CREATE OR REPLACE TEMP TABLE shaped AS SELECT l, {_recognised_json(shape)} AS mine FROM raw_lines WHERE valid AND shape = 0")
+        rows = f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src FROM shaped WHERE mine)"
         added = _insert(con, number, reading.select(rows, "l", "j"))
         account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added
         known += added
         if added + broken + account.unknown >= read and added == read - broken:
             break
-        con.execute("CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid, 0::UTINYINT AS shape FROM shaped WHERE NOT coalesce(mine, false)")
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid, 0::UTINYINT AS shape FROM shaped WHERE NOT coalesce(mine, false)"
+        )
         if not pending:
             rest = _shapes_of(con, Lines("raw_lines"))
             pending = [s for s in rest if s.name not in tried]

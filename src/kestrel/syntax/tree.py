@@ -13,7 +13,7 @@ from kestrel.text import NOWHERE, Span
 
 
 def _span() -> Span:
-    return field(default=NOWHERE, compare=False, repr=False)  # type: ignore[no-any-return]
+    return field(default=NOWHERE, compare=False, repr=False)
 
 
 # -- values ------------------------------------------------------------------------------------------------------
