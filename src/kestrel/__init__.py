@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "2.1.0.dev0"
+from kestrel.version import __version__
+
 __all__ = ["Session", "__version__"]
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kestrel import __version__
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.text import Source
+from kestrel.version import __version__
 
 if TYPE_CHECKING:
     from kestrel.result import Result

@@ -84,7 +84,7 @@ class Network:
         self.deeds.append(Connection(process, acceptor, "tcp", source, (there, port), tuple(times), application))
 
     def resolver(self, process: Process) -> None:
-        """The DNS client service: questions to the server, and calls to the neighbourhood, always between the same ports."""
+        """The DNS client service asks the server, and calls the neighbourhood, there always from the same port."""
         host = process.host
         for moment in moments(self.random, process, (0, 0.35)):
             source = (host.address, self.random.randrange(49152, 65536))
@@ -147,7 +147,8 @@ def _act(network: Network, process: Process, habit: Habit, size: float, random: 
         deeds.append(DnsQuery(process, moment, name, aliases, addresses))
     for moment in often(habit.writes):
         folder = habit.folder.format(user=process.host.user.name)
-        deeds.append(FileWrite(process, moment, folder + "\\" + random.choice(WRITTEN).format(n=random.randint(1, 400))))
+        name = random.choice(WRITTEN)
+        deeds.append(FileWrite(process, moment, f"{folder}\\{name.format(n=random.randint(1, 400))}"))
     for moment in often(habit.loads):
         module = random.choice(habit.modules or ("C:\\Windows\\System32\\wintrust.dll",))
         deeds.append(ImageLoad(process, moment, module.format(user=process.host.user.name)))

@@ -12,8 +12,8 @@ from kestrel.demo.world import DAYS, MINUTE, NETWORK_SERVICE, SECOND, Account, B
 
 DOMAIN = "corp.example"
 _SID = "S-1-5-21-2079883792-3656946353-945924832"
-_LEFT_OUT = frozenset({"searchprotocolhost.exe", "searchfilterhost.exe", "backgroundtaskhost.exe", "audiodg.exe", "usoclient.exe"})
-"""Programs common Sysmon configurations leave out."""
+_LEFT_OUT = frozenset({"searchprotocolhost.exe", "searchfilterhost.exe", "backgroundtaskhost.exe", "usoclient.exe"})
+"""Programs whose start and end common Sysmon configurations leave out."""
 
 SCHEDULER_RESTART = at(0, 8.2)
 LOST = (at(1, 11.05), at(1, 11.3))
@@ -52,7 +52,7 @@ SRV201 = Host(
     "C05D7712",
     2,
     Account("CORP", "admin.田中", f"{_SID}-1120", "0x91be07"),
-    Sensing(create_left_out=frozenset({"whoami.exe", "ipconfig.exe"}), executables_only=True, audit_names_creator=False),
+    Sensing(frozenset({"whoami.exe", "ipconfig.exe"}), executables_only=True, audit_names_creator=False),
     (Boot(at(-45, 2.1), None, 2),),
 )
 LAP301 = Host(
@@ -112,8 +112,8 @@ def _host102(plan: Plan, seed: int) -> Life:
         life.start("conhost.exe", run, run.start + 600, 93 * SECOND, CONHOST)
     random = life.draw("odd")
     life.start("powershell.exe", life.explorer, at(1, 9.75), 40 * SECOND, _long_command(random))
-    some = [p for p in life.processes if p.sysmon and p.end and p.name in ("chrome.exe", "WINWORD.EXE", "RuntimeBroker.exe")]
-    for process in random.sample(some, 3):
+    programs = ("chrome.exe", "WINWORD.EXE", "RuntimeBroker.exe")
+    for process in random.sample([p for p in life.processes if p.sysmon and p.end and p.name in programs], 3):
         process.twin = True
     return life
 

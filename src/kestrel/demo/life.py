@@ -126,7 +126,8 @@ class Life:
 
     def open(self, moment: int) -> bool:
         """Whether a process may start now: the host is up, in this run, and will be for a while."""
-        inside = self.boot.begin + 3 * MINUTE < moment and (self.boot.end is None or moment < self.boot.end - 3 * MINUTE)
+        begin, end = self.boot.begin + 3 * MINUTE, self.boot.end
+        inside = begin < moment and (end is None or moment < end - 3 * MINUTE)
         return inside and self.host.up(moment) and self.host.up(moment + 3 * MINUTE)
 
     def moments(self, topic: str, number: float, day: int, hours: tuple[float, float] = (0.1, 23.9)) -> list[int]:
@@ -139,7 +140,8 @@ class Life:
         random = self.draw(f"windows/{day}")
         for moment in self.moments("on demand", self.plan.on_demand, day):
             group, account = random.choice(ON_DEMAND)
-            self.start("svchost.exe", self.services, moment, random.randint(2, 40) * MINUTE, f"{SVCHOST} -k {group}", account)
+            lasting = random.randint(2, 40) * MINUTE
+            self.start("svchost.exe", self.services, moment, lasting, f"{SVCHOST} -k {group}", account)
         com = next(p for p in self.processes if "-k DcomLaunch" in p.command_line)
         for moment in self.moments("com", 34 * self.plan.size, day):
             program, command = random.choice(_COM)
@@ -201,10 +203,11 @@ class Life:
             lasting = random.choice((random.randint(1_200, 30_000), random.randint(30_000, 900_000)))
             task = self.start(program, scheduler, moment, lasting, command, SYSTEM if as_system else self.host.user)
             if program in ("cmd.exe", "powershell.exe"):
-                self.start("conhost.exe", task, moment + random.randint(400, 700), max(lasting - 800, 1000), TASK_CONHOST)
+                later = moment + random.randint(400, 700)
+                self.start("conhost.exe", task, later, max(lasting - 800, 1000), TASK_CONHOST)
 
     def slot(self, random: Random, day: int) -> tuple[int, Process] | None:
-        """A time of the day at which a task can run and is recorded, often a full minute; and the scheduler of that time."""
+        """When a task of the day can run and is recorded, often on the full minute; and the scheduler of that time."""
         schedulers = [p for p in self.processes if p.name == "svchost.exe" and "-s Schedule" in p.command_line]
         for _ in range(100):
             moment = at(day, random.uniform(0.1, 23.9))

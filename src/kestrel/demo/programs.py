@@ -48,6 +48,9 @@ def _system(name: str, description: str, habit: Habit = IDLE) -> Program:
 
 _BROWSER = "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe"
 _OFFICE = "C:\\Program Files\\Microsoft Office\\root\\Office16"
+_SERVES = Habit(connects=(0, 0.06), sets=(0, 0.07), sites="update")
+_POLICY = Habit(connects=(1, 0), sets=(2, 0), sites="server")
+_ONEDRIVE = "C:\\Users\\{user}\\AppData\\Local\\Microsoft\\OneDrive"
 _UPDATES = Habit(connects=(1.2, 0), queries=(0.8, 0), sets=(0.6, 0), sites="update")
 
 _PROGRAMS = [
@@ -60,14 +63,13 @@ _PROGRAMS = [
     _system("lsass.exe", "Local Security Authority Process", Habit(connects=(0, 0.5), sets=(0, 0.3), sites="server")),
     _system("dwm.exe", "Desktop Window Manager"),
     _system("spoolsv.exe", "Spooler SubSystem App", Habit(connects=(0, 0.1), sets=(0, 0.3), sites="server")),
-    _system("svchost.exe", "Host Process for Windows Services", Habit(connects=(0, 0.06), sets=(0, 0.07), sites="update")),
+    _system("svchost.exe", "Host Process for Windows Services", _SERVES),
     _system("SearchIndexer.exe", "Microsoft Windows Search Indexer", Habit(sets=(0, 0.5))),
     _system("SearchProtocolHost.exe", "Microsoft Windows Search Protocol Host"),
     _system("SearchFilterHost.exe", "Microsoft Windows Search Filter Host"),
     _system("backgroundTaskHost.exe", "Background Task Host", Habit(connects=(0.3, 0), sets=(0.4, 0))),
     _system("RuntimeBroker.exe", "Runtime Broker", Habit(sets=(0.5, 0))),
     _system("dllhost.exe", "COM Surrogate", Habit(sets=(0.3, 0))),
-    _system("audiodg.exe", "Windows Audio Device Graph Isolation"),
     _system("conhost.exe", "Console Window Host"),
     _system("cmd.exe", "Windows Command Processor", Habit(writes=(0.2, 0), folder="C:\\ProgramData\\backup")),
     _system("ipconfig.exe", "IP Configuration Utility"),
@@ -77,15 +79,13 @@ _PROGRAMS = [
     _system("Robocopy.exe", "Microsoft Robocopy", Habit(connects=(1.5, 0), sites="server")),
     _system("notepad.exe", "Notepad"),
     _system("taskhostw.exe", "Host Process for Windows Tasks", Habit(sets=(1, 0.2))),
-    _system("gpupdate.exe", "Microsoft® Group Policy Update Utility", Habit(connects=(1, 0), sets=(2, 0), sites="server")),
+    _system("gpupdate.exe", "Microsoft® Group Policy Update Utility", _POLICY),
     _system("CompatTelRunner.exe", "Microsoft Compatibility Telemetry", _UPDATES),
     _system("DeviceCensus.exe", "Device Information", _UPDATES),
     _system("UsoClient.exe", "UsoClient", Habit(sets=(0.8, 0))),
     _system("sc.exe", "Service Control Manager Configuration Tool"),
-    _system("schtasks.exe", "Task Scheduler Configuration Tool"),
     _system("rundll32.exe", "Windows host process (Rundll32)", Habit(sets=(0.6, 0))),
     _system("defrag.exe", "Disk Defragmenter Module", Habit(sets=(1, 0))),
-    _system("cleanmgr.exe", "Disk Space Cleanup Manager for Windows", Habit(sets=(0.8, 0))),
     _system("dsregcmd.exe", "DSREG commandline tool", Habit(connects=(0.8, 0), sites="web")),
     _system("wsqmcons.exe", "Windows SQM Consolidator", Habit(sets=(0.6, 0))),
     _system("WindowsPowerShell\\v1.0\\powershell.exe", "Windows PowerShell", Habit(writes=(1, 0.3), sets=(0.3, 0))),
@@ -134,7 +134,7 @@ _PROGRAMS = [
         habit=_UPDATES,
     ),
     Program(
-        "C:\\Users\\{user}\\AppData\\Local\\Microsoft\\OneDrive\\OneDriveStandaloneUpdater.exe",
+        _ONEDRIVE + "\\OneDriveStandaloneUpdater.exe",
         "Standalone Updater",
         version="21.052.0314.0001",
         habit=Habit(
@@ -143,8 +143,8 @@ _PROGRAMS = [
             writes=(1, 0),
             loads=(2, 0),
             sites="update",
-            folder="C:\\Users\\{user}\\AppData\\Local\\Microsoft\\OneDrive\\Update",
-            modules=("C:\\Users\\{user}\\AppData\\Local\\Microsoft\\OneDrive\\21.052.0314.0001\\UpdateRingSettings.dll",),
+            folder=_ONEDRIVE + "\\Update",
+            modules=(_ONEDRIVE + "\\21.052.0314.0001\\UpdateRingSettings.dll",),
         ),
     ),
     Program(
@@ -177,14 +177,6 @@ _PROGRAMS = [
         "7-Zip",
         "19.00",
         Habit(writes=(2, 0), folder="C:\\Users\\{user}\\Desktop"),
-    ),
-    Program(
-        "C:\\Program Files\\Резервное копирование\\копия.exe",
-        "Резервное копирование",
-        "ООО Пример",
-        "Копия",
-        "2.1",
-        Habit(connects=(1, 0), sites="server"),
     ),
     Program(
         "C:\\Program Files\\Inventory\\collect.exe",

@@ -28,6 +28,7 @@ LAG = 300
 LATE = 3 * SECOND
 """Milliseconds by which word of an exit or a connection may come late."""
 _WRITABLE = ("c:\\users\\", "c:\\programdata\\", "c:\\windows\\temp\\")
+_BOTH = ("sysmon", "security")
 _UNAUDITED = (LOCAL_SERVICE, NETWORK_SERVICE)
 
 
@@ -96,7 +97,7 @@ def _flow(deed: Connection, moment: int, random: Random) -> list[Record]:
     for process in (deed.process, deed.acceptor):
         if process is None or not process.told_by:
             continue
-        sensors: tuple[str, ...] = random.choice((("sysmon", "security"), ("sysmon", "security"), ("sysmon",), ("security",)))
+        sensors: tuple[str, ...] = random.choice((_BOTH, _BOTH, ("sysmon",), ("security",)))
         if process is deed.process and len(process.told_by) == 1:
             sensors = tuple(process.told_by)
         for channel in sensors:
@@ -114,10 +115,12 @@ def _known_creators(records: list[Record]) -> list[Record]:
             known.add(record.actor)
         if record.channel == "sysmon" and record.creator:
             known.add(record.creator)
-    return [
-        replace(r, creator=None) if r.code == "4688" and r.creator not in known and not r.host.sensing.audit_names_creator else r
-        for r in records
-    ]
+
+    def unknown(record: Record) -> bool:
+        bare = record.code == "4688" and not record.host.sensing.audit_names_creator
+        return bare and record.creator not in known
+
+    return [replace(r, creator=None) if unknown(r) else r for r in records]
 
 
 def _numbered(records: list[Record], seed: int) -> list[Record]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -54,7 +55,10 @@ def lines(world: World) -> Iterator[str]:
 
 def packed(world: World) -> bytes:
     """The log file, compressed; the same bytes for the same world."""
-    return gzip.compress("".join(f"{line}\n" for line in lines(world)).encode(), 9, mtime=0)
+    buffer = io.BytesIO()
+    with gzip.GzipFile("", "wb", 9, buffer, mtime=0) as file:  # gzip.compress writes other headers in other Pythons
+        file.writelines(f"{line}\n".encode() for line in lines(world))
+    return buffer.getvalue()
 
 
 def truth_text(world: World) -> str:
@@ -68,11 +72,11 @@ def truth_text(world: World) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m kestrel.demo.simulate", description="Make sample data and its truth.")
+    parser = argparse.ArgumentParser("python -m kestrel.demo.simulate", description="Make sample data and its truth.")
     parser.add_argument("--seed", type=int, default=STORY_SEED)
-    parser.add_argument("--size", type=float, default=1.0, help="how much goes on, 1 being the 20,000 documents of the story")
+    parser.add_argument("--size", type=float, default=1.0, help="how much goes on; 1 gives about 20,000 documents")
     parser.add_argument("--story", action="store_true", help="follow the plan of the shipped hunt")
-    parser.add_argument("--out", type=Path, metavar="FILE.ndjson.gz", help="without it, --story writes the files of the package")
+    parser.add_argument("--out", type=Path, metavar="FILE.ndjson.gz", help="without it, the files of the package")
     parser.add_argument("--truth", type=Path, metavar="FILE.json")
     given = parser.parse_args(arguments)
     if given.out is None:

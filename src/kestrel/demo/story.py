@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from kestrel.demo.deeds import Network
 from kestrel.demo.life import TASK_CONHOST, Life
 from kestrel.demo.plan import HUNTED_DAY
@@ -18,9 +20,8 @@ def attack(life: Life, network: Network) -> None:
     plan = life.plan
     for day in range(DAYS):
         random = life.draw(f"amcet/{day}")
-        runs = [
-            r for r in (_run(life, day, random.choice(COMMANDS), random.randint(60, 240) * SECOND) for _ in range(plan.amcets[day])) if r
-        ]
+        begun = (_run(life, day, random) for _ in range(plan.amcets[day]))
+        runs = [run for run in begun if run]
         hunted = day == HUNTED_DAY
         shells = random.sample(runs, min(plan.shells, len(runs)) if hunted else len(runs) // 2)
         beacons = random.sample(runs, min(plan.beacons, len(runs)) if hunted else len(runs) // 2)
@@ -31,7 +32,8 @@ def attack(life: Life, network: Network) -> None:
     _night(life, network)
 
 
-def _run(life: Life, day: int, command: str, lasting: int) -> Process | None:
+def _run(life: Life, day: int, random: Random) -> Process | None:
+    command, lasting = random.choice(COMMANDS), random.randint(60, 240) * SECOND
     found = life.slot(life.draw(f"amcet/{day}/{len(life.processes)}"), day)
     return life.start("amcet.exe", found[1], found[0], lasting, command, SYSTEM) if found else None
 

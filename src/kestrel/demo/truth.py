@@ -44,7 +44,7 @@ def truth(world: World, begin: int = at(1, 0), end: int = at(2, 0)) -> Truth:
         "hunt": _hunt(world.records, inside),
         "range_totals": _totals(inside),
         "totals": _totals(world.records),
-        "by_day": [_totals([r for r in world.records if BEGIN + d * DAY <= r.at < BEGIN + (d + 1) * DAY]) for d in range(DAYS)],
+        "by_day": [_totals([r for r in world.records if (r.at - BEGIN) // DAY == day]) for day in range(DAYS)],
         "processes": _processes(world.records),
     }
 
@@ -84,7 +84,7 @@ def _mentioned(record: Record) -> Iterator[Process]:
 
 
 def _commands(everything: list[Record], inside: list[Record]) -> set[Process]:
-    """The processes whose command line is known: from a record of the range, or from their creation, whenever that was."""
+    """The processes whose command line is known: by a record of the range, or by their creation, whenever that was."""
     told = {r.actor for r in everything if r.code == "1" or (r.code == "4688" and r.host.sensing.audit_names_creator)}
     return told | {r.creator for r in inside if r.code == "1" and r.creator}
 
@@ -151,14 +151,29 @@ def _flows(records: Iterable[Record]) -> dict[Record, Flow]:
 
 def _files(record: Record) -> Iterator[tuple[str, str]]:
     for process in _named(record):
-        if "\\" in process.image:
+        if _has_path(process):
             yield record.host.name, process.image.lower()
     if isinstance(record.deed, FileWrite | ImageLoad):
         yield record.host.name, record.deed.path.lower()
 
 
+def _has_path(process: Process) -> bool:
+    """All programs but System."""
+    return "\\" in process.image
+
+
+def _keys(record: Record) -> Iterator[tuple[str, str]]:
+    if isinstance(record.deed, RegistryWrite):
+        yield record.host.name, record.deed.key
+
+
+def _domains(record: Record) -> Iterator[str]:
+    if isinstance(record.deed, DnsQuery):
+        yield record.deed.name.lower()
+
+
 def _users(record: Record) -> Iterator[str]:
-    """Sysmon 1 and 3 know a login; 4688 (the creator's) and 4689 also the SID, and show SYSTEM as the computer's account."""
+    """Sysmon 1 and 3 know a login; 4688 (the creator's) and 4689 the SID too, and call SYSTEM by the computer's name."""
     if record.channel == "sysmon":
         if record.code in ("1", "3"):
             yield record.actor.account.login
@@ -177,12 +192,12 @@ def _totals(records: list[Record]) -> Truth:
         "process": number(_mentioned),
         "network-traffic": len(set(_flows(records).values())),
         "file": number(_files),
-        "windows-registry-key": number(lambda r: [(r.host.name, r.deed.key)] if isinstance(r.deed, RegistryWrite) else []),
-        "domain-name": number(lambda r: [r.deed.name.lower()] if isinstance(r.deed, DnsQuery) else []),
+        "windows-registry-key": number(_keys),
+        "domain-name": number(_domains),
         "user-account": number(_users),
         "x-oca-asset": number(lambda r: [r.host.name]),
         "processes_by_name": _sorted(Counter(p.name.lower() for p in {p for r in records for p in _mentioned(r)})),
-        "images_without_path": sorted({(r.host.name, p.image) for r in records for p in _named(r) if "\\" not in p.image}),
+        "images_without_path": sorted({(r.host.name, p.image) for r in records for p in _named(r) if not _has_path(p)}),
     }
 
 
@@ -198,10 +213,10 @@ def _processes(records: list[Record]) -> Truth:
         if record in flows:
             connections[record.actor].add(flows[record])
     columns = ["host", "pid", "name", "start", "guid", "mentions", "children", "flows"]
-    rows = [
-        [p.host.label, p.pid, p.name, iso(p.start), p.guid, mentions[p], len(children[p]), len(connections[p])]
-        for p in sorted(mentions, key=_order)
-    ]
+    rows = []
+    for p in sorted(mentions, key=_order):
+        numbers = mentions[p], len(children[p]), len(connections[p])
+        rows.append([p.host.label, p.pid, p.name, iso(p.start), p.guid, *numbers])
     return {"columns": columns, "rows": rows}
 
 

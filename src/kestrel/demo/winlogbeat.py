@@ -1,9 +1,10 @@
 """Records as winlogbeat 8 writes them: ECS documents with its Sysmon and Security modules' fields.
 
-Which field goes where is from the ingest pipelines of elastic/beats, x-pack/winlogbeat/module (sysmon.yml,
-security_standard.yml) and their golden files: Sysmon's `UtcTime` becomes `@timestamp` and leaves the event data; Security 4688
-keeps the creator's `ProcessId` in the event data beside `process.parent.pid`, while the new process's own fields move;
-5156 has no place in ECS and stays as it is. `user.id` of a Sysmon document is the account of the logging service.
+Which field goes where is from the ingest pipelines of elastic/beats, x-pack/winlogbeat/module (sysmon.yml and
+security_standard.yml), and their golden files. Sysmon's `UtcTime` becomes `@timestamp` and leaves the event data.
+Security 4688 keeps the creator's `ProcessId` in the event data beside `process.parent.pid`, while the new process's own
+fields move. 5156 has no place in ECS and stays as it is. `user.id` of a Sysmon document is the account of the logging
+service.
 """
 
 from __future__ import annotations
@@ -181,7 +182,8 @@ def _guid(record: Record, guid: str, what: str) -> str:
 def _image(record: Record, path: str, what: str) -> str:
     """A program's path; records that are no creations sometimes spell the folder as the loader did."""
     if record.code not in ("1", "4688") and path.startswith("C:\\Windows\\") and _chance(record, what, 6):
-        return path.replace("C:\\Windows\\System32", "C:\\WINDOWS\\system32").replace("C:\\Windows\\e", "C:\\WINDOWS\\E")
+        path = path.replace("C:\\Windows\\System32", "C:\\WINDOWS\\system32")
+        return path.replace("C:\\Windows\\e", "C:\\WINDOWS\\E")
     return path
 
 
@@ -192,7 +194,8 @@ def _named(path: str) -> Document:
 
 def _actor(record: Record, process: Process) -> Document:
     guid = process.creation_guid if record.code == "1" else process.guid
-    return {"entity_id": _guid(record, guid, "actor"), "pid": process.pid} | _named(_image(record, process.image, "actor"))
+    named = _named(_image(record, process.image, "actor"))
+    return {"entity_id": _guid(record, guid, "actor"), "pid": process.pid} | named
 
 
 def _with_user(body: Document, account: Account) -> Document:
@@ -243,7 +246,8 @@ def _creation(record: Record, process: Process, parent: Process) -> Document:
 def _hashes(path: str) -> tuple[dict[str, str], str]:
     """Made-up digests of a file, the same wherever the file is met."""
     text = path.lower().encode()
-    return {"md5": hashlib.md5(text).hexdigest(), "sha256": hashlib.sha256(text).hexdigest()}, hashlib.md5(b"imports " + text).hexdigest()
+    hashes = {"md5": hashlib.md5(text).hexdigest(), "sha256": hashlib.sha256(text).hexdigest()}
+    return hashes, hashlib.md5(b"imports " + text).hexdigest()
 
 
 def _arguments(command: str) -> list[str]:
@@ -418,10 +422,10 @@ def _audited_creation(record: Record) -> Document:
 
 def _filtered(record: Record, flow: Connection) -> dict[str, str]:
     """5156: pid in decimals, the program by the device path in small letters, addresses in their short form."""
-    image = record.actor.image
+    image, device = record.actor.image, f"\\device\\harddiskvolume{record.host.volume}"
     inward = flow.inbound or record.actor is not flow.process
     return {
-        "Application": image.lower().replace("c:", f"\\device\\harddiskvolume{record.host.volume}", 1) if "\\" in image else image,
+        "Application": image.lower().replace("c:", device, 1) if "\\" in image else image,
         "DestAddress": flow.destination[0],
         "DestPort": str(flow.destination[1]),
         "Direction": "%%14592" if inward else "%%14593",

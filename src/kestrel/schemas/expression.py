@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from kestrel.schemas import transforms
 
@@ -107,6 +108,20 @@ def fields(node: Node, kind: str = "VARCHAR") -> Iterator[tuple[tuple[str, ...],
                 yield from fields(part, kind)
         case Literal():
             return
+
+
+def to_value(node: Node, record: Mapping[str, Any]) -> Any:
+    """The value of an expression without transforms, `a.b | c`, in a parsed record."""
+    match node:
+        case Field(path):
+            value: Any = record
+            for part in path:
+                value = value.get(part) if isinstance(value, Mapping) else None
+            return value
+        case First(parts):
+            return next((v for p in parts if (v := to_value(p, record)) is not None), None)
+        case _:
+            return None
 
 
 def to_sql(node: Node, read: Callable[[tuple[str, ...]], str]) -> str:

@@ -35,6 +35,17 @@ class Shape:
             and not any(_has(record, p) for p in rule.get("lacks", ()))
         )
 
+    def event_of(self, record: Mapping[str, Any]) -> tuple[int, int] | None:
+        """The sensor's number and the code of a parsed record; None where the code is no number."""
+        provider = str(expression.to_value(expression.top(self.envelope["provider"]), record) or "").lower()
+        sensor = next(
+            (n for name, n in self.sensors.items() if provider in [p.lower() for p in self.envelope["sensors"][name]["provider"]]), 0
+        )
+        try:
+            return sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))
+        except (TypeError, ValueError):
+            return None
+
     @property
     def marks(self) -> list[list[tuple[str, ...]]]:
         """Fields that tell the shape: of each group, one at least has a value."""
@@ -114,11 +125,14 @@ def recognise(record: Mapping[str, Any]) -> Shape | None:
 class Reading:
     """How the records of one shape are read as SQL: the raw structure to parse, and each column over it.
 
-    `wanted`: the columns of the layout to read; None for all that the shape fills.
+    `wanted`: the columns of the layout to read; None for all that the shape fills. `events`: the only (sensor, code) pairs
+    to be ready for; None for all. Every declared field costs time, though no record may have it.
     """
 
-    def __init__(self, shape: Shape, wanted: Collection[str] | None = None) -> None:
+    def __init__(self, shape: Shape, wanted: Collection[str] | None = None, events: Collection[tuple[int, int]] | None = None) -> None:
         self.shape = shape
+        self.events = events
+        self.rules = [r for r in shape.rules if events is None or _concerns(r, events)]
         self.layout: Layout = layout()
         every = shape.columns()
         self.wanted = every if wanted is None else every & {*wanted, *ENVELOPE}
@@ -154,7 +168,7 @@ class Reading:
         for kind in kinds:
             if isinstance(kind, dict) and (node := self._parse(kind["by"])):
                 yield from expression.fields(node)
-        for rule in self.shape.rules:
+        for rule in self.rules:
             if rule.column in self.wanted and rule.node is not None:
                 yield from expression.fields(rule.node)
 
@@ -214,7 +228,7 @@ class Reading:
         }
         kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
         return (
-            f'SELECT src, {", ".join(kept)}, "$sensor" AS sensor, "$sensor_time", "$local", "$receipt", "$printed" FROM '
+            f'SELECT src, {", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, "$sensor_time", "$local", "$receipt", "$printed" FROM '
             f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
         )
 
@@ -229,7 +243,7 @@ class Reading:
         return sorted(
             {
                 r.code
-                for r in self.shape.rules
+                for r in self.rules
                 if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))
             }
         )
@@ -264,7 +278,7 @@ class Reading:
     def _columns(self, read: Any) -> dict[str, str]:
         """Each column as one CASE over the events that fill it."""
         cases: dict[str, dict[str, list[Rule]]] = {}
-        for rule in sorted(self.shape.rules, key=lambda r: r.code is None):
+        for rule in sorted(self.rules, key=lambda r: r.code is None):
             if rule.column in self.wanted:
                 sql = expression.to_sql(rule.node, read) if rule.node else "NULL"
                 cases.setdefault(rule.column, {}).setdefault(f"{'all ' if rule.code is None else ''}{sql}", []).append(rule)
@@ -273,6 +287,10 @@ class Reading:
             whens = " ".join(f"WHEN {_events(rules)} THEN {sql.removeprefix('all ')}" for sql, rules in by_sql.items())
             found[column] = f"CAST(CASE {whens} END AS {self.layout.column_type(column)})"
         return found
+
+
+def _concerns(rule: Rule, events: Collection[tuple[int, int]]) -> bool:
+    return (rule.sensor, rule.code) in events or (rule.code is None and any(sensor == rule.sensor for sensor, _ in events))
 
 
 def _events(rules: list[Rule]) -> str:

@@ -8,6 +8,7 @@ from kestrel.schemas.transforms import canonical_address
 
 EPISODE = 3_600_000_000
 """A flow without a record for longer than this, microseconds, is a new one when it is seen again."""
+FLOW = ("network.protocols", "network.src.value", "network.src_port", "network.dst.value", "network.dst_port")
 SIDES = ('"network.src.value"', '"network.dst.value"')
 
 
@@ -23,6 +24,8 @@ def normalise(con: duckdb.DuckDBPyConnection) -> None:
         con.executemany("INSERT INTO spelling VALUES (?, ?)", changed)
         con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")
         con.execute("DROP TABLE spelling")
+        if all(_has(con, f'"{c}"') for c in FLOW):
+            con.execute(f"UPDATE events SET \"network.id\" = {flow_id()} WHERE contains({column}, ':')")
 
 
 def device_paths(con: duckdb.DuckDBPyConnection) -> None:
@@ -44,19 +47,20 @@ def device_paths(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE drives")
 
 
-def flows(con: duckdb.DuckDBPyConnection) -> None:
-    """`network.id`: the protocol, the unordered pair of address and port, and the episode."""
-    con.execute('ALTER TABLE events ADD COLUMN "network.id" UBIGINT')
-    if not all(_has(con, c) for c in (*SIDES, '"network.src_port"', '"network.dst_port"', '"network.protocols"')):
-        return
-    src, dst = SIDES
-    sp, dp = 'coalesce("network.src_port", -1)', 'coalesce("network.dst_port", -1)'
-    con.execute(
-        f'UPDATE events SET "network.id" = CASE WHEN ({src}, {sp}) <= ({dst}, {dp}) '
-        f"THEN hash(coalesce(\"network.protocols\", ''), {src}, {sp}, {dst}, {dp}) "
-        f"ELSE hash(coalesce(\"network.protocols\", ''), {dst}, {dp}, {src}, {sp}) END "
-        f"WHERE {src} IS NOT NULL AND {dst} IS NOT NULL"
+def flow_id() -> str:
+    """SQL of the protocol and the unordered pair of address and port, as one number."""
+    src, sp, dst, dp = '"network.src.value"', 'coalesce("network.src_port", -1)', '"network.dst.value"', 'coalesce("network.dst_port", -1)'
+    protocol = "coalesce(\"network.protocols\", '')"
+    return (
+        f"CASE WHEN {src} IS NULL OR {dst} IS NULL THEN NULL WHEN {src} < {dst} OR ({src} = {dst} AND {sp} <= {dp}) "
+        f"THEN hash({protocol}, {src}, {sp}, {dst}, {dp}) ELSE hash({protocol}, {dst}, {dp}, {src}, {sp}) END"
     )
+
+
+def flows(con: duckdb.DuckDBPyConnection) -> None:
+    """`network.id` tells episodes of one pair apart."""
+    if not all(_has(con, f'"{c}"') for c in FLOW):
+        return
     con.execute(
         'CREATE OR REPLACE TEMP TABLE later AS WITH long AS (SELECT "network.id" AS id FROM events WHERE "network.id" IS NOT NULL '
         f"GROUP BY id HAVING epoch_us(max(t)) - epoch_us(min(t)) > {EPISODE}), "
@@ -66,7 +70,8 @@ def flows(con: duckdb.DuckDBPyConnection) -> None:
         "numbered AS (SELECT row, id, t, sum(turn) OVER (PARTITION BY id ORDER BY t ROWS UNBOUNDED PRECEDING) AS episode FROM seen) "
         "SELECT row, hash(id, min(t) OVER (PARTITION BY id, episode)) AS id FROM numbered WHERE episode > 0"
     )
-    con.execute('UPDATE events SET "network.id" = later.id FROM later WHERE events.rowid = later.row')
+    if con.execute("SELECT count(*) FROM later").fetchone() != (0,):
+        con.execute('UPDATE events SET "network.id" = later.id FROM later WHERE events.rowid = later.row')
     con.execute("DROP TABLE later")
 
 

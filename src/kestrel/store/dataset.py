@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from kestrel import __version__
+from kestrel.version import __version__
 from kestrel.graph.steps import Source
 from kestrel.schemas.shape import shapes
 from kestrel.store import addresses, clocks, identity

@@ -14,7 +14,8 @@ import duckdb
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store.lines import Lines, careful, lines_of
+from kestrel.store.addresses import FLOW, flow_id
+from kestrel.store.lines import LONG, Lines, careful, lines_of
 
 SAMPLE = 300
 PROCESSES = ("process", "parent", "target")
@@ -61,8 +62,9 @@ def _create(con: duckdb.DuckDBPyConnection, wanted: Collection[str] | None) -> l
         "kind UTINYINT",
         "src USMALLINT",
         "sensor UTINYINT",
+        "code INTEGER",
         *(f'"{c}" TIMESTAMP' for c in CLOCKS),
-        *(f'"{s}.id" UBIGINT' for s in PROCESSES),
+        *(f'"{s}.id" UBIGINT' for s in (*PROCESSES, "network")),
         *(f'"{c}" {layout().column_type(c)}' for c in columns),
     ]
     con.execute(f"CREATE TABLE events ({', '.join(spec)})")
@@ -80,9 +82,12 @@ def _read(
     account: Account,
 ) -> None:
     try:
-        found = [given] if given else _shapes_of(con, lines)
-        if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], columns, account):
-            return
+        records = _sample(con, lines)
+        found = [given] if given else _shapes_of(records)
+        if lines.plain and len(found) == 1:
+            events = {e for r in records if (e := found[0].event_of(r))}
+            if any(_read_plain(con, number, lines.plain, Reading(found[0], columns, expected), account) for expected in (events, None)):
+                return
         _read_lines(con, number, lines, found, columns, account)
     except duckdb.InvalidInputException:
         if lines.plain is None:
@@ -90,14 +95,16 @@ def _read(
         _read(con, number, path, careful(path, scratch), scratch, columns, given, account)
 
 
-def _shapes_of(con: duckdb.DuckDBPyConnection, lines: Lines, where: str = "") -> list[Shape]:
-    """The shapes in a sample of the lines, the most frequent first."""
-    rows = con.execute(f"SELECT l FROM {lines.relation} {where} LIMIT {SAMPLE}").fetchall()
-    seen: Counter[str] = Counter()
-    for text in [r[0] for r in rows] + lines.long[:3]:
-        record = _parsed(text)
-        if isinstance(record, dict) and (shape := recognise(record)):
-            seen[shape.name] += 1
+def _sample(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[dict[str, Any]]:
+    """The first records of the lines."""
+    rows = con.execute(f"SELECT l FROM {lines.relation} LIMIT {SAMPLE}").fetchall()
+    records = (_parsed(text) for text in [r[0] for r in rows] + lines.long[:3])
+    return [r for r in records if isinstance(r, dict)]
+
+
+def _shapes_of(records: Sequence[dict[str, Any]]) -> list[Shape]:
+    """The shapes of some records, the most frequent first."""
+    seen = Counter(shape.name for r in records if (shape := recognise(r)))
     return [shapes()[name] for name, _ in seen.most_common()]
 
 
@@ -108,46 +115,47 @@ def _parsed(text: str | None) -> Any:
         return None
 
 
-def _insert(con: duckdb.DuckDBPyConnection, number: int, select: str) -> int:
-    ids = ", ".join(
+def _insert(con: duckdb.DuckDBPyConnection, select: str) -> int:
+    """Add rows to `events`, with the ids that a record gives by itself; the number added."""
+    ids = [
         f'CASE WHEN "{s}.x_unique_id" IS NOT NULL AND host IS NOT NULL THEN hash(host, "{s}.x_unique_id") END AS "{s}.id"'
         for s in PROCESSES
         if f'"{s}.x_unique_id"' in select
-    )
-    row = con.execute(f"INSERT INTO events BY NAME SELECT *{', ' + ids if ids else ''} FROM ({select})").fetchone()
+    ]
+    if all(f'"{c}"' in select for c in FLOW):
+        ids.append(f'{flow_id()} AS "network.id"')
+    row = con.execute(f"INSERT INTO events BY NAME SELECT *{''.join(', ' + i for i in ids)} FROM ({select})").fetchone()
     return int(row[0]) if row else 0
 
 
-def _read_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, shape: Shape, columns: Collection[str], account: Account) -> bool:
-    """The fast road: DuckDB parses the shape's columns straight from the file, for one shape with record numbers and
-    not a single line out of order. False, with nothing changed, where that is not so."""
-    reading = Reading(shape, columns)
+def _read_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading: Reading, account: Account) -> bool:
+    """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers, events of
+    the kinds that are expected and not a single line out of order. False, with nothing changed, where that is not so."""
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in reading.structure.items()) + "}"
     rows = (
-        f'(SELECT *, {number}::USMALLINT AS src, {reading.recognised()} AS "$known" FROM read_json({quoted(str(path))}, '
-        f"format='newline_delimited', columns={spec}))"
+        f"(SELECT *, {number}::USMALLINT AS src FROM read_json({quoted(str(path))}, "
+        f"format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}))"
     )
     before = _count(con)
     con.execute("BEGIN")
     try:
-        _insert(con, number, reading.select(rows, None))
-        bad = con.execute(
-            f'SELECT count(*) FILTER (rec IS NULL), count(*) FILTER (sensor > 0 AND "event.code" IN '
-            f"({', '.join(quoted(str(c)) for c in reading.lossy()) or 'NULL'})) FROM events WHERE src = {number}"
-            if "event.code" in columns
-            else f"SELECT count(*) FILTER (rec IS NULL), 0 FROM events WHERE src = {number}"
-        ).fetchone()
+        read = _insert(con, reading.select(rows, None))
+        strange = ["rec IS NULL"]
+        if reading.events is not None:
+            pairs = ", ".join(f"({sensor}, {code})" for sensor, code in sorted(reading.events))
+            strange.append(f"(sensor > 0 AND (sensor::INTEGER, code) NOT IN ({pairs or '(-1, -1)'}))")
+        if reading.lossy():
+            strange.append(f"(sensor > 0 AND code IN ({', '.join(map(str, reading.lossy()))}))")
+        bad = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND ({' OR '.join(strange)})").fetchone()
     except duckdb.Error:
-        con.execute("ROLLBACK")
-        return False
-    if bad != (0, 0):
+        bad, read = None, 0
+    if bad != (0,):
         con.execute("ROLLBACK")
         return False
     con.execute("COMMIT")
-    read = _count(con) - before
     account.read += read
     account.kept += read
-    account.shapes[shape.name] = account.shapes.get(shape.name, 0) + read
+    account.shapes[reading.shape.name] = account.shapes.get(reading.shape.name, 0) + read
     return True
 
 
@@ -179,7 +187,7 @@ def _read_lines(
         reading = Reading(shape, columns)
         con.execute(f"CREATE OR REPLACE TEMP TABLE shaped AS SELECT l, {_recognised_json(shape)} AS mine FROM raw_lines WHERE valid AND shape = 0")
         rows = f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src FROM shaped WHERE mine)"
-        added = _insert(con, number, reading.select(rows, "l", "j"))
+        added = _insert(con, reading.select(rows, "l", "j"))
         account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added
         known += added
         if added + broken + account.unknown >= read and added == read - broken:
@@ -188,7 +196,7 @@ def _read_lines(
             "CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid, 0::UTINYINT AS shape FROM shaped WHERE NOT coalesce(mine, false)"
         )
         if not pending:
-            rest = _shapes_of(con, Lines("raw_lines"))
+            rest = _shapes_of(_sample(con, Lines("raw_lines")))
             pending = [s for s in rest if s.name not in tried]
     account.kept += known
     account.unknown += read - broken - known

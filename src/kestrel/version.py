@@ -1,0 +1,3 @@
+"""Which Kestrel this is."""
+
+__version__ = "2.1.0.dev0"
