@@ -173,7 +173,7 @@ def _domains(record: Record) -> Iterator[str]:
 
 
 def _users(record: Record) -> Iterator[str]:
-    """Sysmon 1 and 3 know a login; 4688 (the creator's) and 4689 the SID too, and call SYSTEM by the computer's name."""
+    """Sysmon 1 and 3 know a login; 4688 (the creator's) and 4689 a SID too, and call SYSTEM by the computer's name."""
     if record.channel == "sysmon":
         if record.code in ("1", "3"):
             yield record.actor.account.login

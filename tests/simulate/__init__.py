@@ -1,0 +1,1 @@
+"""The simulator: it is deterministic, nasty, and knows the truth."""

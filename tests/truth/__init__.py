@@ -1,0 +1,1 @@
+"""Truths: what plain Python computes from the raw logs, to hold the runtime against."""
