@@ -56,8 +56,9 @@ def _node(tree: ast.expr, at: tuple[str, ...], ecs: bool) -> Node | None:
             return Literal(text)
         case ast.Call(func=ast.Name(id="field"), args=[ast.Constant(value=str(text))]):
             return Field((text,))
-        case ast.Call(func=ast.Name(id="apart"), args=[inner]):
-            return _node(inner, at, ecs) if at else None
+        case ast.Call(func=ast.Name(id="own"), args=[inner]):
+            node = _node(inner, at, ecs)
+            return node if at or node is None else Call("unless", (node, Field(("EventTime",))))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             nodes = [_node(a, at, ecs) for a in arguments]
             if nodes and all(n is None or isinstance(n, Literal) for n in nodes):

@@ -214,7 +214,7 @@ class Reading:
         key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "otherwise") if n in clocks)]) + ")"
         time = 'coalesce("$sensor_time", "$local", "$printed", ' + _instant(clocks["otherwise"]) + ")"
         record, host = sql(envelope["record"]), sql(envelope["host"])
-        whole = f"hash({line})" if line else "NULL"
+        whole = f"md5_number_lower({line})" if line else "NULL"
         rec = f"CASE WHEN {record} IS NOT NULL THEN hash({host}, lower({sql(envelope['provider'])}), {record}, {key_time}) ELSE {whole} END"
         columns = {
             "rec": rec,

@@ -161,6 +161,10 @@ def domain_of(x: str) -> str:
     return f"CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', 1) END"
 
 
+def unless(x: str, mark: str) -> str:
+    return f"CASE WHEN {mark} IS NULL THEN {x} END"
+
+
 def extension(x: str) -> str:
     return f"nullif(lower(regexp_extract({x}, '\\.([^.\\\\/]+)$', 1)), '')"
 
@@ -201,6 +205,7 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "account": account,
     "domain_of": domain_of,
     "lower": lower,
+    "unless": unless,
     "none": lambda: "NULL",
 }
 

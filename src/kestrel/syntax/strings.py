@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 
-PATH = re.compile(r"[A-Za-z]:\\|\\\\|\\\?\?\\")
-"""How text that looks like a Windows path begins, as written."""
-
-ESCAPE = re.compile(
-    r"\\(?:(?P<line>\r?\n)|(?P<itself>[\\'\"])|(?P<octal>[0-7]{1,3})|x(?P<two>[0-9a-fA-F]{2})|u(?P<four>[0-9a-fA-F]{4})"
-    r"|U(?P<eight>[0-9a-fA-F]{8})|N\{(?P<name>[^{}]*)\}|(?P<control>[abfnrtv]))"
-)
-CONTROL = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+KNOWN = set("\\'\"abfnrtvxuUN01234567\n")
+IN_PATHS = set("tnabfvrx")
+PATH = re.compile(r"(?:[A-Za-z]:\\|\\\\|\\\?\?\\)")
 
 
 def in_pattern(body: str) -> str:
@@ -20,77 +17,62 @@ def in_pattern(body: str) -> str:
 
 
 def outside(body: str) -> tuple[str, bool]:
-    """Outside `[ ]`: Python's escapes; a backslash that makes none stays. In what looks like a Windows path only `\\\\`, `\\'`,
-    `\\"` and a line's end are escapes; the second value tells whether that spared one. Raises ValueError with an escape that
-    names no sign."""
-    if "\\" not in body:
-        return body, False
+    """Outside `[ ]`: Python's escapes; a backslash before a letter that makes none stays, and so do `\\t`, `\\n` and the
+    like in what looks like a Windows path. Also tells whether such a path was met. Raises ValueError."""
     is_path = PATH.match(body) is not None
     spared = False
-
-    def meaning(match: re.Match[str]) -> str:
-        nonlocal spared
-        if is_path and match.lastgroup not in ("line", "itself"):
-            spared = True
-            return match.group()
-        return _sign(match)
-
-    return ESCAPE.sub(meaning, body), spared
-
-
-def _sign(match: re.Match[str]) -> str:
-    group = match.lastgroup or ""
-    value = match[group]
-    match group:
-        case "line":
-            return ""
-        case "itself":
-            return value
-        case "control":
-            return CONTROL[value]
-        case "octal":
-            return chr(int(value, 8))
-        case "name":
-            return _named(value, match.group())
-        case _:
-            return _numbered(int(value, 16), match.group())
+    parts: list[str] = []
+    place = 0
+    while place < len(body):
+        sign = body[place]
+        if sign != "\\" or place + 1 == len(body):
+            parts.append("\\\\" if sign == "\\" else sign)
+            place += 1
+            continue
+        after = body[place + 1]
+        if after not in KNOWN or (is_path and (after in IN_PATHS or after in "uUN01234567")):
+            spared = spared or (is_path and after in IN_PATHS)
+            parts.append("\\\\" + after)
+        else:
+            parts.append("\\" + after)
+        place += 2
+    text = "".join(parts)
+    if "\\" not in text:
+        return text, False
+    return _evaluated(text), spared
 
 
-def _numbered(number: int, escape: str) -> str:
-    if number > 0x10FFFF:
-        raise ValueError(escape)
-    return chr(number)
-
-
-def _named(name: str, escape: str) -> str:
-    import unicodedata  # large, and few hunts name a sign
-
+def _evaluated(text: str) -> str:
+    """Python's own reading of escapes. Raises ValueError for one that names no sign."""
+    quoted = text.replace("\\'", "'").replace("'", "\\'").replace("\r", "\\r")
+    quoted = re.sub(r"(?<!\\)((?:\\\\)*)\n", r"\1\\n", quoted).replace("\x00", "\\x00")
     try:
-        return unicodedata.lookup(name)
-    except KeyError:
-        raise ValueError(escape) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = ast.literal_eval("'" + quoted + "'")
+    except (SyntaxError, ValueError, UnicodeError) as error:
+        raise ValueError(str(error)) from error
+    return str(value)
 
 
 def written(text: str) -> str:
     """A string as the printer writes it: read back outside `[ ]` it is the same text."""
-    body = "".join(_written(sign) for sign in text)
-    if not text.isprintable() and PATH.match(body):
-        body = f"\\x{ord(text[0]):02x}" + "".join(_written(sign) for sign in text[1:])  # so that it is not read as a path
-    return f"'{body}'"
-
-
-def _written(sign: str) -> str:
-    match sign:
-        case "\\" | "'":
-            return "\\" + sign
-        case "\n":
-            return "\\n"
-        case "\r":
-            return "\\r"
-        case "\t":
-            return "\\t"
-        case _ if sign.isprintable():
-            return sign
-        case _:
-            code = ord(sign)
-            return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    out = []
+    for sign in text:
+        match sign:
+            case "\\":
+                out.append("\\\\")
+            case "'":
+                out.append("\\'")
+            case "\n":
+                out.append("\\n")
+            case "\r":
+                out.append("\\r")
+            case "\t":
+                out.append("\\t")
+            case _ if not sign.isprintable() and sign != " ":
+                code = ord(sign)
+                out.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}")
+            case _:
+                out.append(sign)
+    return "'" + "".join(out) + "'"
