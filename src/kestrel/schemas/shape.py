@@ -38,9 +38,7 @@ class Shape:
     def event_of(self, record: Mapping[str, Any]) -> tuple[int, int] | None:
         """The sensor's number and the code of a parsed record; None where the code is no number."""
         provider = str(expression.to_value(expression.top(self.envelope["provider"]), record) or "").lower()
-        sensor = next(
-            (n for name, n in self.sensors.items() if provider in [p.lower() for p in self.envelope["sensors"][name]["provider"]]), 0
-        )
+        sensor = next((n for name, n in self.sensors.items() if provider in [p.lower() for p in self.envelope["sensors"][name]["provider"]]), 0)
         try:
             return sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))
         except (TypeError, ValueError):
@@ -241,11 +239,7 @@ class Reading:
     def lossy(self) -> list[int]:
         """Codes of events that have fields `apart`, which only the raw line can give."""
         return sorted(
-            {
-                r.code
-                for r in self.rules
-                if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))
-            }
+            {r.code for r in self.rules if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
         )
 
     def _sensor(self, provider: str) -> str:

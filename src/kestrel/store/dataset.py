@@ -13,12 +13,12 @@ from pathlib import Path
 
 import duckdb
 
-from kestrel.version import __version__
 from kestrel.graph.steps import Source
 from kestrel.schemas.shape import shapes
 from kestrel.store import addresses, clocks, identity
 from kestrel.store.mentions import Events
 from kestrel.store.scan import Account, read_files
+from kestrel.version import __version__
 
 
 @dataclass

@@ -37,9 +37,7 @@ BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
 POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
 REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern})")
-STATEMENT = re.compile(
-    rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE
-)
+STATEMENT = re.compile(rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE)
 SAFE_PART = re.compile(r"[\w@]+(?:-\w+)*(?:\[\*\])?")
 
 
@@ -174,9 +172,7 @@ class _Parser:
         variable = self._variable()
         found = self._clauses("FIND", ("DEPTH", "WHERE", "START", "LAST", "LIMIT"))
         verb = tree.Word(verb.text.upper(), verb.span)
-        return tree.Find(
-            kind, verb, by, variable, found.get("DEPTH"), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start)
-        )
+        return tree.Find(kind, verb, by, variable, found.get("DEPTH"), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start))
 
     def _new(self, start: int) -> tree.New:
         kind = None if self._peek("[") else self._type()

@@ -1,0 +1,1 @@
+"""Timings of the runtime against hand-written yardsticks."""
