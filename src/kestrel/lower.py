@@ -220,6 +220,8 @@ class Lowering:
     now: datetime
     last_sources: tuple[Source, ...] = ()
     profiles: Callable[[str], bool] = lambda _: False
+    broken: set[str] = field(default_factory=set)
+    """Variables whose own statement is wrong: what uses them is not reported too."""
     errors: list[KestrelError] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
@@ -242,8 +244,10 @@ class Lowering:
                 step = self._yielding(value)
                 if step is not None:
                     self.scope[name] = step
+                    self.broken.discard(name)
                     return Define(name, step, statement.span)
-                self.scope.setdefault(name, New("process", ()))
+                self.scope.pop(name, None)
+                self.broken.add(name)
                 return None
             case tree.Disp(expression, view):
                 if view not in (None, "TABLE"):
@@ -325,6 +329,8 @@ class Lowering:
             return Refine(source, where, span, limit=limit[0], offset=limit[1])
         sources: list[Source] = []
         for pool in get.pools:
+            if isinstance(pool.text, str) and pool.text in self.broken:
+                return None
             sources += self._sources(pool)
         found = tuple(dict.fromkeys(sources)) if get.pools else self.last_sources
         if not found:
@@ -452,7 +458,7 @@ class Lowering:
 
     def _variable(self, word: tree.Word) -> Step | None:
         step = self.scope.get(word.text)
-        if step is None:
+        if step is None and word.text not in self.broken:
             self.errors.append(UnknownVariable(word.text, self.scope, word.span))
         return step
 
@@ -549,6 +555,8 @@ class Lowering:
             case tree.Reference(variable, attribute):
                 step = self.scope.get(variable)
                 if step is None:
+                    if variable in self.broken:
+                        return None
                     if operator == "=" and "." in f"{variable}.{attribute}" and not nearest(variable, self.scope):
                         return self._literal(f"{variable}.{attribute}", path, operator, value.span)
                     self.errors.append(UnknownVariable(variable, self.scope, value.span))

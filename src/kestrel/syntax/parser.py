@@ -106,7 +106,7 @@ class _Parser:
         if upper in others:
             self._word()
             return others[upper](start)
-        self._fail("a command (GET, FIND, DISP, ...) or `variable = ...`", COMMANDS)
+        return self._fail("a command (GET, FIND, DISP, ...) or `variable = ...`", COMMANDS)
 
     def _is_assignment(self) -> bool:
         match = WORD.match(self.text, self.place)
@@ -150,9 +150,7 @@ class _Parser:
         match = WORD.match(self.text, self.place)
         assert match is not None
         rest = re.compile(r"[^\S\n]+([^\W\d]\w*)(\s*=(?!=))?").match(self.text, match.end())
-        if not rest or rest.group(2) or rest.group(1).upper() in (*CLAUSES, *COMMANDS):
-            return False
-        return True
+        return rest is not None and not rest.group(2) and rest.group(1).upper() not in (*CLAUSES, *COMMANDS)
 
     def _merge(self, first: tree.Expression, start: int) -> tree.Merge:
         words = [first.variable]
@@ -200,10 +198,7 @@ class _Parser:
         while not self._peek("}"):
             if self.place >= len(self.text):
                 raise OpenBracket("{", "}", Span(opening, opening + 1))
-            if self._peek("'") or self._peek('"'):
-                name = self._string().value
-            else:
-                name = self._path().attribute
+            name = self._string().value if self._peek("'") or self._peek('"') else self._path().attribute
             self._expect(":")
             null = self._peek_word().upper() in ("NULL", "NONE")
             cells.append((name, None if null else self._value()))
