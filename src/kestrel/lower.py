@@ -252,7 +252,7 @@ class Lowering:
             case tree.Disp(expression, view):
                 if view not in (None, "TABLE"):
                     self.errors.append(NotYet(f"DISP ... AS {view}", statement.span))
-                return None
+                    return None
                 step = self._expression(expression)
                 if step is None:
                     return None

@@ -48,7 +48,8 @@ def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[
     if head.startswith(b"PK\x03\x04"):
         return [part for member in _unzipped(path, scratch) for part in lines_of(con, member, scratch)]
     text = _start(path, head)
-    if b"\x00" in text[:HEAD] and not text.lstrip(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
+    wide = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not wide and b"\x00" in text[:HEAD] and not text.lstrip(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
         raise UnreadableFile(
             path,
             "it is a binary file" if not text.startswith(b"ElfFile") else "it is a Windows event log (EVTX), which this version does not read",
@@ -60,6 +61,18 @@ def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[
         return [_documents(path, scratch)]
     plain = Lines(_csv(path), plain=path)
     return [plain] if _reads(con, plain) else [_copied(path, scratch, text)]
+
+
+def complete(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
+    """Whether DuckDB's line reader gives every line of a plain file: lines beyond its buffer are lost without a word."""
+    if lines.plain is None:
+        return True
+    with opened(lines.plain) as stream:
+        expected = 0
+        while block := stream.read(1 << 24):
+            expected += len(block) - block.count(b"\n") - block.count(b"\r")
+    found = con.execute(f"SELECT coalesce(sum(strlen(l)), 0) FROM {lines.relation}").fetchone()
+    return found is not None and int(found[0]) == expected
 
 
 def careful(path: Path, scratch: Path) -> Lines:
@@ -173,9 +186,9 @@ def _csv_copy(path: Path) -> str:
 
 def _decoded(stream: IO[bytes], encoding: str, found: Lines) -> Iterator[str]:
     if encoding == "utf-16":
-        texts: Iterator[str] = iter(io.TextIOWrapper(stream, encoding="utf-16", errors="replace", newline="\n"))
-        for text in texts:
-            yield _clean(text)
+        for text in codecs.getreader("utf-16")(stream, errors="replace"):
+            if text := _clean(text):
+                yield text
         return
     for raw in stream:
         try:

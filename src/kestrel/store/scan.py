@@ -15,7 +15,7 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.addresses import FLOW, flow_id
-from kestrel.store.lines import LONG, Lines, careful, lines_of
+from kestrel.store.lines import LONG, Lines, careful, complete, lines_of
 
 SAMPLE = 300
 PROCESSES = ("process", "parent", "target")
@@ -88,6 +88,8 @@ def _read(
             events = {e for r in records if (e := found[0].event_of(r))}
             if any(_read_plain(con, number, lines.plain, Reading(found[0], columns, expected), account) for expected in (events, None)):
                 return
+        if not complete(con, lines):
+            lines = careful(path, scratch)
         _read_lines(con, number, lines, found, columns, account)
     except duckdb.InvalidInputException:
         if lines.plain is None:

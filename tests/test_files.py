@@ -1,0 +1,125 @@
+"""Whatever wraps or damages a log file: nothing is lost, and nothing is silently wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from kestrel import Session
+from kestrel.errors import HuntErrors
+from kestrel.store.scan import Account
+from tests.events import creation
+
+GOOD = [creation(n) for n in range(10)]
+LINES = [json.dumps(r) for r in GOOD]
+TEXT = "\n".join(LINES)
+
+
+def hunt(path: Path | str) -> tuple[int, Account]:
+    """How many processes a file shows, and what became of its records."""
+    with Session() as session:
+        session.run(f"p = GET process FROM {str(path)!r} WHERE name LIKE 'p%'")
+        return len(session["p"]), next(iter(session.store.datasets.values())).account
+
+
+def line(number: int, **fields: Any) -> str:
+    return json.dumps(creation(number, **fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "processes", "broken", "unknown", "duplicates"),
+    [
+        ("plain.json", TEXT.encode() + b"\n", 10, 0, 0, 0),
+        ("no-line-end.ndjson", TEXT.encode(), 10, 0, 0, 0),
+        ("array.json", b"[" + ",\n".join(LINES).encode() + b"]", 10, 0, 0, 0),
+        ("pretty.json", json.dumps(GOOD, indent=2).encode(), 10, 0, 0, 0),
+        ("one-after-another.json", "\n".join(json.dumps(r, indent=2) for r in GOOD).encode(), 10, 0, 0, 0),
+        ("windows-lines.jsonl", "\r\n".join(LINES).encode(), 10, 0, 0, 0),
+        ("both-line-ends.json", ("\r\n".join(LINES[:5]) + "\r\n" + "\n".join(LINES[5:])).encode(), 10, 0, 0, 0),
+        ("blank-lines.json", ("\n\n" + "\n\n".join(LINES) + "\n \n").encode(), 10, 0, 0, 0),
+        ("byte-order-mark.json", b"\xef\xbb\xbf" + TEXT.encode(), 10, 0, 0, 0),
+        ("utf16.json", TEXT.encode("utf-16"), 10, 0, 0, 0),
+        ("packed.json.gz", gzip.compress(TEXT.encode()), 10, 0, 0, 0),
+        ("packed.json.zst", zstandard.compress(TEXT.encode()), 10, 0, 0, 0),
+        ("packed-array.json.zst", zstandard.compress(b"[" + ",".join(LINES).encode() + b"]"), 10, 0, 0, 0),
+        ("twice.json", (TEXT + "\n" + TEXT).encode(), 10, 0, 0, 10),
+        ("broken-line.json", (LINES[0] + '\n{"EventID": 1, "Chan\n' + "\n".join(LINES[1:])).encode(), 10, 1, 0, 0),
+        ("cut-at-the-end.json", TEXT[:-20].encode(), 9, 1, 0, 0),
+        ("unknown-shape.json", (TEXT + '\n{"a": 1}\n[1]\n5\n').encode(), 10, 0, 3, 0),
+        ("only-unknown.json", b'{"a": 1}\n{"b": 2}\n', 0, 0, 2, 0),
+        ("empty.json", b"", 0, 0, 0, 0),
+        ("long-line-last.json", (TEXT + "\n" + line(50, CommandLine="x" * 50_000_000)).encode(), 11, 0, 0, 0),
+        ("long-line-first.json", (line(50, CommandLine="x" * 5_000_000) + "\n" + TEXT).encode(), 11, 0, 0, 0),
+        ("not-utf8.json", (TEXT + "\n" + line(51, CommandLine="ZZ")).encode().replace(b"ZZ", b"\xff\xfe"), 11, 0, 0, 0),
+        ("deep.json", (TEXT + "\n" + line(52)[:-1] + ', "deep": ' + "[" * 100_000 + "]" * 100_000 + "}").encode(), 11, 0, 0, 0),
+        ("zero-sign.json", (TEXT + "\n" + line(53, CommandLine="a\x00b")).encode(), 11, 0, 0, 0),
+        ("wrong-types.json", (TEXT + "\n" + line(54, ProcessId=[1, 2], Hashes={"a": 1}, UtcTime="nonsense")).encode(), 11, 0, 0, 0),
+    ],
+)
+def test_every_record_is_accounted_for(tmp_path: Path, name: str, content: bytes, processes: int, broken: int, unknown: int, duplicates: int) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    found, account = hunt(path)
+    assert found == processes
+    assert (account.broken, account.unknown, account.duplicates) == (broken, unknown, duplicates)
+    assert account.read == account.kept + account.duplicates + account.unknown + account.broken
+
+
+def test_damaged_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes((TEXT + "\n" + line(51, CommandLine="ZZ")).encode().replace(b"ZZ", b"\xff"))
+    assert hunt(path)[1].mended == 1
+
+
+def test_a_zip_is_read_member_by_member(tmp_path: Path) -> None:
+    path = tmp_path / "logs.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/one.json", "\n".join(LINES[:5]))
+        archive.writestr("two.json", "[" + ",".join(LINES[5:]) + "]")
+    assert hunt(path)[0] == 10
+
+
+def test_several_files_and_globs_overlap_without_counting_twice(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("\n".join(LINES[:7]))
+    (tmp_path / "b.json").write_text("\n".join(LINES[4:]))
+    found, account = hunt(tmp_path / "*.json")
+    assert (found, account.duplicates) == (10, 3)
+
+
+def test_a_file_may_mix_shapes(tmp_path: Path) -> None:
+    document = {
+        "@timestamp": "2021-01-01T00:00:00.000Z",
+        "event": {"code": "1"},
+        "winlog": {"event_id": "1", "channel": "Microsoft-Windows-Sysmon/Operational", "computer_name": "h2", "record_id": "7"},
+        "process": {"entity_id": "{00000002-0001-5FEE-0000-000000000001}", "pid": 5, "executable": "C:\\p.exe"},
+    }
+    path = tmp_path / "mixed.json"
+    path.write_text(TEXT + "\n" + json.dumps(document) + "\n")
+    found, account = hunt(path)
+    assert found == 11
+    assert account.shapes == {"windows-flat": 10, "winlogbeat": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"), [("a.bin", bytes(range(256)) * 20, "K0401"), ("cut.json.gz", gzip.compress(b"{}")[:12], "K0401")]
+)
+def test_what_cannot_be_read_is_an_error_with_a_place(tmp_path: Path, name: str, content: bytes, code: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(HuntErrors) as caught:
+        hunt(path)
+    assert [e.code for e in caught.value.errors] == [code]
+    assert caught.value.errors[0].span is not None
+
+
+def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
+    for path, code in ((tmp_path / "none.json", "K0402"), (tmp_path, "K0406"), (tmp_path / "no*.json", "K0402")):
+        with pytest.raises(HuntErrors) as caught:
+            hunt(path)
+        assert caught.value.errors[0].code == code
