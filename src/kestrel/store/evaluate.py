@@ -385,13 +385,17 @@ class Store:
         return self.con.sql(f"SELECT {names} FROM ({select}) ORDER BY place")
 
     def fullness(self, variable: Variable, columns: Sequence[AttributePath]) -> list[tuple[AttributePath, int, Any]]:
-        """For each attribute: how many entities have it, and an example."""
+        """For each attribute: how many entities have it, and its most frequent value."""
         if not columns:
             return []
         values = merged(self.con, variable.table, variable.type, columns, self.scope_of(variable))
-        parts = ", ".join(f"count({shown_as(p)}), mode({shown_as(p)})" for p in columns)
-        row = self.con.execute(f"SELECT {parts} FROM {values}").fetchone() or ()
-        return [(p, row[2 * i], row[2 * i + 1]) for i, p in enumerate(columns)]
+        found = []
+        for path in columns:
+            value = shown_as(path)
+            counted = self.con.execute(f"SELECT count({value}) FROM {values}").fetchone() or (0,)
+            most = self.con.execute(f"SELECT {value} FROM {values} WHERE {value} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1").fetchone()
+            found.append((path, counted[0], most[0] if most else None))
+        return found
 
     def attributes_of(self, variable: Variable) -> list[AttributePath]:
         """Every attribute the records can give for this type, one reference deep."""

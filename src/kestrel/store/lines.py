@@ -186,7 +186,7 @@ def _csv_copy(path: Path) -> str:
 
 def _decoded(stream: IO[bytes], encoding: str, found: Lines) -> Iterator[str]:
     if encoding == "utf-16":
-        for text in codecs.getreader("utf-16")(stream, errors="replace"):
+        for text in codecs.getreader("utf-16")(stream, "replace"):
             if text := _clean(text):
                 yield text
         return

@@ -14,10 +14,10 @@ from kestrel.store.match import Scope, fresh
 from kestrel.store.mentions import mentions, references
 
 RANK = (
-    "((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT "
-    "* 4503599627370496 + epoch_us(t) AS rank"
+    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT "
+    "* 4503599627370496 + epoch_us(t))::HUGEINT * 18446744073709551616 + rec AS rank"
 )
-"""Lower is better; 2^52 leaves room for microseconds since 1970."""
+"""Lower is better; 2^52 leaves room for microseconds since 1970, and the record's key breaks ties the same way every time."""
 
 
 def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:
