@@ -17,7 +17,7 @@ SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6")
 ENVELOPE = ("rec", "t", "host", "kind")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """A shape file, and the event file it names. See `shapes/*.yaml` and `windows-events.yaml`."""
 

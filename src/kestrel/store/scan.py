@@ -84,10 +84,8 @@ def _read(
     try:
         records = _sample(con, lines)
         found = [given] if given else _shapes_of(records)
-        if lines.plain and len(found) == 1:
-            events = {e for r in records if (e := found[0].event_of(r))}
-            if any(_read_plain(con, number, lines.plain, Reading(found[0], columns, expected), account) for expected in (events, None)):
-                return
+        if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], records, columns, account):
+            return
         if not complete(con, lines):
             lines = careful(path, scratch)
         _read_lines(con, number, lines, found, columns, account)
@@ -130,9 +128,32 @@ def _insert(con: duckdb.DuckDBPyConnection, select: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _read_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading: Reading, account: Account) -> bool:
-    """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers, events of
-    the kinds that are expected and not a single line out of order. False, with nothing changed, where that is not so."""
+def _read_plain(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    path: Path,
+    shape: Shape,
+    records: Sequence[dict[str, Any]],
+    columns: Collection[str],
+    account: Account,
+) -> bool:
+    """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers and not a
+    single line out of order. Ready for the events of the sample; where others come, once more for those too. False, with
+    nothing changed, where the file is not so."""
+    expected = {e for r in records if (e := shape.event_of(r))}
+    for _ in range(2):
+        reading = Reading(shape, columns, expected)
+        if {code for _, code in expected} & set(reading.lossy()):
+            return False
+        strange = _try_plain(con, number, path, reading, account)
+        if not strange:
+            return strange is not None
+        expected |= strange
+    return False
+
+
+def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading: Reading, account: Account) -> set[tuple[int, int]] | None:
+    """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in reading.structure.items()) + "}"
     rows = (
         f"(SELECT *, {number}::USMALLINT AS src FROM read_json({quoted(str(path))}, "
@@ -142,23 +163,19 @@ def _read_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading
     con.execute("BEGIN")
     try:
         read = _insert(con, reading.select(rows, None))
-        strange = ["rec IS NULL"]
-        if reading.events is not None:
-            pairs = ", ".join(f"({sensor}, {code})" for sensor, code in sorted(reading.events))
-            strange.append(f"(sensor > 0 AND (sensor::INTEGER, code) NOT IN ({pairs or '(-1, -1)'}))")
-        if reading.lossy():
-            strange.append(f"(sensor > 0 AND code IN ({', '.join(map(str, reading.lossy()))}))")
-        bad = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND ({' OR '.join(strange)})").fetchone()
+        keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
+        seen = set(con.execute(f"SELECT DISTINCT sensor, code FROM events WHERE rowid >= {before} AND sensor > 0").fetchall())
     except duckdb.Error:
-        bad, read = None, 0
-    if bad != (0,):
+        keyless, seen, read = None, set(), 0
+    strange = seen - set(reading.events or ())
+    if keyless != (0,) or strange:
         con.execute("ROLLBACK")
-        return False
+        return strange if keyless == (0,) and all(code is not None for _, code in strange) else None
     con.execute("COMMIT")
     account.read += read
     account.kept += read
     account.shapes[reading.shape.name] = account.shapes.get(reading.shape.name, 0) + read
-    return True
+    return set()
 
 
 def _read_lines(
@@ -169,56 +186,37 @@ def _read_lines(
     columns: Collection[str],
     account: Account,
 ) -> None:
-    """The general road: every line is looked at, of whatever shape."""
+    """The general road: every line is looked at, of whatever shape; the most frequent shapes first."""
     source = f"(SELECT l FROM {lines.relation} WHERE l IS NOT NULL AND trim(l) <> '')"
     if lines.long:
         con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
         con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
         source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, json_valid(l) AS valid, 0::UTINYINT AS shape FROM {source}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, json_valid(l) AS valid FROM {source}")
     read, broken = con.execute("SELECT count(*), count(*) FILTER (NOT valid) FROM raw_lines").fetchone() or (0, 0)
+    left = read - broken
+    for shape in dict.fromkeys([*found, *shapes().values()]):
+        if not left:
+            break
+        reading = Reading(shape, columns)
+        parsed = f"SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src FROM raw_lines WHERE valid"
+        added = _insert(con, reading.select(f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})", "l", "j"))
+        if added:
+            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added
+        left -= added
+        if added and left:
+            con.execute(
+                "CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid FROM "
+                f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM raw_lines WHERE valid) "
+                f"WHERE ({reading.recognised('j')}) IS NOT true"
+            )
     account.read += read
     account.broken += broken
     account.mended += lines.mended
-    known = 0
-    tried: set[str] = set()
-    pending = list(found)
-    while pending:
-        shape = pending.pop(0)
-        tried.add(shape.name)
-        reading = Reading(shape, columns)
-        con.execute(f"CREATE OR REPLACE TEMP TABLE shaped AS SELECT l, {_recognised_json(shape)} AS mine FROM raw_lines WHERE valid AND shape = 0")
-        rows = f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src FROM shaped WHERE mine)"
-        added = _insert(con, reading.select(rows, "l", "j"))
-        account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added
-        known += added
-        if added + broken + account.unknown >= read and added == read - broken:
-            break
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid, 0::UTINYINT AS shape FROM shaped WHERE NOT coalesce(mine, false)"
-        )
-        if not pending:
-            rest = _shapes_of(_sample(con, Lines("raw_lines")))
-            pending = [s for s in rest if s.name not in tried]
-    account.kept += known
-    account.unknown += read - broken - known
+    account.unknown += left
+    account.kept += read - broken - left
     con.execute("DROP TABLE IF EXISTS raw_lines")
-    con.execute("DROP TABLE IF EXISTS shaped")
     con.execute("DROP TABLE IF EXISTS long_lines")
-
-
-def _recognised_json(shape: Shape) -> str:
-    """SQL that is true for a line of this shape and of none that is tried before it."""
-    rule = shape.envelope["recognise"]
-
-    def has(path: str) -> str:
-        return f"coalesce(json_type(l, {quoted('$.' + path)}), 'NULL') <> 'NULL'"
-
-    parts = [has(p) for p in rule.get("has", ())]
-    if rule.get("any"):
-        parts.append("(" + " OR ".join(has(p) for p in rule["any"]) + ")")
-    parts += [f"NOT {has(p)}" for p in rule.get("lacks", ())]
-    return " AND ".join(parts)
 
 
 def _sql_type(kind: Any) -> str:
