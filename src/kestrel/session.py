@@ -60,6 +60,8 @@ class Session:
         for code, message in hunt.notices:
             yield Told(code, message)
         made: dict[str, Define] = {}
+        if actions:
+            self.store.expect(_columns(actions))
         for action in actions:
             try:
                 yield from self._act(action, made)
@@ -214,6 +216,28 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def _columns(actions: list[Action]) -> frozenset[str] | None:
+    """What the actions need of large files; None for everything."""
+    from kestrel.store.needs import needed
+
+    steps: list[Step] = []
+    shown: list[AttributePath] = []
+    for action in actions:
+        match action:
+            case Define(_, step):
+                steps.append(step)
+            case Show(step, columns):
+                if not columns:
+                    return None
+                steps.append(step)
+                shown += columns
+            case Inform():
+                return None
+            case Notice():
+                pass
+    return needed(steps, shown)
 
 
 TELLING = frozenset(

@@ -115,6 +115,12 @@ def shapes() -> dict[str, Shape]:
     return found
 
 
+@cache
+def all_columns() -> frozenset[str]:
+    """Every column of the layout that some shape fills."""
+    return frozenset().union(*(s.columns() for s in shapes().values()))
+
+
 def recognise(record: Mapping[str, Any]) -> Shape | None:
     """The shape of a parsed record, or None."""
     return next((s for s in shapes().values() if s.recognises(record)), None)

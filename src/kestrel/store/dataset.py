@@ -14,11 +14,15 @@ from pathlib import Path
 import duckdb
 
 from kestrel.graph.steps import Source
-from kestrel.schemas.shape import shapes
+from kestrel.schemas.shape import all_columns, shapes
+from kestrel.schemas.transforms import quoted
 from kestrel.store import addresses, clocks, identity
 from kestrel.store.mentions import Events
 from kestrel.store.scan import Account, read_files
 from kestrel.version import __version__
+
+LARGE = 256 << 20
+"""Files of more bytes than this together are first read for the columns that are asked for; packed ones count tenfold."""
 
 
 @dataclass
@@ -26,6 +30,7 @@ class Dataset:
     """Resolved records under a name of their own in the session's database."""
 
     name: str
+    sources: tuple[Source, ...]
     events: Events
     account: Account
     key: str
@@ -54,21 +59,53 @@ def _vocabulary() -> str:
     return digest.hexdigest()
 
 
-def open_dataset(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], cache: Path | None) -> Dataset:
-    """Attach the records of the sources as `name`: from the cache, or read now."""
+def is_large(sources: Sequence[Source]) -> bool:
+    sizes = (os.stat(f).st_size * (10 if f.endswith((".gz", ".zst", ".zip")) else 1) for s in sources for f in s.files)
+    return sum(sizes) > LARGE
+
+
+def open_dataset(
+    con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], cache: Path | None, wanted: frozenset[str] | None = None
+) -> Dataset:
+    """Attach the records of the sources as `name`: from the cache, or read now. `wanted`: the columns that are enough
+    where the files are large; None for all."""
     key = fingerprint(sources)
     kept = cache / f"{key}.duckdb" if cache else None
     if kept and kept.exists():
         try:
-            con.execute(f"ATTACH '{str(kept).replace(chr(39), chr(39) * 2)}' AS {name} (READ_ONLY)")
-            return _described(con, name, key, cached=True)
+            con.execute(f"ATTACH {quoted(str(kept))} AS {name} (READ_ONLY)")
+            return _described(con, name, sources, key, cached=True)
         except duckdb.Error:
             kept.unlink(missing_ok=True)
+    if not is_large(sources):
+        wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
     with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
-        account = _build(con, name, sources, Path(scratch))
-    con.execute(f"CREATE TABLE {name}.account AS SELECT ? AS account", [json.dumps(asdict(account))])
-    return _described(con, name, key, cached=False)
+        _build(con, name, sources, Path(scratch), wanted)
+    return _described(con, name, sources, key, cached=False)
+
+
+def write_cache(sources: Sequence[Source], cache: Path) -> Path:
+    """Read the sources straight into their cache file, with bounded memory: under a temporary name, then renamed, so that
+    no half file is ever read."""
+    key = fingerprint(sources)
+    target = cache / f"{key}.duckdb"
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kestrel-", dir=cache) as scratch, duckdb.connect() as con:
+        configure(con)
+        part = Path(scratch) / "part.duckdb"
+        con.execute("SET memory_limit = '1GB'")
+        con.execute(f"ATTACH {quoted(str(part))} AS part")
+        _build(con, "part", sources, Path(scratch))
+        con.execute("DETACH part")
+        os.replace(part, target)
+    return target
+
+
+def configure(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET preserve_insertion_order = false")
+    con.execute("SET enable_progress_bar = false")
 
 
 def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
@@ -78,7 +115,7 @@ def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
     os.close(handle)
     os.unlink(temporary)
     try:
-        con.execute(f"ATTACH '{temporary.replace(chr(39), chr(39) * 2)}' AS kept")
+        con.execute(f"ATTACH {quoted(temporary)} AS kept")
         con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
         con.execute("DETACH kept")
         os.replace(temporary, cache / f"{dataset.key}.duckdb")
@@ -89,14 +126,16 @@ def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
     dataset.cached = True
 
 
-def _described(con: duckdb.DuckDBPyConnection, name: str, key: str, cached: bool) -> Dataset:
+def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], key: str, cached: bool) -> Dataset:
     rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [name]).fetchall()
     text = con.execute(f"SELECT account FROM {name}.account").fetchone()
     fields = json.loads(text[0]) if text else {}
-    return Dataset(name, Events(f"{name}.events", frozenset(r[0] for r in rows)), Account(**fields), key, cached)
+    columns = frozenset(r[0] for r in rows)
+    return Dataset(name, tuple(sources), Events(f"{name}.events", columns, all_columns() - columns), Account(**fields), key, cached)
 
 
-def _build(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], scratch: Path) -> Account:
+def _build(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], scratch: Path, wanted: frozenset[str] | None = None) -> None:
+    """Read and resolve the sources into the attached database `name`."""
     con.execute(f"USE {name}")
     try:
         files: list[tuple[Path, str | None]] = []
@@ -106,7 +145,7 @@ def _build(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source],
                 if (real := os.path.realpath(file)) not in seen:
                     seen.add(real)
                     files.append((Path(file), source.shape))
-        account = read_files(con, [(f, shapes()[s] if s else None) for f, s in files], scratch)
+        account = read_files(con, [(f, shapes()[s] if s else None) for f, s in files], scratch, wanted)
         account.duplicates = _deduplicate(con)
         account.kept -= account.duplicates
         clocks.correct(con)
@@ -115,9 +154,9 @@ def _build(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source],
         addresses.device_paths(con)
         addresses.flows(con)
         addresses.accounts(con)
+        con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])
     finally:
         con.execute("USE memory")
-    return account
 
 
 def _deduplicate(con: duckdb.DuckDBPyConnection) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, assert_never
+from typing import Any, ClassVar, TypeVar, assert_never
 
 import duckdb
 
@@ -15,12 +15,15 @@ from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, content_id, range_of, sources_of, type_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, vocabulary
 from kestrel.schemas.layout import Edge, layout
-from kestrel.store.dataset import Dataset, fingerprint, keep, open_dataset
+from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, write_cache
 from kestrel.store.match import Matcher, Scope, fresh, moment, moments, paths
-from kestrel.store.mentions import Events, attribute, edges, entity_type, family, mentions
+from kestrel.store.mentions import Events, Unread, attribute, edges, entity_type, family, mentions
 from kestrel.store.merge import merged, shown_as
 from kestrel.store.query import Query
+from kestrel.store.writing import start_writing
 from kestrel.text import Span, nearest
+
+T = TypeVar("T")
 
 
 class NoSuchData(KestrelError):
@@ -77,10 +80,15 @@ class Store:
     datasets: dict[str, Dataset] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
 
+    wanted: frozenset[str] | None = frozenset()
+    """The columns that are known to be needed of large files; None for all."""
+
     def __post_init__(self) -> None:
-        self.con.execute("SET TimeZone = 'UTC'")
-        self.con.execute("SET preserve_insertion_order = false")
-        self.con.execute("SET enable_progress_bar = false")
+        configure(self.con)
+
+    def expect(self, columns: frozenset[str] | None) -> None:
+        """Tell which columns the next steps need, so that large files are read once for all of them."""
+        self.wanted = None if columns is None or self.wanted is None else self.wanted | columns
 
     # -- datasets ------------------------------------------------------------------------------------------------
 
@@ -90,13 +98,30 @@ class Store:
             return None
         key = fingerprint(sources)
         if key not in self.datasets:
-            self.datasets[key] = open_dataset(self.con, f"d{len(self.datasets)}", sources, self.cache)
+            self.datasets[key] = open_dataset(self.con, fresh("d"), sources, self.cache, self.wanted)
         return self.datasets[key]
+
+    def complete(self) -> None:
+        """Read the columns that were left in the files. Variables stay: ids and keys come from content alone."""
+        self.wanted = None
+        for dataset in self.datasets.values():
+            if dataset.events.unread:
+                old = dataset.name
+                if self.cache:
+                    write_cache(dataset.sources, self.cache)
+                whole = open_dataset(self.con, fresh("d"), dataset.sources, self.cache)
+                dataset.name, dataset.events, dataset.cached = whole.name, whole.events, whole.cached
+                self.con.execute(f"DETACH {old}")
 
     def settle(self) -> None:
         """Keep what was read for the next session."""
         for dataset in self.datasets.values():
-            if self.cache and not dataset.cached:
+            if not self.cache or dataset.cached:
+                continue
+            if dataset.events.unread:
+                start_writing(dataset.sources, self.cache)
+                dataset.cached = True
+            else:
                 keep(self.con, dataset, self.cache)
 
     # -- steps ---------------------------------------------------------------------------------------------------
@@ -105,8 +130,16 @@ class Store:
         """The variable of a step; equal steps are evaluated once, as long as their files stay as they are."""
         key = content_id(step) + fingerprint(sources_of(step))
         if key not in self.variables:
-            self.variables[key] = self._evaluate(step)
+            self.variables[key] = self._reading(lambda: self._evaluate(step))
         return self.variables[key]
+
+    def _reading(self, answer: Callable[[], T]) -> T:
+        """An answer, after reading what was left in the files if it needs that."""
+        try:
+            return answer()
+        except Unread:
+            self.complete()
+            return answer()
 
     def _evaluate(self, step: Step) -> Variable:
         match step:
@@ -364,7 +397,7 @@ class Store:
 
     def table(self, variable: Variable, columns: Sequence[AttributePath], limit: int | None = None) -> tuple[list[tuple[Any, ...]], int]:
         """Distinct rows of the columns in the variable's order, the first `limit` of them, and how many there are."""
-        select, order = self._shown(variable, columns)
+        select, order = self._reading(lambda: self._shown(variable, columns))
         distinct = self._table(f"SELECT {', '.join(f'c{i}' for i in range(len(columns)))}, min(place) AS place FROM ({select}) GROUP BY ALL")
         total = self.con.execute(f"SELECT count(*) FROM {distinct}").fetchone()
         tail = f" LIMIT {limit}" if limit is not None else ""
@@ -380,7 +413,7 @@ class Store:
 
     def relation(self, variable: Variable, columns: Sequence[AttributePath]) -> duckdb.DuckDBPyRelation:
         """All entities, one row each, as a DuckDB relation in order."""
-        select, _ = self._shown(variable, columns)
+        select, _ = self._reading(lambda: self._shown(variable, columns))
         names = ", ".join(f'c{i} AS "{p.text()}"' for i, p in enumerate(columns))
         return self.con.sql(f"SELECT {names} FROM ({select}) ORDER BY place")
 
@@ -388,7 +421,7 @@ class Store:
         """For each attribute: how many entities have it, and its most frequent value."""
         if not columns:
             return []
-        values = merged(self.con, variable.table, variable.type, columns, self.scope_of(variable))
+        values = self._reading(lambda: merged(self.con, variable.table, variable.type, columns, self.scope_of(variable)))
         found = []
         for path in columns:
             value = shown_as(path)
@@ -399,7 +432,7 @@ class Store:
 
     def attributes_of(self, variable: Variable) -> list[AttributePath]:
         """Every attribute the records can give for this type, one reference deep."""
-        found = list(self._attribute_paths(variable))
+        found = self._reading(lambda: list(self._attribute_paths(variable)))
         extra = [AttributePath(variable.type, (), c) for c in sorted(variable.own_columns)]
         known = {p.text() for p in found}
         return [p for p in extra if p.text() not in known] + found

@@ -100,7 +100,7 @@ class _Processes:
             self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _tables(self) -> Iterator[str]:
-        yield from ("created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "whole")
+        yield from ("asked", "candidates", "created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "whole")
 
     def _pid_mentions(self) -> bool:
         """The mentions that know a pid and no id of the sensor."""
@@ -172,10 +172,19 @@ class _Processes:
         con.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {self._trusted()}")
         trusted = "true" if con.execute("SELECT count(*) FROM whole").fetchone() == (0,) else "false"
         inner = self._inner("guid")
+        con.execute("CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT host, pid FROM pid_mentions")
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE candidates AS SELECT DISTINCT id FROM ("
+            + " UNION ALL ".join(
+                f'SELECT e."{s}.id" AS id FROM events e SEMI JOIN asked a ON a.pid = e."{s}.pid" AND a.host = e.host WHERE e."{s}.id" IS NOT NULL'
+                for s in SLOTS
+            )
+            + ")"
+        )
         mentions = " UNION ALL ".join(
             f'SELECT "{s}.id" AS id, "{s}.pid" AS pid, "{s}.name" AS name, t, '
             + (f"kind = {self.end}" if n == 0 else "false")
-            + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL'
+            + f' AS ended FROM events WHERE "{s}.id" IN (SELECT id FROM candidates)'
             for n, s in enumerate(SLOTS)
         )
         con.execute(
@@ -185,9 +194,10 @@ class _Processes:
             "min(m.ended) AS ended, min(m.last) AS last FROM events e JOIN (SELECT id, min(pid) AS pid, min(name) AS name, "
             f"max(t) FILTER (ended) AS ended, max(t) AS last FROM ({mentions}) GROUP BY id) m "
             'ON m.id = e."process.id" '
-            f'WHERE e.kind = {self.create} AND e."process.id" IS NOT NULL AND e.t IS NOT NULL GROUP BY e."process.id" '
+            f'WHERE e.kind = {self.create} AND e."process.id" IN (SELECT id FROM candidates) AND e.t IS NOT NULL GROUP BY e."process.id" '
             "UNION ALL SELECT id, host, pid, name, "
-            f"CASE WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} ELSE first END, ended, last FROM others"
+            f"CASE WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} ELSE first END, "
+            "ended, last FROM others WHERE id IN (SELECT id FROM candidates)"
         )
         con.execute("DELETE FROM lives WHERE pid IS NULL OR start IS NULL")
 

@@ -240,6 +240,22 @@ def paths(predicate: Predicate) -> Iterator[AttributePath]:
             assert_never(predicate)
 
 
+def tests(predicate: Predicate) -> Iterator[Test]:
+    """Every comparison of a predicate."""
+    match predicate:
+        case Test():
+            yield predicate
+        case Missing():
+            return
+        case All(parts) | Any_(parts):
+            for part in parts:
+                yield from tests(part)
+        case Complement(part):
+            yield from tests(part)
+        case _:
+            assert_never(predicate)
+
+
 def column_kind(path: AttributePath) -> str:
     """`text`, `number` or `time`: how an attribute compares."""
     match path.attribute:

@@ -33,12 +33,24 @@ IDENTITY = {
 EVENT_COLUMNS = {"x-oca-asset.hostname": "host", "x-oca-event.created": "t"}
 
 
+class Unread(Exception):
+    """A column is needed that was not read with the others: the store reads the rest and begins again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Events:
-    """The table of records of one dataset: its name in SQL and the columns it has."""
+    """The table of records of one dataset: its name in SQL, the columns it has, and those the files have beside them that
+    were not read (yet)."""
 
     table: str
     columns: frozenset[str]
+    unread: frozenset[str] = frozenset()
+
+    def has(self, column: str) -> bool:
+        """Whether a record can have the column. Raises Unread where it was left in the files."""
+        if column in self.unread:
+            raise Unread(column)
+        return column in self.columns
 
     @property
     def accounts(self) -> str:
@@ -60,11 +72,11 @@ def slot_column(events: Events, slot: Slot, name: str) -> str | None:
             return None
         node = expression.top(text)
         base = [p for p, _ in expression.fields(node)]
-        if any(".".join(p) not in events.columns for p in base):
+        if not all(events.has(".".join(p)) for p in base):
             return None
         return expression.to_sql(node, lambda p: f'"{".".join(p)}"')
     full = f"{slot.name}.{name}"
-    return f'"{full}"' if full in events.columns else None
+    return f'"{full}"' if events.has(full) else None
 
 
 def identity(events: Events, slot: Slot) -> str | None:
@@ -207,5 +219,5 @@ def _pair(events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[s
 def _edge_conditions(events: Events, edge: Edge) -> list[str]:
     found = [f"kind IN ({', '.join(map(str, edge.kinds))})"] if edge.kinds else []
     for name, value in edge.where.items():
-        found.append(f'"{name}" = {quoted(value)}' if name in events.columns else "false")
+        found.append(f'"{name}" = {quoted(value)}' if events.has(name) else "false")
     return found

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from kestrel.schemas.layout import layout
-from kestrel.schemas.shape import Reading, Shape, recognise, shapes
+from kestrel.schemas.shape import ENVELOPE, Reading, Shape, all_columns, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.addresses import FLOW, flow_id
 from kestrel.store.lines import LONG, Lines, careful, complete, lines_of
@@ -53,7 +53,7 @@ def read_files(
 
 def _create(con: duckdb.DuckDBPyConnection, wanted: Collection[str] | None) -> list[str]:
     """The empty table; gives the columns of the layout that it has."""
-    every = sorted(set().union(*(s.columns() for s in shapes().values())) - {"rec", "t", "host", "kind"})
+    every = sorted(all_columns() - set(ENVELOPE))
     columns = [c for c in every if wanted is None or c in wanted]
     spec = [
         "rec UBIGINT",

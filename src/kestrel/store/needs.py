@@ -1,0 +1,86 @@
+"""Which columns a cell will look at: what need not be read is left in the files.
+
+Only a guess that saves time: a column that is missing after all is read when it is asked for (`mentions.Unread`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kestrel.graph.predicate import AttributePath, ValuesOf
+from kestrel.graph.steps import Find, Get, Refine, Step, inputs_of, type_of
+from kestrel.schemas import expression
+from kestrel.schemas.layout import layout
+from kestrel.store.match import paths, tests
+from kestrel.store.mentions import entity_type
+
+IDENTITY = {
+    "process": ("x_unique_id", "pid", "name"),
+    "network-traffic": ("protocols", "src_port", "dst_port"),
+    "file": ("path",),
+    "directory": ("path",),
+    "address": ("value",),
+    "domain-name": ("value",),
+    "windows-registry-key": ("key",),
+    "user-account": ("login", "sid"),
+}
+
+
+def needed(steps: Iterable[Step], shown: Iterable[AttributePath] = ()) -> frozenset[str]:
+    """The columns that identity, the steps' relations and tests, and the shown attributes take."""
+    found = set(_identity("process"))
+    for step in steps:
+        found.update(_of_step(step))
+    for path in shown:
+        found.update(_of_path(path))
+    return frozenset(found)
+
+
+def _of_step(step: Step) -> Iterator[str]:
+    yield from _identity(type_of(step))
+    match step:
+        case Get(where=where) | Find(where=where) | Refine(where=where) if where is not None:
+            for path in paths(where):
+                yield from _of_path(path)
+            for test in tests(where):
+                for value in test.values:
+                    if isinstance(value, ValuesOf):
+                        yield from _of_path(value.path)
+                        yield from _of_step(value.step)
+        case _:
+            pass
+    if isinstance(step, Refine):
+        for path in (*step.columns, *((step.sort,) if step.sort else ())):
+            yield from _of_path(path)
+    for below in inputs_of(step):
+        yield from _of_step(below)
+
+
+def _of_path(path: AttributePath) -> Iterator[str]:
+    yield from _identity(path.type)
+    for _, target in path.references:
+        yield from _identity(target)
+    kind = entity_type(path.end)
+    text = kind.attributes.get(path.attribute)
+    node = expression.parse(text) if text else None
+    if node is not None:
+        names = [field[-1] for field, _ in expression.fields(node)]
+        yield from _columns(path.end, names)
+
+
+def _identity(type_name: str) -> Iterator[str]:
+    name = "address" if type_name.endswith("-addr") else type_name
+    if name == "network-traffic":
+        yield from _columns("address", ("value",))
+    yield from _columns(name, IDENTITY.get(name, ()))
+
+
+def _columns(type_name: str, names: Iterable[str]) -> Iterator[str]:
+    names = list(names)
+    for slot in layout().slots_of("ipv4-addr" if type_name == "address" else type_name):
+        for name in names:
+            if not slot.derived:
+                yield f"{slot.name}.{name}"
+            elif name in slot.derived:
+                for field, _ in expression.fields(expression.top(slot.derived[name])):
+                    yield ".".join(field)
