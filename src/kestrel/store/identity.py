@@ -240,7 +240,7 @@ class _Processes:
         con = self.con
         ends = f"(SELECT * FROM pid_mentions WHERE slot = 0 AND kind = {self.audit_end} AND name IS NOT NULL)"
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE opened AS SELECT f.id, max(m.t) AS ended FROM ({self._asof(ends, True, True)}) f "
+            f"CREATE OR REPLACE TEMP TABLE opened AS SELECT f.id, min(m.t) AS ended FROM ({self._asof(ends, True, True)}) f "
             "JOIN pid_mentions m ON m.row = f.row AND m.slot = f.slot GROUP BY f.id"
         )
         con.execute("UPDATE lives SET ended = opened.ended FROM opened WHERE lives.id = opened.id AND lives.ended IS NULL")
