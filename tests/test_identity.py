@@ -89,7 +89,7 @@ def test_a_pid_without_a_life_opens_one_for_each_name(tmp_path: Path) -> None:
 
 def test_a_boot_ends_what_was_not_seen_since(tmp_path: Path) -> None:
     """After the host's System process is a new one, the old pid is another process."""
-    system = {"Image": "System", "ProcessId": "4"}
+    system: dict[str, Any] = {"Image": "System", "ProcessId": "4"}
     records = [
         creation(10),
         connection(1, 1, **system, UtcTime="2021-01-01 00:00:05.000"),

@@ -114,7 +114,7 @@ def text(tree: Tree) -> str:
 def quoted(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def holds(tree: Tree, known: dict[str, set[Any]]) -> bool:

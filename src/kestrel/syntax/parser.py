@@ -31,7 +31,7 @@ WORD = re.compile(r"[^\W\d]\w*")
 TYPE = re.compile(r"[^\W\d]\w*(?:-\w+)*")
 ATTRIBUTE = re.compile(r"[^\W\d@][\w@]*(?:-\w+)*(?:\[\*\])?(?:\.(?:[\w@]+(?:-\w+)*(?:\[\*\])?|'[^'\n]*'|\"[^\"\n]*\"))*")
 PATH = re.compile(rf"(?:(?P<type>{TYPE.pattern}):(?!//))?(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
-NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.:/\\-])")
+NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(?![\w.:/\\-])")
 ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\d\d:?\d\d)?)?(?![\w.:-])")
 BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
 POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
@@ -66,6 +66,7 @@ class _Parser:
 
     def hunt(self) -> tree.Hunt:
         statements: list[tree.Statement] = []
+        self.place = 1 if self.text.startswith("\ufeff") else 0
         self._space()
         starts = [m.start() for m in STATEMENT.finditer(self.text)]
         while self.place < len(self.text):
@@ -77,7 +78,11 @@ class _Parser:
                 self._recover(began, starts)
         comments = tuple(self.comments[k] for k in sorted(self.comments))
         notices = (("path-escapes", "backslashes in Windows paths stay as written; `\\\\` is one backslash"),) if self.spared else ()
-        return tree.Hunt(tuple(statements), comments, notices, Span(0, len(self.text)))
+        return tree.Hunt(tuple(statements), comments, notices, self._parted(statements, comments), Span(0, len(self.text)))
+
+    def _parted(self, statements: list[tree.Statement], comments: tuple[tree.Comment, ...]) -> frozenset[int]:
+        starts = [s.span.start for s in statements] + [c.span.start for c in comments]
+        return frozenset(s for s in starts if re.search(r"\n[^\S\n]*\n[^\S\n]*$", self.text[max(0, s - 1000) : s]))
 
     def _recover(self, began: int, starts: list[int]) -> None:
         """Go on at the next line that begins a statement."""
@@ -466,7 +471,7 @@ class _Parser:
             string = self._string()
             return tree.Pool(string.value, True, string.span)
         match = POOL.match(self.text, self.place)
-        if not match:
+        if not match or match.group().upper() in RESERVED:
             self._fail("a data source, a file or a variable")
         text = match.group()
         if "://" in text:
@@ -627,16 +632,19 @@ class _Parser:
         self._move(match.end())
         text = match.group()
         span = Span(*match.span())
+        if len(text) > 4000:
+            raise Unexpected(text, "a number of fewer digits", span)
         if "x" in text.lower():
-            return tree.Number(int(text, 16), span)
-        if re.fullmatch(r"[-+]?\d+", text):
-            if len(text) > 4000:
+            value = int(text, 16)
+            if value >= 10**4000:
                 raise Unexpected(text, "a number of fewer digits", span)
+            return tree.Number(value, span)
+        if re.fullmatch(r"[-+]?\d+", text):
             return tree.Number(int(text), span)
-        value = float(text)
-        if value in (float("inf"), float("-inf")):
+        fraction = float(text)
+        if fraction in (float("inf"), float("-inf")):
             raise Unexpected(text, "a smaller number", span)
-        return tree.Number(value, span)
+        return tree.Number(fraction, span)
 
     def _time(self) -> tree.Time | tree.Parameter:
         start = self.place
@@ -726,7 +734,9 @@ class _Parser:
         return after is not None and self.text.startswith(sign, after.end())
 
     def _keyword(self, word: str) -> tree.Word | None:
-        return self._word() if self._peek_word().upper() == word else None
+        """The keyword, taken, if it stands here and does not begin the next statement (`desc = ...`)."""
+        here = self._peek_word().upper() == word and (word in RESERVED or not self._is_assignment())
+        return self._word() if here else None
 
     def _peek(self, sign: str) -> bool:
         return self.text.startswith(sign, self.place)
@@ -753,7 +763,8 @@ class _Parser:
             comment = COMMENT.match(self.text, self.place)
             if not comment:
                 return
-            self.comments[self.place] = tree.Comment(comment.group().rstrip(), Span(*comment.span()))
+            trailing = bool(self.text[self.text.rfind("\n", 0, self.place) + 1 : self.place].strip())
+            self.comments[self.place] = tree.Comment(comment.group().rstrip(), trailing, Span(*comment.span()))
             self.place = comment.end()
 
     def _since(self, start: int) -> Span:
@@ -774,7 +785,7 @@ def _canonical(attribute: str) -> str:
 
 def _part(part: str) -> str:
     bare = part[1:-1] if part[:1] in "'\"" else part
-    return bare if SAFE_PART.fullmatch(bare) else f"'{bare}'"
+    return bare if SAFE_PART.fullmatch(bare) else f'"{bare}"' if "'" in bare else f"'{bare}'"
 
 
 def _moment(text: str) -> datetime | None:

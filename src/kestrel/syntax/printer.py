@@ -15,15 +15,35 @@ NARROW = 100
 
 
 def to_text(hunt: tree.Hunt) -> str:
-    """The hunt in standard form: a statement a line, long ones broken at their clauses, comments before their statement."""
+    """The hunt in standard form: a statement a line, long ones broken at their clauses; comments stay at their statement,
+    and of empty lines between statements one is kept."""
     lines: list[str] = []
+
+    def put(text: str, start: int) -> None:
+        if lines and start in hunt.parted:
+            lines.append("")
+        lines.append(text)
+
     comments = sorted(hunt.comments, key=lambda c: c.span.start)
     for statement in hunt.statements:
-        while comments and comments[0].span.start < max(statement.span.end, 1):
-            lines.append(comments.pop(0).text)
-        lines.append(_statement(statement))
-    lines += [c.text for c in comments]
+        inside = [c for c in comments if not c.trailing and c.span.start < statement.span.end]
+        for comment in inside:
+            put(comment.text, comment.span.start)
+        put(_statement(statement), statement.span.start)
+        line_end = next((c for c in comments if c.trailing), None)
+        comments = [c for c in comments if c not in inside]
+        while line_end in comments and line_end and not _later(hunt, statement, line_end):
+            lines[-1] += f"  {line_end.text}"
+            comments.remove(line_end)
+            line_end = next((c for c in comments if c.trailing), None)
+    for comment in comments:
+        put(comment.text, comment.span.start)
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def _later(hunt: tree.Hunt, statement: tree.Statement, comment: tree.Comment) -> bool:
+    """Whether another statement stands between a statement and a comment."""
+    return any(statement.span.end <= s.span.start < comment.span.start for s in hunt.statements if s is not statement)
 
 
 def _statement(statement: tree.Statement) -> str:

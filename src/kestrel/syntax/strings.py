@@ -46,6 +46,7 @@ def _evaluated(text: str) -> str:
     """Python's own reading of escapes. Raises ValueError for one that names no sign."""
     quoted = text.replace("\\'", "'").replace("'", "\\'").replace("\r", "\\r")
     quoted = re.sub(r"(?<!\\)((?:\\\\)*)\n", r"\1\\n", quoted).replace("\x00", "\\x00")
+    quoted = re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m.group()):04x}", quoted)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -57,22 +58,26 @@ def _evaluated(text: str) -> str:
 
 def written(text: str) -> str:
     """A string as the printer writes it: read back outside `[ ]` it is the same text."""
-    out = []
-    for sign in text:
-        match sign:
-            case "\\":
-                out.append("\\\\")
-            case "'":
-                out.append("\\'")
-            case "\n":
-                out.append("\\n")
-            case "\r":
-                out.append("\\r")
-            case "\t":
-                out.append("\\t")
-            case _ if not sign.isprintable() and sign != " ":
-                code = ord(sign)
-                out.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}")
-            case _:
-                out.append(sign)
-    return "'" + "".join(out) + "'"
+    body = "".join(_escaped(sign) for sign in text)
+    if PATH.match(body) and re.search(r"(?<!\\)(?:\\\\)*\\[^\\']", body):
+        body = f"\\x{ord(text[0]):02x}" + "".join(_escaped(sign) for sign in text[1:])
+    return f"'{body}'"
+
+
+def _escaped(sign: str) -> str:
+    match sign:
+        case "\\":
+            return "\\\\"
+        case "'":
+            return "\\'"
+        case "\n":
+            return "\\n"
+        case "\r":
+            return "\\r"
+        case "\t":
+            return "\\t"
+        case _ if not sign.isprintable() and sign != " ":
+            code = ord(sign)
+            return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+        case _:
+            return sign

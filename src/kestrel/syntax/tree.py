@@ -382,12 +382,15 @@ class Hunt:
     comments: tuple[Comment, ...] = field(default=(), compare=False)
     notices: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     """Code and sentence of what was read in a way that should be told."""
+    parted: frozenset[int] = field(default=frozenset(), compare=False)
+    """Where statements and comments begin that had an empty line before them."""
     span: Span = _span()
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """`# ...` to the end of its line, the sign included."""
+    """`# ...` to the end of its line, the sign included. `trailing`: it follows a statement on its line."""
 
     text: str
+    trailing: bool = False
     span: Span = _span()
