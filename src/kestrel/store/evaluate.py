@@ -24,6 +24,8 @@ from kestrel.store.writing import start_writing
 from kestrel.text import Span, nearest
 
 T = TypeVar("T")
+SMALL = 200_000
+"""A variable of fewer rows narrows what a filter of it looks at; a larger one would cost more than it saves."""
 
 
 class NoSuchData(KestrelError):
@@ -181,9 +183,9 @@ class Store:
             self.con.execute(f"INSERT INTO {shown} SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN ({missing})")
         return shown
 
-    def _matcher(self, type_name: str, scope: Scope, where: Any) -> Matcher:
+    def _matcher(self, type_name: str, scope: Scope, where: Any, within: str | None = None) -> Matcher:
         self._check_known(where, scope)
-        return Matcher(self.con, type_name, scope, self._values_of)
+        return Matcher(self.con, type_name, scope, self._values_of, within if within and self._count(within) < SMALL else None)
 
     def _check_known(self, where: Any, scope: Scope) -> None:
         for path in paths(where):
@@ -223,7 +225,7 @@ class Store:
         variable = Variable(step, step.type, rows, dataset, step.range)
         if step.where is not None:
             scope = Scope(dataset.events, _within(step.range))
-            kept, _ = self._matcher(step.type, scope, step.where).match(step.where)
+            kept, _ = self._matcher(step.type, scope, step.where, rows).match(step.where)
             variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {rows} WHERE id IN (SELECT id FROM {kept})"))
         return self._limited(variable, step.limit, 0)
 
@@ -346,7 +348,7 @@ class Store:
             kept = " AND ".join(moments(step.range.start, step.range.stop))
             variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE {kept}"), range=step.range)
         if step.where is not None:
-            ids, _ = self._matcher(variable.type, self.scope_of(base), step.where).match(step.where)
+            ids, _ = self._matcher(variable.type, self.scope_of(base), step.where, variable.table).match(step.where)
             variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {ids})"))
         if step.sort:
             variable = replace(variable, order=(step.sort, step.ascending))
@@ -462,6 +464,10 @@ class Store:
         name = fresh("t")
         self.con.execute(f"CREATE TEMP TABLE {name} AS {select}")
         return name
+
+    def _count(self, table: str) -> int:
+        row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(row[0]) if row else 0
 
     def _any(self, select: str) -> bool:
         return self.con.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchone() is not None

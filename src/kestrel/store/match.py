@@ -46,6 +46,8 @@ class Matcher:
     scope: Scope
     values_of: Callable[[ValuesOf], str]
     """Materialises the values of a variable's attribute; gives the name of a table with a column `value`."""
+    within: str | None = None
+    """A table of the only ids that matter, where the question is of a variable's entities."""
     leaves: list[str] = field(default_factory=list)
 
     def match(self, predicate: Predicate) -> tuple[str, list[str]]:
@@ -83,10 +85,15 @@ class Matcher:
         return all(path.type != self.type for path in paths(predicate))
 
     def _universe(self) -> str:
-        return f"SELECT id FROM {self._rows_of(self.type, None)}"
+        return f"SELECT id FROM {self._asked(None)}"
+
+    def _asked(self, name: str | None) -> str:
+        """A FROM item of the mentions of the entities in question (id, rec, t and, where asked, `name` as x)."""
+        rows = self._rows_of(self.type, name)
+        return f"(SELECT * FROM {rows} WHERE id IN (SELECT id FROM {self.within}))" if self.within else rows
 
     def _rows_of(self, type_name: str, name: str | None) -> str:
-        """A FROM item of all mentions (id, rec, t and, where asked, `name` as x)."""
+        """The same of all entities of a type."""
         parts = []
         if self.scope.events:
             inner = mentions(self.scope.events, type_name, [name] if name else [], self.scope.conditions)
@@ -111,7 +118,7 @@ class Matcher:
         if test.negated:
             self.leaves.append(valued)
             return f"SELECT id FROM {valued}"
-        rows = self._table(f"SELECT id, rec, t FROM {self._rows_of(self.type, None)} WHERE id NOT IN (SELECT id FROM {valued})", Query())
+        rows = self._table(f"SELECT id, rec, t FROM {self._asked(None)} WHERE id NOT IN (SELECT id FROM {valued})", Query())
         self.leaves.append(rows)
         return f"SELECT id FROM {rows}"
 
@@ -119,9 +126,14 @@ class Matcher:
 
     def _leaf(self, path: AttributePath, test: Test | None) -> str:
         """A table of (id, rec, t): mentions in which the test holds, or that have a value."""
-        return self._follow(path.type, path.references, path, test)
+        if path.type != self.type or path.references or path.attribute in EVERY_ENTITY:
+            return self._follow(path.type, path.references, path, test)
+        query = Query()
+        condition = self._condition("x", path, test, query)
+        return self._table(f"SELECT id, rec, t FROM {self._asked(path.attribute)} WHERE {condition}", query)
 
     def _follow(self, type_name: str, chain: Sequence[tuple[str, str]], path: AttributePath, test: Test | None) -> str:
+        """The same for what references lead to, from the far end back."""
         if self.scope.own and path.text() in self.scope.own_columns and type_name == self.type and chain:
             query = Query()
             condition = self._condition("x", path, test, query)
@@ -194,7 +206,7 @@ class Matcher:
     def _by_records(self, predicate: Predicate) -> str:
         """Entities of the records in which comparisons of other entities hold, all in one record."""
         records = self._records(predicate)
-        rows = self._table(f"SELECT id, rec, t FROM {self._rows_of(self.type, None)} WHERE rec IN ({records})", Query())
+        rows = self._table(f"SELECT id, rec, t FROM {self._asked(None)} WHERE rec IN ({records})", Query())
         self.leaves.append(rows)
         return f"SELECT id FROM {rows}"
 

@@ -1,0 +1,114 @@
+"""How fast Kestrel is beside hand-written yardsticks: `make bench`, or `python -m benchmarks.speed [MILLIONS]`.
+
+Data from ../shared/bench/gen_events.py (1 million creations and 1 million connections are about 1.5 GB); every figure is
+the median of five runs of one session, whole processes unless it says otherwise. Ratios count: machines are noisy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+BENCH = Path(__file__).parents[2] / "shared" / "bench"
+HUNT = Path(__file__).with_name("hunt.hf")
+RUNS = 5
+
+
+def main() -> None:
+    millions = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    if not BENCH.is_dir():
+        sys.exit("the yardsticks (../shared/bench) are not here")
+    with tempfile.TemporaryDirectory(prefix="kestrel-bench-") as name:
+        folder = Path(name)
+        data = folder / "data"
+        run([sys.executable, str(BENCH / "gen_events.py"), str(data), str(int(millions * 1_000_000))])
+        hunt = folder / "hunt.hf"
+        hunt.write_text(HUNT.read_text().replace("$DIR", str(data)))
+        whole_processes(folder, data, hunt)
+        in_session(data)
+
+
+def whole_processes(folder: Path, data: Path, hunt: Path) -> None:
+    kestrel = [sys.executable, "-m", "kestrel"]
+    reference = median(lambda: run([sys.executable, str(BENCH / "hunt_reference.py"), str(data)]))
+    cold = median(lambda: run([*kestrel, "run", str(hunt)], cache="off"))
+    report("hunt, cold", cold, reference, "hunt_reference.py")
+    loading = median(lambda: run([sys.executable, str(BENCH / "load_reference.py"), str(data), str(folder / "reference.duckdb")]))
+    written = median(lambda: write_cache(folder, data))
+    report("cache written", written, loading, "load_reference.py")
+    report("hunt, warm", median(lambda: run([*kestrel, "run", str(hunt)], cache=str(folder / "cache"))))
+    report("peak memory, cold (MB)", peak([*kestrel, "run", str(hunt)], "off"))
+    report("demo hunt, cold", median(lambda: run([*kestrel, "demo"], cache="off")))
+    report("kestrel --version", median(lambda: run([*kestrel, "--version"])))
+    report("kestrel check, 10 lines", median(lambda: run([*kestrel, "check", "-c", "p = NEW ['a'] " + "DISP p ATTR name\n" * 9])))
+
+
+def write_cache(folder: Path, data: Path) -> float:
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    code = (
+        "import sys; from pathlib import Path; from kestrel.sources.files import files_source; "
+        "from kestrel.store.dataset import write_cache; "
+        "write_cache([files_source(sys.argv[1], [sys.argv[1]])], Path(sys.argv[2]))"
+    )
+    return run([sys.executable, "-c", code, f"{data}/*.ndjson", str(folder / "cache")])
+
+
+def in_session(data: Path) -> None:
+    """Steps of one session over all the records, in milliseconds."""
+    from kestrel import Session
+
+    os.environ["KESTREL_CACHE"] = "off"
+    with Session() as session:
+        session.run(f"p = GET process FROM '{data}/*.ndjson' WHERE name LIKE '%.exe' n = GET network-traffic WHERE dst_port > 0")
+        names = iter(range(10**6))
+
+        def step(text: str) -> Callable[[], float]:
+            def once() -> float:
+                started = time.perf_counter()
+                session.run(text.replace("<n>", str(next(names))))
+                return (time.perf_counter() - started) * 1000
+
+            return once
+
+        report("filter step, in a session (ms)", median(step("f = p WHERE name = 'winword.exe' AND pid != <n>")))
+        session.run("s = p WHERE name = 'svchost.exe' AND command_line LIKE '%-s BITS'")
+        report("FIND process, in a session (ms)", median(step("g = FIND process CREATED BY s WHERE pid != <n>")))
+        report("FIND network-traffic, in a session (ms)", median(step("g = FIND network-traffic CREATED BY s WHERE dst_port != <n>")))
+
+
+def run(command: list[str], cache: str = "off") -> float:
+    """Seconds a command takes. Raises CalledProcessError."""
+    environment = os.environ | {"KESTREL_CACHE": cache}
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    return time.perf_counter() - started
+
+
+def peak(command: list[str], cache: str) -> float:
+    """The largest resident memory of a command, in MB."""
+    code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); "
+    code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True, env=os.environ | {"KESTREL_CACHE": cache}
+    )
+    return int(done.stdout) / 1024
+
+
+def median(once: Callable[[], float]) -> float:
+    return statistics.median(once() for _ in range(RUNS))
+
+
+def report(what: str, value: float, yardstick: float | None = None, name: str = "") -> None:
+    beside = f"   {value / yardstick:5.2f} x {name} ({yardstick:.2f})" if yardstick else ""
+    print(f"{what:42} {value:8.2f}{beside}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
