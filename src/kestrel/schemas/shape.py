@@ -15,6 +15,11 @@ from kestrel.schemas.transforms import quoted
 
 SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6")
 ENVELOPE = ("rec", "t", "host", "kind")
+CLOCKS = ("local", "receipt", "printed", "log", "otherwise")
+DOUBTED = ("network", "dns-query")
+"""Kinds whose sensor clock may be another one: hours to days off in real logs (MEASURED.md, Clocks)."""
+FAR = 60_000_000
+"""A doubted clock further than this from the log's, in microseconds, is not believed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +170,7 @@ class Reading:
                 yield from expression.fields(expression.top(envelope[part]))
         for sensor in envelope["clock"].get("sensor", {}).values():
             yield from expression.fields(expression.top(sensor))
-        for part in ("local", "receipt", "printed", "otherwise"):
+        for part in CLOCKS:
             if node := self.shape.clock(part):
                 yield from expression.fields(node)
         kinds = (e.get("kind") for events in self.shape.events.values() for e in events.values())
@@ -203,7 +208,7 @@ class Reading:
             f'{self._sensor(sql(envelope["provider"]))} AS "$sensor"',
             f'try_cast({sql(envelope["code"])} AS INTEGER) AS "$code"',
         ]
-        clocks = {n: expression.to_sql(node, read) for n in ("local", "receipt", "printed", "otherwise") if (node := self.shape.clock(n))}
+        clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.shape.clock(n))}
         sensor_time = (
             'CASE "$sensor" '
             + " ".join(f"WHEN {self.shape.sensors[s]} THEN {sql(f)}" for s, f in envelope["clock"].get("sensor", {}).items())
@@ -215,8 +220,9 @@ class Reading:
             if name == "receipt" and "local" in clocks:
                 instant = f"CASE WHEN {clocks['local']} IS NOT NULL THEN {instant} END"
             outer.append(f'{instant} AS "${name}"')
-        key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "otherwise") if n in clocks)]) + ")"
-        time = 'coalesce("$sensor_time", "$local", "$printed", ' + _instant(clocks["otherwise"]) + ")"
+        key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "log", "otherwise") if n in clocks)]) + ")"
+        last = _instant(clocks["log"]) if "log" in clocks else _instant(clocks["otherwise"])
+        time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
         record, host = sql(envelope["record"]), sql(envelope["host"])
         whole = f"md5_number_lower({line})" if line else "NULL"
         rec = f"CASE WHEN {record} IS NOT NULL THEN hash({host}, lower({sql(envelope['provider'])}), {record}, {key_time}) ELSE {whole} END"
@@ -235,6 +241,17 @@ class Reading:
             f'SELECT src, {", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, "$sensor_time", "$local", "$receipt", "$printed" FROM '
             f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
         )
+
+    def _believed(self, log: str) -> str:
+        """The sensor's time, unless it is of an event whose clock may be another one and is far from the log's exact time."""
+        doubted = " OR ".join(
+            f'("$sensor" = {self.shape.sensors[sensor]} AND "$code" = {code})'
+            for sensor, events in self.shape.events.items()
+            for code in events
+            if code != "all" and events[code].get("kind") in DOUBTED
+        )
+        far = f'abs(epoch_us("$sensor_time") - epoch_us({log})) > {FAR}'
+        return f'CASE WHEN ({doubted}) AND {far} THEN NULL ELSE "$sensor_time" END'
 
     def recognised(self, base: str = "") -> str:
         """SQL that is true for a row of this shape."""

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import duckdb
 
-QUARTER = "INTERVAL 15 MINUTE"
-FAR = "INTERVAL 60 SECOND"
-"""A sensor clock further than this from the corrected log time is not believed."""
+from kestrel.schemas.layout import layout
+from kestrel.schemas.shape import DOUBTED, FAR
 
 
 def correct(con: duckdb.DuckDBPyConnection) -> None:
@@ -23,19 +22,24 @@ def correct(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _apply(con: duckdb.DuckDBPyConnection, log_times: str) -> None:
-    """`log_times` gives (row, log): the corrected log time. The sensor's own clock wins where it is near it."""
+    """`log_times` gives (row, kind, sensor_time, log): the corrected log time. The sensor's own clock wins, unless it is one
+    that may be another and is far off."""
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE clock AS SELECT row, log, CASE WHEN sensor_time IS NOT NULL "
-        f"AND abs(epoch_us(sensor_time) - epoch_us(log)) <= 60000000 THEN sensor_time ELSE log END AS t FROM ({log_times})"
+        "CREATE OR REPLACE TEMP TABLE clock AS SELECT row, CASE WHEN sensor_time IS NULL OR (kind IN "
+        f"({_doubted()}) AND abs(epoch_us(sensor_time) - epoch_us(log)) > {FAR}) THEN log ELSE sensor_time END AS t FROM ({log_times})"
     )
     con.execute("UPDATE events SET t = clock.t FROM clock WHERE events.rowid = clock.row AND clock.t IS NOT NULL")
     con.execute("DROP TABLE clock")
 
 
+def _doubted() -> str:
+    return ", ".join(str(layout().kind(k)) for k in DOUBTED)
+
+
 def _from_receipt() -> str:
     """Local time without zone: the zone of a file and host is the least delay of receipt, to the quarter of an hour."""
     return (
-        'SELECT e.rowid AS row, e."$sensor_time" AS sensor_time, e."$local" + to_microseconds(z.zone) AS log FROM events e JOIN ('
+        'SELECT e.rowid AS row, e.kind, e."$sensor_time" AS sensor_time, e."$local" + to_microseconds(z.zone) AS log FROM events e JOIN ('
         'SELECT src, host, CAST(round(min(epoch_us("$receipt") - epoch_us("$local")) / 900e6) * 900000000 AS BIGINT) AS zone '
         'FROM events WHERE "$local" IS NOT NULL AND "$receipt" IS NOT NULL GROUP BY ALL) z '
         'ON z.src = e.src AND z.host IS NOT DISTINCT FROM e.host WHERE e."$local" IS NOT NULL'
@@ -48,13 +52,14 @@ def _from_sensor() -> str:
     return (
         'WITH sure AS (SELECT src, host, "$printed" AS printed, '
         'CAST(round((epoch_us("$sensor_time") - epoch_us("$printed")) / 900e6) * 900000000 AS BIGINT) AS shift FROM events '
-        'WHERE "$sensor_time" IS NOT NULL AND "$printed" IS NOT NULL AND "$local" IS NULL AND kind NOT IN (8, 24)), '
-        'rows AS (SELECT rowid AS row, src, host, "$printed" AS printed, "$sensor_time" AS sensor_time FROM events '
+        'WHERE "$sensor_time" IS NOT NULL AND "$printed" IS NOT NULL AND "$local" IS NULL '
+        f"AND kind NOT IN ({_doubted()})), "
+        'rows AS (SELECT rowid AS row, kind, src, host, "$printed" AS printed, "$sensor_time" AS sensor_time FROM events '
         'WHERE "$printed" IS NOT NULL AND "$local" IS NULL), '
-        "near AS (SELECT r.row, r.printed, r.sensor_time, b.printed AS before, b.shift AS before_shift, a.printed AS after, "
+        "near AS (SELECT r.row, r.kind, r.printed, r.sensor_time, b.printed AS before, b.shift AS before_shift, a.printed AS after, "
         "a.shift AS after_shift FROM rows r "
         "ASOF LEFT JOIN sure b ON b.src = r.src AND b.host = r.host AND b.printed <= r.printed "
         "ASOF LEFT JOIN sure a ON a.src = r.src AND a.host = r.host AND a.printed >= r.printed) "
-        "SELECT row, sensor_time, printed + to_microseconds(CASE WHEN before IS NULL THEN after_shift WHEN after IS NULL "
+        "SELECT row, kind, sensor_time, printed + to_microseconds(CASE WHEN before IS NULL THEN after_shift WHEN after IS NULL "
         "THEN before_shift WHEN printed - before <= after - printed THEN before_shift ELSE after_shift END) AS log FROM near"
     )
