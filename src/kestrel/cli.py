@@ -163,13 +163,15 @@ def _read(options: argparse.Namespace) -> Source | None:
 
 
 def _hunt(source: Source, form: str) -> int:
+    from kestrel.display.progress import Progress
     from kestrel.session import Session, failures
 
     show = _shower(form)
     session = Session()
     try:
-        for result in session.stream(source.text, source.name):
-            show(result)
+        with Progress(session.progress):
+            for result in session.stream(source.text, source.name):
+                show(result)
         return 0
     except HuntErrors as error:
         for failure in failures(error):

@@ -199,6 +199,10 @@ class Session:
             self._store = Store(cache_folder())
         return self._store
 
+    def progress(self) -> tuple[int, float] | None:
+        """While files are read: their bytes and the fraction done. For another thread to ask."""
+        return self._store.progress() if self._store is not None else None
+
     def settle(self) -> None:
         """Write what was read to the cache; to be called when results have been shown."""
         if self._store is not None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -59,13 +59,22 @@ def _vocabulary() -> str:
     return digest.hexdigest()
 
 
-def is_large(sources: Sequence[Source]) -> bool:
-    sizes = (os.stat(f).st_size * (10 if f.endswith((".gz", ".zst", ".zip")) else 1) for s in sources for f in s.files)
-    return sum(sizes) > LARGE
+def size_of(sources: Sequence[Source]) -> int:
+    """Bytes of the files, those of packed ones taken tenfold."""
+    return sum(weight(Path(f)) for s in sources for f in s.files)
+
+
+def weight(file: Path) -> int:
+    return file.stat().st_size * (10 if file.suffix in (".gz", ".zst", ".zip") else 1)
 
 
 def open_dataset(
-    con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], cache: Path | None, wanted: frozenset[str] | None = None
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    sources: Sequence[Source],
+    cache: Path | None,
+    wanted: frozenset[str] | None = None,
+    begun: Callable[[Path], None] = lambda _: None,
 ) -> Dataset:
     """Attach the records of the sources as `name`: from the cache, or read now. `wanted`: the columns that are enough
     where the files are large; None for all."""
@@ -77,11 +86,11 @@ def open_dataset(
             return _described(con, name, sources, key, cached=True)
         except duckdb.Error:
             kept.unlink(missing_ok=True)
-    if not is_large(sources):
+    if size_of(sources) <= LARGE:
         wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
     with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
-        _build(con, name, sources, Path(scratch), wanted)
+        _build(con, name, sources, Path(scratch), wanted, begun)
     return _described(con, name, sources, key, cached=False)
 
 
@@ -105,7 +114,8 @@ def write_cache(sources: Sequence[Source], cache: Path) -> Path:
 def configure(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = false")
-    con.execute("SET enable_progress_bar = false")
+    con.execute("SET enable_progress_bar = true")
+    con.execute("SET enable_progress_bar_print = false")
 
 
 def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
@@ -134,7 +144,14 @@ def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Sour
     return Dataset(name, tuple(sources), Events(f"{name}.events", columns, all_columns() - columns), Account(**fields), key, cached)
 
 
-def _build(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], scratch: Path, wanted: frozenset[str] | None = None) -> None:
+def _build(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    sources: Sequence[Source],
+    scratch: Path,
+    wanted: frozenset[str] | None = None,
+    begun: Callable[[Path], None] = lambda _: None,
+) -> None:
     """Read and resolve the sources into the attached database `name`."""
     con.execute(f"USE {name}")
     try:
@@ -145,7 +162,7 @@ def _build(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source],
                 if (real := os.path.realpath(file)) not in seen:
                     seen.add(real)
                     files.append((Path(file), source.shape))
-        account = read_files(con, [(f, shapes()[s] if s else None) for f, s in files], scratch, wanted)
+        account = read_files(con, [(f, shapes()[s] if s else None) for f, s in files], scratch, wanted, begun)
         account.duplicates = _deduplicate(con)
         account.kept -= account.duplicates
         clocks.correct(con)

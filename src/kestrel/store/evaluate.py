@@ -15,7 +15,7 @@ from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, content_id, range_of, sources_of, type_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, vocabulary
 from kestrel.schemas.layout import Edge, layout
-from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, write_cache
+from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
 from kestrel.store.match import Matcher, Scope, fresh, moment, moments, paths
 from kestrel.store.mentions import Events, Unread, attribute, edges, entity_type, family, mentions
 from kestrel.store.merge import merged, shown_as
@@ -84,6 +84,8 @@ class Store:
 
     wanted: frozenset[str] | None = frozenset()
     """The columns that are known to be needed of large files; None for all."""
+    reading: tuple[int, int, int] | None = None
+    """While files are read: the bytes of all, of those done, and of the one being read."""
 
     def __post_init__(self) -> None:
         configure(self.con)
@@ -100,8 +102,24 @@ class Store:
             return None
         key = fingerprint(sources)
         if key not in self.datasets:
-            self.datasets[key] = open_dataset(self.con, fresh("d"), sources, self.cache, self.wanted)
+            self.reading = (size_of(sources), 0, 0)
+            try:
+                self.datasets[key] = open_dataset(self.con, fresh("d"), sources, self.cache, self.wanted, self._begun)
+            finally:
+                self.reading = None
         return self.datasets[key]
+
+    def progress(self) -> tuple[int, float] | None:
+        """While files are read: their bytes, and the fraction of them that is done. Safe from any thread."""
+        if self.reading is None:
+            return None
+        whole, done, current = self.reading
+        return whole, min(1.0, (done + current * max(0.0, self.con.query_progress() / 100)) / max(1, whole))
+
+    def _begun(self, file: Path) -> None:
+        if self.reading:
+            whole, done, current = self.reading
+            self.reading = (whole, done + current, weight(file))
 
     def complete(self) -> None:
         """Read the columns that were left in the files. Variables stay: ids and keys come from content alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,14 @@ def read_files(
     files: Sequence[tuple[Path, Shape | None]],
     scratch: Path,
     wanted: Collection[str] | None = None,
+    begun: Callable[[Path], None] = lambda _: None,
 ) -> Account:
     """Create and fill the table `events` from the files; each with the shape it is said
-    to have, or None. `wanted` columns only, or all. Nothing is resolved yet."""
+    to have, or None. `wanted` columns only, or all. `begun` is told each file in turn. Nothing is resolved yet."""
     account = Account()
     columns = _create(con, wanted)
     for number, (path, shape) in enumerate(files):
+        begun(path)
         for lines in lines_of(con, path, scratch):
             _read(con, number, path, lines, scratch, columns, shape, account)
     return account
