@@ -32,19 +32,20 @@ class Progress:
 
     def _watch(self) -> None:
         began: float | None = None
-        shown = False
+        shown, most = False, 0.0
         while not self.stopped.wait(0.2):
             told = self.ask()
             if told is None:
                 if shown:
                     sys.stderr.write("\r\x1b[K")
                     sys.stderr.flush()
-                began, shown = None, False
+                began, shown, most = None, False, 0.0
                 continue
             began = began or time.monotonic()
             seconds = time.monotonic() - began
+            most = max(most, told[1])
             if seconds >= PATIENCE:
-                sys.stderr.write(f"\r\x1b[K{line(*told, seconds)}")
+                sys.stderr.write(f"\r\x1b[K{line(told[0], most, seconds)}")
                 sys.stderr.flush()
                 shown = True
         if shown:
