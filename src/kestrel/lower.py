@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, assert_never
+from typing import ClassVar, assert_never
 
 from kestrel.errors import HuntErrors, KestrelError
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
@@ -344,13 +344,12 @@ class Lowering:
         return Get(kind.name, found, where, span, limit[0])
 
     def _as_variable(self, pool: tree.Pool) -> Step | None:
+        """The variable a bare name stands for; one that is a profile too is the variable, with a notice."""
         if not isinstance(pool.text, str) or pool.quoted:
             return None
         step = self.scope.get(pool.text)
         if step is not None and self.profiles(pool.text):
             self.notices.append(Notice("name-of-both", f"`{pool.text}` is a variable and a data source: the variable is meant"))
-        if step is None and re.fullmatch(r"\w+", pool.text) and not self.profiles(pool.text):
-            return None
         return step
 
     def _sources(self, pool: tree.Pool) -> tuple[Source, ...]:
@@ -361,10 +360,9 @@ class Lowering:
             return self.open_source(pool.text, pool.quoted)
         except KestrelError as error:
             error.span = pool.span
-            if error.code == "K0402":
-                close = nearest(pool.text, self.scope)
-                if close and "://" not in pool.text:
-                    error.hint = f"did you mean the variable `{close}`? " + (error.hint or "")
+            close = nearest(pool.text, self.scope) if "://" not in pool.text and not pool.quoted else None
+            if close:
+                error.hint = f"did you mean the variable `{close}`?"
             self.errors.append(error)
             return ()
 
@@ -380,7 +378,7 @@ class Lowering:
         if kind is None or given is None or relation is None:
             return None
         if not _possible(relation.verb, kind.name, type_of(given), find.by):
-            others = _possible_from(type_of(given))
+            others = possible_from(type_of(given))
             self.errors.append(ImpossibleRelation(kind.name, find.verb.text, find.by, type_of(given), others, find.type.span.to(find.variable.span)))
             return None
         depth = None if find.depth == "ANY" else (find.depth or 1)
@@ -404,21 +402,21 @@ class Lowering:
                     path = self._path_of(name, kind, new.span)
                     if path is None:
                         return None
-                    cells.append((path.text(), self._cell(value, path, new.span)))
+                    cells.append((path.text(), self._cell(value, path)))
                 rows.append(tuple(cells))
             else:
                 path = AttributePath(kind.name, (), kind.main)
-                rows.append(((kind.main, self._cell(row, path, new.span)),))
+                rows.append(((kind.main, self._cell(row, path)),))
         return New(kind.name, tuple(rows))
 
-    def _cell(self, value: tree.Value | None, path: AttributePath, span: Span) -> Scalar | None:
+    def _cell(self, value: tree.Value | None, path: AttributePath) -> Scalar | None:
         if value is None:
             return None
-        found = self._value(value, path) if not isinstance(value, tree.ListOf) else None
-        if found is None or isinstance(found, ValuesOf):
-            self.errors.append(WrongValue(path.text(), "single value", getattr(value, "span", span)))
-            return None
-        return found
+        before = len(self.errors)
+        found = self._value(value, path)
+        if isinstance(found, ValuesOf):
+            self.errors.append(WrongValue(path.text(), "single value", value.span))
+        return None if len(self.errors) > before or isinstance(found, ValuesOf) else found
 
     def _merge(self, merge: tree.Merge) -> Step | None:
         steps = [self._variable(v) for v in merge.variables]
@@ -784,7 +782,7 @@ def _possible(verb: str, wanted: str, given: str, by: bool) -> bool:
     return any(_is(a, subject) and _is(b, thing) for a, b in vocabulary().relations[verb].pairs)
 
 
-def _possible_from(given: str) -> list[str]:
+def possible_from(given: str) -> list[str]:
     """What can be asked from entities of a type, as FIND would say it."""
     found = []
     for relation in vocabulary().relations.values():
@@ -794,11 +792,3 @@ def _possible_from(given: str) -> list[str]:
             if _is(thing, given):
                 found.append(f"FIND {subject} {relation.verb}")
     return [f.replace("address", "ipv4-addr") for f in dict.fromkeys(found)]
-
-
-def possible_from(given: str) -> list[str]:
-    """The relations that lead on from a type, for INFO."""
-    return _possible_from(given)
-
-
-Scope = Mapping[str, Any]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kestrel.config import cache_folder
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import New, Source, Step, range_of, sources_of
+from kestrel.graph.steps import New, Source, Step, sources_of
 from kestrel.lower import Action, Define, Inform, Lowering, Notice, Show, lower, possible_from
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Attribute, Failure, Info, Made, Result, Summary, Table
@@ -317,6 +317,3 @@ def failures(error: HuntErrors) -> list[Failure]:
         line, column = error.source.position(e.span.start) if e.span else (None, None)
         found.append(Failure(e.code, e.message, e.hint, line, column, draw(error.source, e)))
     return found
-
-
-__all__ = ["Handle", "Session", "failures", "range_of"]

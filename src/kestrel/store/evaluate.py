@@ -12,12 +12,12 @@ import duckdb
 
 from kestrel.errors import KestrelError
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, content_id, range_of, sources_of, type_of
+from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, content_id, range_of, sources_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, vocabulary
 from kestrel.schemas.layout import Edge, layout
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
 from kestrel.store.match import Matcher, Scope, fresh, moment, moments, paths
-from kestrel.store.mentions import Events, Unread, attribute, edges, entity_type, family, mentions
+from kestrel.store.mentions import Events, Unread, attribute, edges, entity_type, mentions
 from kestrel.store.merge import merged, shown_as
 from kestrel.store.query import Query
 from kestrel.store.writing import start_writing
@@ -47,13 +47,6 @@ class CannotFollow(KestrelError):
             None,
             "ask the source for them first: `GET ... WHERE name = v.name`",
         )
-
-
-class UnsureWhere(KestrelError):
-    code: ClassVar[str] = "K0303"
-
-    def __init__(self) -> None:
-        super().__init__("there is no data source to ask yet", None, "name one: `GET ... FROM stixshifter://NAME` or `FROM path/to/logs.json`")
 
 
 @dataclass(frozen=True)
@@ -231,10 +224,8 @@ class Store:
     def _find(self, step: Find) -> Variable:
         source = self.evaluate(step.input)
         sources = tuple(dict.fromkeys([*sources_of(step.input), *step.sources]))
-        if not sources:
-            raise UnsureWhere()
         dataset = self.dataset(sources)
-        assert dataset is not None
+        assert dataset is not None, "lowering gives every FIND a source"
         ids = self._carried(source, dataset)
         if self._any(f"SELECT 1 FROM {source.table}") and source.own and not self._known(ids, source.type, dataset):
             raise CannotFollow(source.type)
@@ -323,8 +314,6 @@ class Store:
             else:
                 id_sql = f"hash({key}, {place}::INTEGER)"
             given = "".join(f", {query.value(values.get(n))}" for n in names)
-            query.values.setdefault("unused", None)
-            del query.values["unused"]
             text = f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL{given}"
             query.run(self.con, text)
         rows = self._table(f"SELECT id, rec, t FROM {table}")
@@ -404,9 +393,7 @@ class Store:
                 f"SELECT v.id, row_number() OVER (ORDER BY any_value(m.{shown_as(path)}) {direction} NULLS LAST, min(v.t) NULLS LAST, v.id) AS place "
                 f"FROM {variable.table} v JOIN {values} m ON m.id = v.id GROUP BY v.id"
             )
-        return self._table(
-            f"SELECT id, row_number() OVER (ORDER BY min(t) NULLS LAST, {'min(rec), ' if False else ''}id) AS place FROM {variable.table} GROUP BY id"
-        )
+        return self._table(f"SELECT id, row_number() OVER (ORDER BY min(t) NULLS LAST, id) AS place FROM {variable.table} GROUP BY id")
 
     def counts(self, variable: Variable) -> tuple[int, int, datetime | None, datetime | None]:
         """Entities, records, first and last time (UTC)."""
@@ -417,23 +404,23 @@ class Store:
 
     def table(self, variable: Variable, columns: Sequence[AttributePath], limit: int | None = None) -> tuple[list[tuple[Any, ...]], int]:
         """Distinct rows of the columns in the variable's order, the first `limit` of them, and how many there are."""
-        select, order = self._reading(lambda: self._shown(variable, columns))
+        select = self._reading(lambda: self._shown(variable, columns))
         distinct = self._table(f"SELECT {', '.join(f'c{i}' for i in range(len(columns)))}, min(place) AS place FROM ({select}) GROUP BY ALL")
         total = self.con.execute(f"SELECT count(*) FROM {distinct}").fetchone()
         tail = f" LIMIT {limit}" if limit is not None else ""
         rows = self.con.execute(f"SELECT * EXCLUDE (place) FROM {distinct} ORDER BY place{tail}").fetchall()
-        del order
         return rows, total[0] if total else 0
 
-    def _shown(self, variable: Variable, columns: Sequence[AttributePath]) -> tuple[str, str]:
+    def _shown(self, variable: Variable, columns: Sequence[AttributePath]) -> str:
+        """SELECT c0, c1, ... and place: one row an entity."""
         order = self.ordered(variable)
         values = merged(self.con, variable.table, variable.type, columns, self.scope_of(variable))
         shown = ", ".join(f"m.{shown_as(p)} AS c{i}" for i, p in enumerate(columns))
-        return f"SELECT {shown}, o.place FROM {values} m JOIN {order} o ON o.id = m.id", order
+        return f"SELECT {shown}, o.place FROM {values} m JOIN {order} o ON o.id = m.id"
 
     def relation(self, variable: Variable, columns: Sequence[AttributePath]) -> duckdb.DuckDBPyRelation:
         """All entities, one row each, as a DuckDB relation in order."""
-        select, _ = self._reading(lambda: self._shown(variable, columns))
+        select = self._reading(lambda: self._shown(variable, columns))
         names = ", ".join(f'c{i} AS "{p.text()}"' for i, p in enumerate(columns))
         return self.con.sql(f"SELECT {names} FROM ({select}) ORDER BY place")
 
@@ -513,6 +500,3 @@ def _new_type(kind: Any, name: str) -> str:
         if leaf in other.attributes and other.attributes[leaf] in other.columns and "." in name:
             return str(other.columns[other.attributes[leaf]])
     return "VARCHAR"
-
-
-__all__ = ["Store", "Variable", "family", "type_of"]

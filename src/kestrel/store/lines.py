@@ -52,7 +52,7 @@ def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[
     if not wide and b"\x00" in text[:HEAD] and not text.lstrip(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
         raise UnreadableFile(
             path,
-            "it is a binary file" if not text.startswith(b"ElfFile") else "it is a Windows event log (EVTX), which this version does not read",
+            "it is a binary file" if not text.startswith(b"ElfFile\x00") else "it is a Windows event log (EVTX), which this version does not read",
         )
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)):
         return [_copied(path, scratch, text)]

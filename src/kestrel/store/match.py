@@ -12,6 +12,7 @@ from typing import Any, assert_never
 import duckdb
 
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test, ValuesOf
+from kestrel.lower import BadExpression
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.store.mentions import Events, entity_type, mentions, references
 from kestrel.store.query import Query
@@ -188,12 +189,22 @@ class Matcher:
                 parts += [f"EXISTS (SELECT 1 FROM {t} WHERE {shown} ILIKE value)" for t in tables]
                 return "(" + " OR ".join(parts) + ")"
             case "MATCHES":
+                self._check_expressions(path, [str(v) for v in plain])
                 return "(" + " OR ".join(f"regexp_matches({shown}, {query.value(str(v))})" for v in plain) + ")"
             case "ISSUBSET" | "ISSUPERSET":
                 inside = self._networks(path, [str(v) for v in plain], test.operator == "ISSUBSET")
                 return f"{x} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
             case _:
                 assert_never(test.operator)
+
+    def _check_expressions(self, path: AttributePath, texts: Sequence[str]) -> None:
+        """The engine has the last word on what an expression may hold. Raises BadExpression."""
+        for text in texts:
+            try:
+                self.con.execute("SELECT regexp_matches('', ?)", [text])
+            except duckdb.InvalidInputException as error:
+                why = str(error).removeprefix("Invalid Input Error: ").splitlines()[0]
+                raise BadExpression(why, path.span) from None
 
     def _networks(self, path: AttributePath, texts: Sequence[str], subset: bool) -> list[str]:
         """The addresses on record that are inside (or around) one of the networks."""

@@ -101,7 +101,7 @@ def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | 
     text = kind.attributes.get(name)
     if text is None:
         return None
-    node = expression.parse(_safe(text))
+    node = expression.parse(text)
     assert node is not None
     columns = {p[-1] for p, _ in expression.fields(node)}
     if slot.is_list:
@@ -110,10 +110,6 @@ def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | 
     if any(v is None for v in found.values()):
         return None
     return expression.to_sql(node, lambda p: found[p[-1]] or "NULL")
-
-
-def _safe(text: str) -> str:
-    return text
 
 
 def entity_type(name: str) -> EntityType:

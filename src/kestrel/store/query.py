@@ -25,12 +25,3 @@ class Query:
 
     def run(self, con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyConnection:
         return con.execute(text, self.values) if self.values else con.execute(text)
-
-
-def column(slot: str, name: str) -> str:
-    """A column of `events`, quoted."""
-    return f'"{slot}.{name}"'
-
-
-def rows_of(con: duckdb.DuckDBPyConnection, text: str) -> list[tuple[Any, ...]]:
-    return con.execute(text).fetchall()

@@ -6,7 +6,7 @@ import bisect
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from kestrel.errors import HuntErrors, KestrelError
 from kestrel.syntax import strings, tree
@@ -532,7 +532,7 @@ class _Parser:
                 self._fail("NULL or NOT NULL", ("NULL",))
             return tree.IsNull(path, negated, self._since(start))
         negated = bool(self._keyword("NOT"))
-        operator, place = self._operator()
+        operator = self._operator()
         value = self._value()
         listed = isinstance(value, tree.ListOf)
         match operator:
@@ -546,22 +546,20 @@ class _Parser:
                 pass
             case _ if listed and operator not in ("LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
                 raise WrongOperand(f"`{operator}` compares with one value, this is a list", value.span, "use IN for lists")
-        del place
         return tree.Comparison(path, cast(tree.Operator, operator), value, negated, self._since(start))
 
-    def _operator(self) -> tuple[str, Span]:
-        start = self.place
+    def _operator(self) -> str:
         match = OPERATOR.match(self.text, self.place)
         if match:
             self._move(match.end())
             if match.group() == "<>":
                 raise WrongOperand("there is no operator `<>`", Span(*match.span()), "write `!=`")
-            return match.group().replace("==", "="), Span(*match.span())
+            return match.group().replace("==", "=")
         word = self._peek_word().upper()
         if word in ("IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
-            return word, self._word().span
-        self._fail("an operator (=, !=, <, >, IN, LIKE, MATCHES, IS NULL, ISSUBSET, ISSUPERSET)", JOINING)
-        return "", Span(start, start)
+            self._word()
+            return word
+        return self._fail("an operator (=, !=, <, >, IN, LIKE, MATCHES, IS NULL, ISSUBSET, ISSUPERSET)", JOINING)
 
     def _path(self) -> tree.Path:
         match = PATH.match(self.text, self.place)
@@ -796,6 +794,3 @@ def _moment(text: str) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-View = Literal["TREE", "GRAPH", "TIMELINE", "CHART", "TABLE"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any, assert_never
 
 from kestrel.syntax import tree
-from kestrel.syntax.parser import ATTRIBUTE, POOL, WORD
+from kestrel.syntax.parser import POOL
 from kestrel.syntax.strings import written
 
 INDENT = "    "
@@ -229,6 +228,3 @@ def _pool(pool: tree.Pool) -> str:
         case str(text):
             plain = POOL.fullmatch(text) is not None and "," not in text and not pool.quoted
             return text if plain else written(text)
-
-
-__all__ = ["ATTRIBUTE", "WORD", "re", "to_text"]
