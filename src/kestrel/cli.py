@@ -187,10 +187,8 @@ def _hunt(source: Source, form: str) -> int:
         _report_bug(source, form, show)
         return 1
     finally:
-        try:
-            session.close()
-        except OSError as error:
-            print(f"kestrel: the cache could not be written ({error.strerror or error})", file=sys.stderr)
+        if trouble := session.close():
+            print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
 
 
 def _shower(form: str) -> Callable[[Result], None]:

@@ -203,17 +203,17 @@ class Session:
         """While files are read: their bytes and the fraction done. For another thread to ask."""
         return self._store.progress() if self._store is not None else None
 
-    def settle(self) -> None:
-        """Write what was read to the cache; to be called when results have been shown."""
-        if self._store is not None:
-            self._store.settle()
+    def settle(self) -> str | None:
+        """Write what was read to the cache, when results have been shown; why that could not be done, or None."""
+        return self._store.settle() if self._store is not None else None
 
-    def close(self) -> None:
-        """Keep what was read in the cache and free everything else."""
+    def close(self) -> str | None:
+        """The same, and free everything else."""
+        trouble = self.settle()
         if self._store is not None:
-            self._store.settle()
             self._store.con.close()
             self._store = None
+        return trouble
 
     def __enter__(self) -> Session:
         return self

@@ -126,8 +126,15 @@ class Store:
                 dataset.name, dataset.events, dataset.cached = whole.name, whole.events, whole.cached
                 self.con.execute(f"DETACH {old}")
 
-    def settle(self) -> None:
-        """Keep what was read for the next session."""
+    def settle(self) -> str | None:
+        """Keep what was read for the next session; why it could not be kept, or None."""
+        try:
+            self._keep()
+        except (duckdb.Error, OSError) as error:
+            return str(error).splitlines()[0]
+        return None
+
+    def _keep(self) -> None:
         for dataset in self.datasets.values():
             if not self.cache or dataset.cached:
                 continue
