@@ -70,7 +70,7 @@ def test_a_reference_lends_the_range_of_its_variable_widened(session: Session, t
     records = [creation(1), connection(1, 1, UtcTime="2021-01-01 00:04:00.000"), connection(2, 1, UtcTime="2021-01-01 09:00:00.000")]
     path = write(tmp_path / "c.json", records)
     session.run(
-        f"p = GET process FROM '{path}' WHERE name = 'p1.exe' START {at(0)} STOP {at(2)} "
+        f"p = GET process FROM '{path}' WHERE command_line IS NOT NULL "
         f"n = GET network-traffic FROM '{path}' WHERE process:pid = p.pid m = GET network-traffic FROM '{path}' WHERE dst_port = 443"
     )
     assert (len(session["n"]), len(session["m"])) == (1, 2)

@@ -10,15 +10,12 @@ from typing import ClassVar, assert_never
 
 from kestrel.errors import HuntErrors, KestrelError
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
-from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, columns_of, range_of, sources_of, type_of
+from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, columns_of, sources_of, type_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
 from kestrel.schemas.transforms import CANONICAL
 from kestrel.syntax import tree
 from kestrel.text import Source as Text
 from kestrel.text import Span, listed, nearest
-
-LENT = timedelta(minutes=5)
-"""How much the span of a variable's records is widened when `v.attr` lends it."""
 
 
 class UnknownType(KestrelError):
@@ -340,7 +337,6 @@ class Lowering:
         self.last_sources = found
         if kind is None:
             return None
-        span = span or self._lent(where)
         return Get(kind.name, found, where, span, limit[0])
 
     def _as_variable(self, pool: tree.Pool) -> Step | None:
@@ -386,7 +382,7 @@ class Lowering:
         if not sources and not sources_of(given):
             self.errors.append(NoSource(find.type.span))
             return None
-        return Find(kind.name, relation.verb, find.by, given, where, span or range_of(given), depth, limit[0], sources)
+        return Find(kind.name, relation.verb, find.by, given, where, span, depth, limit[0], sources)
 
     def _new(self, new: tree.New) -> Step | None:
         kind = self._type(new.type) if new.type else vocabulary().types["process"]
@@ -682,19 +678,6 @@ class Lowering:
         assert isinstance(limit.count, int) and isinstance(limit.offset, int)
         return min(limit.count, 2**62), min(limit.offset, 2**62)
 
-    def _lent(self, where: Predicate | None) -> TimeRange | None:
-        """`v.attr` in WHERE lends the asked range of that variable's records."""
-        if where is None:
-            return None
-        spans = [range_of(v.step) for v in _references(where)]
-        known = [s for s in spans if s]
-        if not known or len(known) < len(spans):
-            return None
-        whole = known[0]
-        for span in known[1:]:
-            whole = whole.union(span)
-        return TimeRange(whole.start - LENT, whole.stop + LENT)
-
 
 def lower(text: Text, hunt: tree.Hunt, lowering: Lowering) -> list[Action]:
     """The actions of a cell, or HuntErrors with everything that is wrong with it."""
@@ -702,20 +685,6 @@ def lower(text: Text, hunt: tree.Hunt, lowering: Lowering) -> list[Action]:
     if lowering.errors:
         raise HuntErrors(text, lowering.errors)
     return actions
-
-
-def _references(predicate: Predicate) -> list[ValuesOf]:
-    match predicate:
-        case Test():
-            return [v for v in predicate.values if isinstance(v, ValuesOf)]
-        case Missing():
-            return []
-        case All(parts) | Any_(parts):
-            return [v for p in parts for v in _references(p)]
-        case Complement(part):
-            return _references(part)
-        case _:
-            assert_never(predicate)
 
 
 def _bare(part: str, kind: EntityType) -> str:

@@ -33,6 +33,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Get:
+    """Entities of a type from sources. Without a range it is lent the span of the variables its predicate takes values of."""
+
     type: str
     sources: tuple[Source, ...]
     where: Predicate | None
@@ -42,7 +44,8 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """`by`: the input acts, objects are asked; else the input is acted on, subjects are asked."""
+    """`by`: the input acts, objects are asked; else the input is acted on, subjects are asked. Without a range of its own it
+    is lent the one its input asked."""
 
     type: str
     verb: str
@@ -94,26 +97,6 @@ def type_of(step: Step) -> str:
             return type_of(step.input)
         case Merge():
             return type_of(step.inputs[0])
-
-
-def range_of(step: Step) -> TimeRange | None:
-    """The time that was asked: of a FIND its own, of a union the whole span; None is all time."""
-    match step:
-        case Get() | Find():
-            return step.range
-        case Refine():
-            return range_of(step.input)
-        case Merge():
-            ranges = [range_of(i) for i in step.inputs]
-            known = [r for r in ranges if r]
-            if not known or len(known) < len(ranges):
-                return None
-            whole = known[0]
-            for r in known[1:]:
-                whole = whole.union(r)
-            return whole
-        case New():
-            return None
 
 
 def sources_of(step: Step) -> tuple[Source, ...]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, assert_never
 
 import duckdb
 
 from kestrel.errors import KestrelError
-from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, content_id, range_of, sources_of
+from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf
+from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, content_id, sources_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, vocabulary
 from kestrel.schemas.layout import Edge, layout
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
-from kestrel.store.match import Matcher, Scope, fresh, moment, moments, paths
+from kestrel.store.match import Matcher, Scope, fresh, moment, moments, paths, tests
 from kestrel.store.mentions import Events, Unread, attribute, edges, entity_type, mentions
 from kestrel.store.merge import merged, shown_as
 from kestrel.store.query import Query
@@ -24,6 +25,8 @@ from kestrel.store.writing import start_writing
 from kestrel.text import Span, nearest
 
 T = TypeVar("T")
+LENT = timedelta(minutes=5)
+"""How much the span of a variable's records is widened when `v.attr` lends it."""
 SMALL = 200_000
 """A variable of fewer rows narrows what a filter of it looks at; a larger one would cost more than it saves."""
 
@@ -178,12 +181,22 @@ class Store:
 
     def _get(self, step: Get) -> Variable:
         dataset = self.dataset(step.sources)
-        scope = Scope(dataset.events if dataset else None, _within(step.range))
+        span = step.range or self._lent(step.where)
+        scope = Scope(dataset.events if dataset else None, _within(span))
         if step.where is None:
             rows = self._table(mentions(scope.events, step.type, [], scope.conditions) if scope.events else _no_rows())
         else:
             rows = self._matching_rows(step.type, step.where, scope)
-        return self._limited(Variable(step, step.type, rows, dataset, step.range), step.limit, 0)
+        return self._limited(Variable(step, step.type, rows, dataset, span), step.limit, 0)
+
+    def _lent(self, where: Predicate | None) -> TimeRange | None:
+        """The span of the records of the variables a predicate takes values of, widened by a little."""
+        lenders = {v.step for test in (tests(where) if where else ()) for v in test.values if isinstance(v, ValuesOf)}
+        spans = [self.counts(self.evaluate(step))[2:] for step in lenders]
+        known = [(first, last) for first, last in spans if first and last]
+        if not known or len(known) < len(spans):
+            return None
+        return TimeRange(min(first for first, _ in known) - LENT, max(last for _, last in known) + LENT)
 
     def _matching_rows(self, type_name: str, where: Any, scope: Scope) -> str:
         """The rows in which a comparison holds for an entity that satisfies the whole predicate."""
@@ -236,11 +249,12 @@ class Store:
         ids = self._carried(source, dataset)
         if self._any(f"SELECT 1 FROM {source.table}") and source.own and not self._known(ids, source.type, dataset):
             raise CannotFollow(source.type)
-        pairs = self._pairs(step, source.type, dataset.events)
+        span = step.range or source.range
+        pairs = self._pairs(step, source.type, dataset.events, _within(span))
         rows = self._hops(pairs, ids, step)
-        variable = Variable(step, step.type, rows, dataset, step.range)
+        variable = Variable(step, step.type, rows, dataset, span)
         if step.where is not None:
-            scope = Scope(dataset.events, _within(step.range))
+            scope = Scope(dataset.events, _within(span))
             kept, _ = self._matcher(step.type, scope, step.where, rows).match(step.where)
             variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {rows} WHERE id IN (SELECT id FROM {kept})"))
         return self._limited(variable, step.limit, 0)
@@ -249,9 +263,8 @@ class Store:
         every = mentions(dataset.events, type_name, [])
         return self._any(f"SELECT 1 FROM ({every}) WHERE id IN (SELECT id FROM {ids})")
 
-    def _pairs(self, step: Find, type_name: str, events: Events) -> str:
+    def _pairs(self, step: Find, type_name: str, events: Events, within: Sequence[str]) -> str:
         """SELECT given, found, rec, t: the relation, seen from the input."""
-        within = _within(step.range)
         if step.verb == "LINKED":
             return self._linked(step.type, type_name, events, within)
         subject, thing = (type_name, step.type) if step.by else (step.type, type_name)
@@ -340,7 +353,7 @@ class Store:
                 shown = ", ".join(f'"{c}"' if c in v.own_columns else f'NULL AS "{c}"' for c in sorted(columns))
                 parts.append(f"SELECT id, rec, t{', ' + shown if shown else ''} FROM {v.own}")
             own = self._table(" UNION ".join(parts))
-        return Variable(step, inputs[0].type, rows, dataset, range_of(step), own, columns)
+        return Variable(step, inputs[0].type, rows, dataset, _whole([v.range for v in inputs]), own, columns)
 
     def _carried(self, variable: Variable, dataset: Dataset | None) -> str:
         """The rows of a variable with the ids of another dataset: where more records are known, so may be more of who is
@@ -487,6 +500,12 @@ class Store:
 
 def _within(span: TimeRange | None) -> tuple[str, ...]:
     return moments(span.start, span.stop) if span else ()
+
+
+def _whole(spans: Sequence[TimeRange | None]) -> TimeRange | None:
+    """The span that takes in all of them; None, all time, if one of them is."""
+    known = [s for s in spans if s]
+    return reduce(TimeRange.union, known) if known and len(known) == len(spans) else None
 
 
 def _no_rows() -> str:
