@@ -19,7 +19,8 @@ path = st.builds(tree.Path, st.sampled_from([None, "process", "x-oca-asset"]), a
 own_path = st.builds(tree.Path, st.none(), attributes)
 moment = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(lambda t: t.replace(tzinfo=UTC))
 texts = st.one_of(
-    st.text(max_size=20), st.sampled_from(["C:\\temp\\new\\x.exe", "\\\\srv\\a\\", "'", '"', "\\", "\\??\\C:\\x", "a\nb", "C:\\a\n", "%_"])
+    st.text(max_size=20),
+    st.sampled_from(["C:\\temp\\new\\x.exe", "\\\\srv\\a\\", "'", '"', "\\", "\\??\\C:\\x", "a\nb", "C:\\a\n", "x C:\\a\tb", "\\\\s\n", "%_"]),
 )
 scalar: st.SearchStrategy[Any] = st.one_of(
     st.builds(tree.Text, texts),

@@ -24,18 +24,22 @@ RESERVED = frozenset({*COMMANDS, *JOINING, "FROM", "WHERE", "ATTR", "LIMIT", "ST
 UNITS = {"D": "DAY", "DAY": "DAY", "H": "HOUR", "HOUR": "HOUR", "M": "MINUTE", "MINUTE": "MINUTE", "S": "SECOND", "SECOND": "SECOND"}
 UNITS |= {f"{u}S": v for u, v in UNITS.items() if len(u) > 1}
 DEEPEST = 100
+EVERY = 2**62
+"""The LIMIT of an OFFSET that stands alone."""
 
 SPACE = re.compile(r"\s*")
 COMMENT = re.compile(r"#[^\n]*")
+BETWEEN = re.compile(r"(?:\s++|#[^\n]*+)*+")
 WORD = re.compile(r"[^\W\d]\w*")
 TYPE = re.compile(r"[^\W\d]\w*(?:-\w+)*")
 ATTRIBUTE = re.compile(r"[^\W\d@][\w@]*(?:-\w+)*(?:\[\*\])?(?:\.(?:[\w@]+(?:-\w+)*(?:\[\*\])?|'[^'\n]*'|\"[^\"\n]*\"))*")
 PATH = re.compile(rf"(?:(?P<type>{TYPE.pattern}):(?!//))?(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
-NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(?![\w.:/\\-])")
+NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?)(?![\w.:/\\-])")
 ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\d\d:?\d\d)?)?(?![\w.:-])")
 BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
 POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
+AMOUNT = re.compile(r"[0-9]++(?:\.[0-9]++)?")
 REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern})")
 STATEMENT = re.compile(rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE)
 SAFE_PART = re.compile(r"[\w@]+(?:-\w+)*(?:\[\*\])?")
@@ -116,7 +120,7 @@ class _Parser:
     def _is_assignment(self) -> bool:
         match = WORD.match(self.text, self.place)
         assert match is not None
-        after = SPACE.match(self.text, match.end())
+        after = BETWEEN.match(self.text, match.end())
         assert after is not None
         return self.text[after.end() : after.end() + 1] == "=" and self.text[after.end() + 1 : after.end() + 2] != "="
 
@@ -257,10 +261,14 @@ class _Parser:
         self._expect("(")
         path = self._path()
         self._expect(",")
-        number = self._number()
+        amount = AMOUNT.match(self.text, self.place)
+        if not amount:
+            self._fail("a number, and a unit for times: `BIN(first_observed, 5 minutes)`")
+        self._move(amount.end())
+        size = float(amount.group()) if "." in amount.group() else int(amount.group())
         unit = self._unit() if not self._peek(")") else None
         self._expect(")")
-        return tree.Bin(path, number.value, cast(Any, unit), self._since(start))
+        return tree.Bin(path, size, cast(Any, unit), self._since(start))
 
     def _aggregation(self) -> tree.Aggregation:
         start = self.place
@@ -364,12 +372,15 @@ class _Parser:
                 raise Misplaced(upper, command, [c for c in allowed if c != "OFFSET"], self._word().span)
             word = self._word()
             key = "time" if upper in ("START", "LAST") else upper
-            if key in found:
+            if key in found and not (key == "LIMIT" and found[key].count == EVERY):
                 raise TwiceGiven("the time" if key == "time" else upper, word.span)
+            before = found.get(key)
             found[key] = self._clause(upper, start, found)
+            if key == "LIMIT" and before is not None:
+                found[key] = tree.Limit(found[key].count, before.offset, before.span.to(found[key].span))
             if key == "OFFSET":
                 limit = found.get("LIMIT")
-                found["LIMIT"] = tree.Limit(limit.count if limit else 2**62, found.pop("OFFSET"), self._since(start))
+                found["LIMIT"] = tree.Limit(limit.count if limit else EVERY, found.pop("OFFSET"), self._since(start))
 
     def _is_sort_clause(self) -> bool:
         return re.compile(r"SORT\s+BY\b", re.IGNORECASE).match(self.text, self.place) is not None
@@ -475,11 +486,11 @@ class _Parser:
             self._fail("a data source, a file or a variable")
         text = match.group()
         if "://" in text:
+            cut = re.search(r",(?=[^\W\d][\w+.-]*://)", text)
+            text = text[: cut.start()] if cut else text
             if not several or "/" in text.partition("://")[2]:
                 text = text.split(",", 1)[0] if several else text
             text = text.rstrip(",")
-            cut = re.search(r",(?=[^\W\d][\w+.-]*://)", text)
-            text = text[: cut.start()] if cut else text
         self._move(start + len(text))
         return tree.Pool(text, False, self._since(start))
 
@@ -610,6 +621,10 @@ class _Parser:
             return cast(tree.Time, self._time())
         if match := NUMBER.match(self.text, start):
             return self._number()
+        reference = REFERENCE.match(self.text, start)
+        if (reference and reference.group()[-1] in "'\"") or (reference and "[*]" in reference.group()):
+            self._move(reference.end())
+            return tree.Reference(reference["variable"], _canonical(reference["attribute"]), Span(*reference.span()))
         match = BARE.match(self.text, start)
         if not match or match.group().upper() in RESERVED:
             self._fail("a value", ())

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from kestrel.syntax import tree
-from kestrel.syntax.parser import POOL
+from kestrel.syntax.parser import EVERY, POOL
 from kestrel.syntax.strings import written
 
 INDENT = "    "
@@ -127,7 +127,7 @@ def _tail(where: tree.Pattern | None, time: tree.TimeClause | None, limit: tree.
 def _limit(limit: tree.Limit | None) -> list[str]:
     if limit is None:
         return []
-    if limit.count == 2**62:
+    if limit.count == EVERY:
         return [f"OFFSET {_count(limit.offset)}"]
     return [f"LIMIT {_count(limit.count)}" + (f" OFFSET {_count(limit.offset)}" if limit.offset else "")]
 
