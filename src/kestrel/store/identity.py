@@ -55,12 +55,12 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
     """A mention with a sensor's id and no host joins the host that alone has this id."""
     if con.execute("SELECT bool_or(host IS NULL) FROM events").fetchone() != (True,):
         return
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, min(host) AS host FROM ("
+        + " UNION ".join(f'SELECT "{s}.x_unique_id" AS guid, host FROM events WHERE host IS NOT NULL' for s in SLOTS)
+        + ") WHERE guid IS NOT NULL GROUP BY guid HAVING count(DISTINCT host) = 1"
+    )
     for slot in SLOTS:
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, min(host) AS host FROM ("
-            + " UNION ".join(f'SELECT "{s}.x_unique_id" AS guid, host FROM events WHERE host IS NOT NULL' for s in SLOTS)
-            + ") WHERE guid IS NOT NULL GROUP BY guid HAVING count(DISTINCT host) = 1"
-        )
         con.execute(
             f'UPDATE events SET "{slot}.id" = coalesce((SELECT hash(o.host, o.guid) FROM owners o WHERE o.guid = "{slot}.x_unique_id"), '
             f"hash('source', src, \"{slot}.x_unique_id\")) "
@@ -85,7 +85,7 @@ class _Processes:
 
     def resolve(self) -> None:
         pids = self._pid_mentions()
-        self._started(pids)
+        self._started()
         self._twins()
         if pids:
             self._lives()
@@ -100,7 +100,7 @@ class _Processes:
             self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _tables(self) -> Iterator[str]:
-        yield from ("asked", "candidates", "created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "whole")
+        yield from ("asked", "candidates", "created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "untrusted")
 
     def _pid_mentions(self) -> bool:
         """The mentions that know a pid and no id of the sensor."""
@@ -113,21 +113,21 @@ class _Processes:
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
         return self.con.execute("SELECT count(*) > 0 FROM pid_mentions").fetchone() == (True,)
 
-    def _started(self, wanted: bool) -> None:
+    def _started(self) -> None:
         """`others`: processes the sensor names and whose creation it did not see, by id, with what is known of them."""
         con = self.con
         con.execute(
             f'CREATE OR REPLACE TEMP TABLE created AS SELECT "process.id" AS id FROM events WHERE kind = {self.create} AND "process.id" IS NOT NULL'
         )
         parts = " UNION ALL ".join(
-            f'SELECT "{s}.id" AS id, host, "{s}.x_unique_id" AS guid, "{s}.pid" AS pid, "{s}.name" AS name, t, '
+            f'SELECT "{s}.id" AS id, host, src, "{s}.x_unique_id" AS guid, "{s}.pid" AS pid, "{s}.name" AS name, t, '
             + (f"kind = {self.end}" if n == 0 else "false")
             + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL AND host IS NOT NULL'
             + (f" AND kind <> {self.create}" if n == 0 else "")
             for n, s in enumerate(SLOTS)
         )
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE others AS SELECT id, min(host) AS host, min(guid) AS guid, "
+            "CREATE OR REPLACE TEMP TABLE others AS SELECT id, min(host) AS host, min(src) AS src, min(guid) AS guid, "
             "min(pid) AS pid, lower(min(name)) AS name, min(t) AS first, max(t) AS last, "
             "max(t) FILTER (ended) AS ended "
             f"FROM ({parts}) WHERE id NOT IN (SELECT id FROM created) GROUP BY id"
@@ -137,8 +137,8 @@ class _Processes:
         """The start a Sysmon GUID holds: its third group after its second, seconds since 1970."""
         return f"make_timestamp(try_cast('0x' || substr({guid}, 16, 4) || substr({guid}, 11, 4) AS BIGINT) * 1000000)"
 
-    def _trusted(self) -> str:
-        """SQL: hosts' machine parts whose creations confirm the inner time (or that have no creation)."""
+    def _untrusted(self) -> str:
+        """SQL: the sources whose own creations do not confirm the time inside the GUID."""
         inner = self._inner('"process.x_unique_id"')
         return (
             f"SELECT src FROM events WHERE kind = {self.create} AND \"process.x_unique_id\" LIKE '{{%' GROUP BY src "
@@ -169,8 +169,8 @@ class _Processes:
     def _lives(self) -> None:
         """`lives`: one for each process the sensor named."""
         con = self.con
-        con.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {self._trusted()}")
-        trusted = "true" if con.execute("SELECT count(*) FROM whole").fetchone() == (0,) else "false"
+        con.execute(f"CREATE OR REPLACE TEMP TABLE untrusted AS {self._untrusted()}")
+        trusted = "src NOT IN (SELECT src FROM untrusted)"
         inner = self._inner("guid")
         con.execute("CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT host, pid FROM pid_mentions")
         con.execute(
