@@ -43,6 +43,33 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """How the values of an attribute are spread over the rows of a variable.
+
+    `statistics`: names and values, those that say something for this kind of attribute. `frequent`: values and how many
+    rows have them, the most frequent first.
+    """
+
+    variable: str
+    attribute: str
+    statistics: tuple[tuple[str, Any], ...]
+    frequent: tuple[tuple[Any, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a variable is made, and what is asked of whom. Nothing was run to find it out.
+
+    `steps`: one line each, inputs first. `queries`: for each source asked its URI, what must be returned, and the query in
+    the source's own language.
+    """
+
+    variable: str
+    steps: tuple[str, ...]
+    queries: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """A new variable of a cell, for the summary."""
 
@@ -84,4 +111,4 @@ class Failure:
     drawn: str
 
 
-Result = Table | Info | Summary | Notice | Failure
+Result = Table | Info | Description | Explanation | Summary | Notice | Failure

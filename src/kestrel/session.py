@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from types import EllipsisType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
+from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import New, Source, Step, sources_of
-from kestrel.lower import Action, Define, Inform, Lowering, Notice, Show, lower, possible_from
+from kestrel.graph.predicate import AttributePath, ValuesOf
+from kestrel.graph.steps import TABLE, Load, New, Source, Step, sources_of, type_of
+from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
-from kestrel.result import Attribute, Failure, Info, Made, Result, Summary, Table
+from kestrel.result import Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
+from kestrel.sources.files import native
 from kestrel.sources.pool import is_profile, open_pool
 from kestrel.syntax import parse, to_text
 from kestrel.syntax.tree import Assign, Hunt
 from kestrel.text import Source as Text
 
 if TYPE_CHECKING:
-    from kestrel.store.evaluate import Store, Variable
+    from kestrel.store.answers import Answers
+    from kestrel.store.evaluate import Store
+    from kestrel.store.variable import Variable
+
+INHERENT = ("id", "type", "first_observed", "last_observed", "number_observed")
 
 
 class Session:
@@ -42,21 +50,25 @@ class Session:
         self.scope: dict[str, Step] = {}
         self.origins: dict[str, str] = {}
         self.last_sources: tuple[Source, ...] = ()
+        self._turns: dict[str, int] = {}
+        self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
 
     # -- the pipeline --------------------------------------------------------------------------------------------
 
-    def run(self, text: str, name: str = "<cell>") -> list[Result]:
-        """Every result of a cell or file, the summary last if the settings want it. Raises HuntErrors; what came before stays in the session."""
-        return list(self.stream(text, name))
+    def run(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> list[Result]:
+        """Every result of a cell or file, the summary last if the settings want it. `parameters` are the values of `$name`.
 
-    def stream(self, text: str, name: str = "<cell>") -> Iterator[Result]:
+        Raises HuntErrors; what came before stays in the session."""
+        return list(self.stream(text, name, parameters))
+
+    def stream(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> Iterator[Result]:
         """The same, each result as soon as it is there."""
         started = time.perf_counter()
         source = Text(text, name)
         hunt = parse(text, name)
-        actions = self._lower(source, hunt)
+        actions = self._lower(source, hunt, parameters or {})
         yield from self._settings_notices()
         for code, message in hunt.notices:
             yield Told(code, message)
@@ -72,24 +84,55 @@ class Session:
         if self.settings.summary:
             yield self._summary(made, started)
 
-    def check(self, text: str, name: str = "<cell>") -> None:
+    def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> None:
         """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
-        lower(Text(text, name), parse(text, name), self._lowering())
+        lower(Text(text, name), parse(text, name), self._lowering(parameters or {}))
 
-    def _lower(self, source: Text, hunt: Hunt) -> list[Action]:
-        lowering = self._lowering()
+    def _lower(self, source: Text, hunt: Hunt, parameters: Mapping[str, Any]) -> list[Action]:
+        lowering = self._lowering(parameters)
         actions = lower(source, hunt, lowering)
         self.last_sources = lowering.last_sources
+        self._turns = lowering.turns
         for statement in hunt.statements:
             if isinstance(statement, Assign):
                 name = statement.target.text if statement.target else self.settings.default_variable
                 self.origins[name] = to_text(Hunt((statement,))).strip()
-        return actions
+        unused = [Notice("unused-parameter", f"parameter `${n}` was given and no statement uses it") for n in parameters if n not in lowering.used]
+        return [*unused, *actions]
 
-    def _lowering(self) -> Lowering:
+    def _lowering(self, parameters: Mapping[str, Any]) -> Lowering:
         scheme = self.settings.default_scheme
-        opened, profiled = partial(open_pool, default_scheme=scheme), partial(is_profile, default_scheme=scheme)
-        return Lowering(dict(self.scope), opened, datetime.now(UTC), self.last_sources, profiled, self.settings.default_variable)
+        return Lowering(
+            dict(self.scope),
+            datetime.now(UTC),
+            parameters,
+            self._known_columns,
+            open_source=partial(open_pool, default_scheme=scheme),
+            last_sources=self.last_sources,
+            is_profile=partial(is_profile, default_scheme=scheme),
+            default_variable=self.settings.default_variable,
+            peek=self._peek,
+            check_analytic=_check_analytic,
+            turns=dict(self._turns),
+        )
+
+    def _peek(self, path: str) -> Load:
+        """What a saved file says of its rows."""
+        from kestrel.store.exchange import peek
+
+        step, columns = peek(self.store.con, path)
+        self._peeked[step] = columns
+        return step
+
+    def _known_columns(self, step: Step) -> Mapping[str, str] | None:
+        """The columns of a file that was looked at, or of an analytic's answer that is there."""
+        if isinstance(step, Load):
+            same_file = (c for s, c in self._peeked.items() if isinstance(s, Load) and s.path == step.path)
+            return self._peeked.get(step) or next(same_file, None)
+        if self._store is None or step.content not in self._store.told:
+            return None
+        told = self._store.told[step.content]
+        return {name: column.kind for name, column in told.columns.items()} if told else {}
 
     def _act(self, action: Action, made: dict[str, Define]) -> Iterator[Result]:
         match action:
@@ -98,12 +141,54 @@ class Session:
                 self.scope[name] = step
                 made[name] = action
                 yield from self._accounts(step)
-            case Show(step, columns, limit, name):
-                yield from self._show(step, columns, limit, name)
+            case Show(step, columns, limit, offset, name):
+                yield self._show(step, columns, limit, offset, name)
             case Inform(step, name):
                 yield self._info(step, name)
+            case Describe(step, path, name):
+                yield self._describe(step, path, name)
+            case Explain(step, name):
+                yield self._explain(step, name)
+            case Save(step, path, name):
+                yield self._save(step, path, name)
+            case Analyse():
+                yield from self._analyse(action, made)
             case Notice(code, message):
                 yield Told(code, message)
+            case _:
+                assert_never(action)
+        yield from self.store.notices
+        self.store.notices.clear()
+
+    def _analyse(self, action: Analyse, made: dict[str, Define]) -> Iterator[Result]:
+        """Run an analytic; its names are bound to their new versions only when all of its answers could be taken."""
+        from kestrel import analytics
+        from kestrel.store.given import Given
+
+        analytic = analytics.find(action.analytics)
+        inputs = [Handle(self, name, version.input) for name, version in zip(action.names, action.versions, strict=True)]
+        arguments = {name: self._argument(value) for name, value in action.versions[0].arguments}
+        with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
+            outcome = analytic.run(inputs, arguments, Path(scratch))
+            for name, version, answer in zip(action.names, action.versions, outcome.tables, strict=True):
+                Given(self.store).take(version, name, answer)
+        for name, version in zip(action.names, action.versions, strict=True):
+            self.store.evaluate(version)
+            self.scope[name] = version
+            self.origins[name] = f"{self.origins.get(name, name)}\nAPPLY {action.analytics} ON {', '.join(action.names)}"
+            made[name] = Define(name, version, action.span)
+        yield from outcome.displays
+
+    def _argument(self, value: Any) -> Any:
+        """An argument of an analytic as Python: the values of `v.attr` as a list."""
+        match value:
+            case ValuesOf():
+                table = self.store.values_of(value)
+                return [row[0] for row in self.store.con.execute(f"SELECT value FROM {table} ORDER BY 1").fetchall()]
+            case tuple():
+                return [one for part in value for one in (self._argument(part) if isinstance(part, ValuesOf) else [part])]
+            case _:
+                return value
 
     # -- results -------------------------------------------------------------------------------------------------
 
@@ -142,41 +227,81 @@ class Session:
                 account.mended,
             )
 
-    def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, name: str) -> Iterator[Result]:
+    def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, offset: int, name: str) -> Table:
         variable = self.store.evaluate(step)
         paths = columns or tuple(self._default_columns(variable))
         shown = limit if limit is not None else self.rows
-        rows, total = self.store.table(variable, paths, shown)
+        rows, total = self.answers.rows(variable, paths, shown, offset)
+        total = max(0, total - offset)
         if limit is not None:
             total = min(total, limit)
         if not columns:
-            kept = [i for i, p in enumerate(paths) if not rows or any(r[i] is not None for r in rows)]
+            kept = [i for i in range(len(paths)) if not rows or any(r[i] is not None for r in rows)]
             paths = tuple(paths[i] for i in kept)
             rows = [tuple(r[i] for i in kept) for r in rows]
-        yield Table(name, tuple(p.text() for p in paths), tuple(rows), total)
+        return Table(name, tuple(p.text() for p in paths), tuple(rows), total)
 
     def _default_columns(self, variable: Variable) -> list[AttributePath]:
-        """What DISP shows without ATTR: the type's own attributes and the most telling of its references', id last."""
-        own = [p for p in self.store.attributes_of(variable) if not p.references or p.text() in TELLING]
-        return [*own, AttributePath(variable.type, (), "id")]
+        """What DISP shows without ATTR: the rows' own columns, the type's attributes and the most telling of its references', id last."""
+        own = list(variable.flat.columns) if variable.flat else []
+        listed = [AttributePath(variable.type, (), name, kind=variable.columns[name].kind) for name in own if name not in UNTOLD]
+        known = {p.text() for p in listed}
+        more = [p for p in self.store.attributes_of(variable) if p.text() not in known and (not p.references or p.text() in TELLING)]
+        identity = [] if variable.type == TABLE else [AttributePath(variable.type, (), "id")]
+        return [*listed, *more, *identity]
 
     def _info(self, step: Step, name: str) -> Info:
         variable = self.store.evaluate(step)
         entities, records, first, last = self.store.counts(variable)
         paths = self.store.attributes_of(variable)
-        attributes = tuple(Attribute(p.text(), n, x) for p, n, x in self.store.fullness(variable, paths))
-        return Info(
-            name,
-            variable.type,
-            entities,
-            records,
-            first,
-            last,
-            _uris(step),
-            attributes,
-            tuple(possible_from(variable.type)),
-            self.origins.get(name, ""),
-        )
+        attributes = tuple(Attribute(p.text(), n, x) for p, n, x in self.answers.fullness(variable, paths))
+        relations = () if variable.type == TABLE else tuple(vocabulary().leading_from(variable.type))
+        return Info(name, variable.type, entities, records, first, last, _uris(step), attributes, relations, self.origins.get(name, ""))
+
+    def _describe(self, step: Step, path: AttributePath, name: str) -> Description:
+        found = self.answers.distribution(self.store.evaluate(step), path)
+        statistics = {
+            "rows" if type_of(step) == TABLE else "entities": found.rows,
+            "missing": found.missing,
+            "distinct": found.distinct,
+            "lowest": found.lowest,
+            "highest": found.highest,
+            "mean": found.mean,
+            "median": found.median,
+            "standard deviation": found.spread,
+        }
+        return Description(name, path.text(), tuple((n, v) for n, v in statistics.items() if v is not None), found.frequent)
+
+    def _explain(self, step: Step, name: str) -> Explanation:
+        """How a variable is made. Steps carry the names of the variables they are bound to, the asked one first."""
+        from kestrel.store.needs import needed
+
+        named = {s: n for n, s in self.scope.items()} | {step: name}
+        names = StepNames(named)
+        lines = graph_lines(step, names)
+        asked = []
+        for asking, query in queries(step):
+            wanted = f"{names.of(asking)}: {query_text(query, names)}"
+            asked += [(source.uri, wanted, native(source, needed([asking]))) for source in query.sources]
+        return Explanation(name, tuple(lines), tuple(asked))
+
+    def _save(self, step: Step, path: str, name: str) -> Told:
+        from kestrel.store.exchange import Told as FileTold
+        from kestrel.store.exchange import save
+
+        variable = self.store.evaluate(step)
+        select = self.answers.select(variable, self._saved_columns(variable))
+        told = FileTold(variable.type, sources_of(step), variable.range)
+        number = save(self.store.con, select, Path(path), told)
+        return Told("saved", f"{number:,} rows of `{name}` are saved in {path}", number)
+
+    def _saved_columns(self, variable: Variable) -> list[AttributePath]:
+        """What a file or a program outside is given: identity first, then every attribute."""
+        own = variable.flat.columns if variable.flat else {}
+        listed = [AttributePath(variable.type, (), name, kind=own[name].kind) for name in own if name not in INHERENT]
+        inherent = [] if variable.type == TABLE else [AttributePath(variable.type, (), name) for name in INHERENT]
+        known = {p.text() for p in (*listed, *inherent)}
+        return [*inherent, *listed, *(p for p in self.store.attributes_of(variable) if p.text() not in known)]
 
     def _summary(self, made: dict[str, Define], started: float) -> Summary:
         found = []
@@ -214,6 +339,12 @@ class Session:
     def rows(self) -> int | None:
         """Rows of a table that are shown unless LIMIT says otherwise; None for all."""
         return self.settings.rows if isinstance(self._rows, EllipsisType) else self._rows
+
+    @property
+    def answers(self) -> Answers:
+        from kestrel.store.answers import Answers
+
+        return Answers(self.store)
 
     @property
     def store(self) -> Store:
@@ -256,18 +387,29 @@ def _columns(actions: list[Action]) -> frozenset[str] | None:
         match action:
             case Define(_, step):
                 steps.append(step)
-            case Show(step, columns):
-                if not columns:
-                    return None
+            case Show(step, columns) if columns:
                 steps.append(step)
                 shown += columns
-            case Inform():
+            case Describe(step, path):
+                steps.append(step)
+                shown.append(path)
+            case Show() | Inform() | Save() | Analyse():
                 return None
-            case Notice():
+            case Explain() | Notice():
                 pass
+            case _:
+                assert_never(action)
     return needed(steps, shown)
 
 
+def _check_analytic(name: str, types: Sequence[str], arguments: Collection[str]) -> None:
+    from kestrel import analytics
+
+    analytics.find(name).check(types, arguments)
+
+
+UNTOLD = frozenset({"last_observed", "number_observed"})
+"""Columns of one row a record that say nothing when the first is shown."""
 TELLING = frozenset(
     {
         "parent_ref.name",
@@ -295,6 +437,11 @@ class Handle:
         store = self.session.store
         return store.counts(store.evaluate(self.step))[0]
 
+    @property
+    def type(self) -> str:
+        """The entity type, or `table`."""
+        return type_of(self.step)
+
     def to_arrow(self) -> Any:
         """An Arrow table: one row an entity, every attribute known. Needs the extra `arrow`."""
         return self._relation().to_arrow_table()
@@ -308,11 +455,13 @@ class Handle:
         relation = self._relation()
         return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
+    def to_parquet(self, path: Path) -> None:
+        """The same as a Parquet file, its pages packed by gzip."""
+        self._relation().write_parquet(str(path), compression="gzip")
+
     def _relation(self) -> Any:
-        store = self.session.store
-        variable = store.evaluate(self.step)
-        inherent = [AttributePath(variable.type, (), n) for n in ("id", "first_observed", "last_observed", "number_observed")]
-        return store.relation(variable, [*inherent, *store.attributes_of(variable)])
+        variable = self.session.store.evaluate(self.step)
+        return self.session.answers.relation(variable, self.session._saved_columns(variable), keyed=True)
 
 
 def _given(kind: str | None, rows: Any) -> New:

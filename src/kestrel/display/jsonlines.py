@@ -6,7 +6,7 @@ import json
 from typing import Any, assert_never
 
 from kestrel.display.values import jsonable
-from kestrel.result import Failure, Info, Notice, Result, Summary, Table
+from kestrel.result import Description, Explanation, Failure, Info, Notice, Result, Summary, Table
 
 
 def to_line(result: Result) -> str:
@@ -33,6 +33,17 @@ def to_object(result: Result) -> dict[str, Any]:
                 "relations": list(result.relations),
                 "origin": result.origin,
             }
+        case Description():
+            return {
+                "kind": "description",
+                "variable": result.variable,
+                "attribute": result.attribute,
+                "statistics": {name: jsonable(value) for name, value in result.statistics},
+                "frequent": [[jsonable(value), number] for value, number in result.frequent],
+            }
+        case Explanation():
+            asked = [{"source": source, "records": wanted, "query": native} for source, wanted, native in result.queries]
+            return {"kind": "explanation", "variable": result.variable, "steps": list(result.steps), "queries": asked}
         case Summary():
             made = [
                 {

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 from kestrel.display.values import instant, plain
-from kestrel.result import Failure, Info, Notice, Result, Summary, Table
+from kestrel.result import Description, Explanation, Failure, Info, Notice, Result, Summary, Table
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -25,6 +25,10 @@ def _render(result: Result) -> Iterator[RenderableType]:
             yield from _table(result)
         case Info():
             yield from _info(result)
+        case Description():
+            yield from _description(result)
+        case Explanation():
+            yield from _explanation(result)
         case Summary():
             yield from _summary(result)
         case Notice():
@@ -89,6 +93,31 @@ def _info(info: Info) -> Iterator[RenderableType]:
             yield Text(f"  never set: {', '.join(empty)}", style="dim")
     if info.relations:
         yield Text("  from here: " + ", ".join(f"{r} {info.variable}" for r in info.relations))
+    yield Text("")
+
+
+def _description(found: Description) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text(f"{found.variable}.{found.attribute}", style="bold")
+    yield _grid(("statistic", "value"), [(name, plain(value)) for name, value in found.statistics])
+    if found.frequent:
+        yield Text("")
+        yield _grid(("most frequent", "rows"), [(_cut(plain(value), 100), number) for value, number in found.frequent])
+    yield Text("")
+
+
+def _explanation(found: Explanation) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text.assemble((found.variable, "bold"), " is made by")
+    for line in found.steps:
+        yield Text("  " + line)
+    if found.queries:
+        yield Text("asked of each source")
+    for source, wanted, native in found.queries:
+        yield Text("  " + wanted)
+        yield Text(f"    {source}: {native}", style="dim")
     yield Text("")
 
 

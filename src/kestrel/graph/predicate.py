@@ -20,7 +20,8 @@ class AttributePath:
     """An attribute of `type`, or of what its references lead to.
 
     `references`: each with the type it leads to. `type` is the entity type the path starts from; where it is not the
-    step's own, the test is of another entity of the same record. `known` is False for an `x_` name only data can confirm.
+    step's own, the test is of another entity of the same record. `known` is False for a name only data can confirm.
+    `kind` is how a column compares that the model does not know: `text`, `number`, `time`, or `any` where only data tell.
     """
 
     type: str
@@ -28,6 +29,7 @@ class AttributePath:
     attribute: str
     known: bool = True
     span: Span = NOWHERE
+    kind: str = ""
 
     @property
     def end(self) -> str:

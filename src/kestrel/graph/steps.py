@@ -6,9 +6,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, assert_never
 
-from kestrel.graph.predicate import AttributePath, Predicate, Scalar
+from kestrel.graph.predicate import AttributePath, Predicate, Scalar, ValuesOf
+
+TABLE = "table"
+"""The type of rows without identity: what GROUP gives, and LOAD of a file that names no entity type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,30 @@ class Source:
     shape: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Get:
+class Content:
+    """What makes a step equal to another: its content, digested once from its own fields and its inputs' digests."""
+
+    def __post_init__(self) -> None:
+        _ = self.content
+
+    @cached_property
+    def content(self) -> str:
+        return hashlib.sha256(_text(self, top=True).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    @cached_property
+    def sources_below(self) -> tuple[Source, ...]:
+        own = self.sources if isinstance(self, Get | Find | Load) else ()
+        return tuple(dict.fromkeys([*(s for i in inputs_of(self) for s in i.sources_below), *own]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and self.content == other.content
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+
+@dataclass(frozen=True, eq=False)
+class Get(Content):
     """Entities of a type from sources. Without a range it is lent the span of the variables its predicate takes values of."""
 
     type: str
@@ -42,10 +68,10 @@ class Get:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Find:
+@dataclass(frozen=True, eq=False)
+class Find(Content):
     """`by`: the input acts, objects are asked; else the input is acted on, subjects are asked. Without a range of its own it
-    is lent the one its input asked."""
+    is lent the one its input asked. `depth`: hops, None for as many as there are."""
 
     type: str
     verb: str
@@ -58,21 +84,34 @@ class Find:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+@dataclass(frozen=True, eq=False)
+class New(Content):
     """Entities as written: each row attribute-value pairs."""
 
     type: str
     rows: tuple[tuple[tuple[str, Scalar | None], ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+@dataclass(frozen=True, eq=False)
+class Load(Content):
+    """The rows of a file that SAVE or another program wrote: `path` is absolute, `type` may be TABLE. `sources` and `range`
+    are those the file tells of."""
+
+    path: str
+    type: str
+    sources: tuple[Source, ...] = ()
+    range: TimeRange | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Merge(Content):
+    """The union of variables of one type."""
+
     inputs: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refine:
+@dataclass(frozen=True, eq=False)
+class Refine(Content):
     """A variable filtered, in an order, cut, or with fewer columns."""
 
     input: Step
@@ -83,62 +122,152 @@ class Refine:
     ascending: bool = False
     limit: int | None = None
     offset: int = 0
-    transform: Literal["TIMESTAMPED", "ADDOBSID", "RECORDS"] | None = None
 
 
-Step = Get | Find | New | Merge | Refine
+@dataclass(frozen=True, eq=False)
+class Rows(Content):
+    """One row for each (entity, record) of a variable, with the record's time; RECORDS adds what the event was, ADDOBSID an
+    id of the record."""
+
+    input: Step
+    transform: Literal["TIMESTAMPED", "ADDOBSID", "RECORDS"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What rows are grouped by: an attribute, or its values in bins of `size` (microseconds for times)."""
+
+    path: AttributePath
+    size: int | float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.text() if self.size is None else f"{self.path.text()}_bin"
+
+
+Function = Literal["MIN", "MAX", "SUM", "AVG", "COUNT", "NUNIQUE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One column of a GROUP."""
+
+    function: Function
+    path: AttributePath
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Group(Content):
+    """A table: one row for each combination of keys. Without aggregates: the number of rows, and of distinct values of
+    every other attribute."""
+
+    input: Step
+    keys: tuple[Key, ...]
+    aggregates: tuple[Aggregate, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Join(Content):
+    """The entities of `left`, one row for each pair of equal keys, with the attributes of `right` that `left` lacks."""
+
+    left: Step
+    right: Step
+    left_key: AttributePath
+    right_key: AttributePath
+
+
+Argument = Scalar | ValuesOf | tuple[Scalar | ValuesOf, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Applied(Content):
+    """A variable with the columns an analytic gave it: the `index`-th of its inputs. `turn` counts how often this very
+    question was asked in the session before: an analytic may answer otherwise each time."""
+
+    inputs: tuple[Step, ...]
+    index: int
+    analytics: str
+    arguments: tuple[tuple[str, Argument], ...]
+    turn: int = 0
+
+    @property
+    def input(self) -> Step:
+        return self.inputs[self.index]
+
+
+Step = Get | Find | New | Load | Merge | Refine | Rows | Group | Join | Applied
 
 
 def type_of(step: Step) -> str:
-    match step:
-        case Get() | Find() | New():
-            return step.type
-        case Refine():
-            return type_of(step.input)
-        case Merge():
-            return type_of(step.inputs[0])
+    """The entity type of a step's rows, or TABLE."""
+    while True:
+        match step:
+            case Get() | Find() | New() | Load():
+                return step.type
+            case Refine() | Rows() | Applied():
+                step = step.input
+            case Join():
+                step = step.left
+            case Merge():
+                step = step.inputs[0]
+            case Group():
+                return TABLE
+            case _:
+                assert_never(step)
 
 
 def sources_of(step: Step) -> tuple[Source, ...]:
     """Every source the entities stem from, in the order first asked."""
-    match step:
-        case Get():
-            return step.sources
-        case Find():
-            return tuple(dict.fromkeys([*sources_of(step.input), *step.sources]))
-        case Refine():
-            return sources_of(step.input)
-        case Merge():
-            return tuple(dict.fromkeys(s for i in step.inputs for s in sources_of(i)))
-        case New():
-            return ()
+    return step.sources_below
 
 
 def columns_of(step: Step) -> tuple[AttributePath, ...]:
     """The columns an ATTR kept; empty for all."""
+    while isinstance(step, Refine):
+        if step.columns:
+            return step.columns
+        step = step.input
+    return ()
+
+
+def inputs_of(step: Step | Content) -> tuple[Step, ...]:
+    """The steps whose entities or rows a step takes."""
     match step:
-        case Refine():
-            return step.columns or columns_of(step.input)
+        case Find() | Refine() | Rows() | Group() | Applied():
+            return (step.input,)
+        case Merge():
+            return step.inputs
+        case Join():
+            return (step.left, step.right)
         case _:
             return ()
 
 
-def inputs_of(step: Step) -> Iterator[Step]:
-    match step:
-        case Get() | New():
-            return
-        case Find() | Refine():
-            yield step.input
-        case Merge():
-            yield from step.inputs
+def all_steps(*steps: Step) -> Iterator[Step]:
+    """The steps and everything they are made from, each once, inputs first."""
+    done: set[Step] = set()
+    pending = list(reversed(steps))
+    while pending:
+        step = pending[-1]
+        below = [s for s in inputs_of(step) if s not in done]
+        if below:
+            pending += reversed(below)
+            continue
+        pending.pop()
+        if step not in done:
+            done.add(step)
+            yield step
 
 
 def content_id(step: Step) -> str:
-    """The same for equal questions, in every session: a digest of the step's text form."""
-    return hashlib.sha256(_text(step).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """The same for equal questions, in every session."""
+    return step.content
 
 
-def _text(node: Any) -> str:
+def _text(node: Any, top: bool = False) -> str:
+    if isinstance(node, Content) and not top:
+        return node.content
     if is_dataclass(node):
         inner = ", ".join(f"{f.name}={_text(getattr(node, f.name))}" for f in fields(node) if f.name != "span")
         return f"{type(node).__name__}({inner})"

@@ -10,6 +10,7 @@ from kestrel.config import packaged
 
 EVERY_ENTITY = ("id", "type", "first_observed", "last_observed", "number_observed")
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
+INHERENT_KINDS = {"first_observed": "time", "last_observed": "time", "number_observed": "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class EntityType:
         """The attribute a name stands for, or None."""
         name = self.synonyms.get(name, name)
         return name if name in self.attributes or name in EVERY_ENTITY else None
+
+    def kind(self, attribute: str) -> str:
+        """How the values of an attribute compare: `text`, `number` or `time`."""
+        if attribute in EVERY_ENTITY:
+            return INHERENT_KINDS.get(attribute, "text")
+        sql = self.columns.get(self.attributes.get(attribute, ""), "VARCHAR")
+        return "time" if sql == "TIMESTAMP" else "text" if sql == "VARCHAR" else "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,29 @@ class Vocabulary:
         self.aliases: dict[str, str] = names["attributes"]
 
     def type_named(self, name: str) -> EntityType | None:
-        return self.types.get(self.type_aliases.get(name, name))
+        """The type a name stands for; of an unknown `x-` name one without attributes, for the data to confirm."""
+        found = self.types.get(self.type_aliases.get(name, name))
+        return _bare(name) if found is None and name.startswith("x-") else found
+
+    def entity(self, name: str) -> EntityType:
+        """The type of a step or of a reference's end: `address` stands for both families, a table has no attributes of its own."""
+        return self.types.get("ipv4-addr" if name == "address" else name) or _bare(name)
+
+    def can(self, verb: str, wanted: str, given: str, by: bool) -> bool:
+        """Whether a record could show `FIND wanted verb [BY] given`."""
+        subject, thing = (given, wanted) if by else (wanted, given)
+        return verb == "LINKED" or any(_is(a, subject) and _is(b, thing) for a, b in self.relations[verb].pairs)
+
+    def leading_from(self, given: str) -> list[str]:
+        """What can be asked from entities of a type, as FIND would say it: `FIND file LOADED BY`."""
+        found = []
+        for relation in self.relations.values():
+            for subject, thing in relation.pairs:
+                if _is(subject, given):
+                    found.append(f"FIND {thing} {relation.verb} BY")
+                if _is(thing, given):
+                    found.append(f"FIND {subject} {relation.verb}")
+        return [f.replace("address", "ipv4-addr") for f in dict.fromkeys(found)]
 
     def relation(self, verb: str) -> Relation | None:
         return next((r for r in self.relations.values() if verb in (r.verb, r.passive)), None)
@@ -81,6 +111,15 @@ class Vocabulary:
                 kind, _, attribute = found.partition(":")
                 return kind, ".".join([attribute, *parts[n:]])
         return None
+
+
+@cache
+def _bare(name: str) -> EntityType:
+    return EntityType(name, "name", {}, {}, {}, {}, {})
+
+
+def _is(pattern: str, kind: str) -> bool:
+    return pattern == kind or (pattern == "address" and kind in ADDRESS_TYPES)
 
 
 @cache

@@ -196,11 +196,12 @@ class Reading:
 
     # -- SQL -----------------------------------------------------------------------------------------------------
 
-    def select(self, rows: str, line: str | None, base: str = "") -> str:
+    def select(self, rows: str, line: str | None, base: str = "", also: str = "") -> str:
         """A SELECT of the layout's columns over `rows`, a FROM item with `src` and the raw structure.
 
         `line`: SQL of the raw line where the rows have it (for keys without record number, and fields `apart`).
-        `base`: SQL of the struct that holds the structure; empty where its top fields are columns.
+        `base`: SQL of the struct that holds the structure; empty where its top fields are columns. `also`: a column of the
+        rows to keep.
         """
 
         def read(path: tuple[str, ...]) -> str:
@@ -246,7 +247,7 @@ class Reading:
         kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
         corrected = 'CASE WHEN "$local" IS NOT NULL OR "$printed" IS NOT NULL THEN "$sensor_time" END AS "$sensor_time"'
         return (
-            f'SELECT src, {", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, {corrected}, "$local", "$receipt", "$printed" FROM '
+            f'SELECT src, {f"{also}, " if also else ""}{", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, {corrected}, "$local", "$receipt", "$printed" FROM '
             f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
         )
 

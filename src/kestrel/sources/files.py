@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Collection
 import re
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +15,8 @@ from kestrel.graph.steps import Source
 from kestrel.schemas.shape import SHAPES
 from kestrel.text import listed, nearest
 
+LARGE = 256 << 20
+"""Files of more bytes together are first read for the columns that are asked for."""
 SUFFIXES = (".json", ".ndjson", ".jsonl", ".log")
 PACKED = (".gz", ".zst", ".zip")
 
@@ -77,3 +80,11 @@ def looks_like_path(text: str) -> bool:
 def open_uri(uri: str, rest: str) -> Source:
     """The scheme `file`."""
     return files_source(uri, [uri])
+
+
+def native(source: Source, columns: Collection[str] | None) -> str:
+    """What reading the files means: every record of them is read, for some columns of the record layout or for all."""
+    size = sum(os.stat(f).st_size for f in source.files if os.path.exists(f))
+    shape = f", as {source.shape}" if source.shape else ""
+    named = ", ".join(sorted(columns)) if columns is not None and size > LARGE else "every column a shape maps"
+    return f"read {len(source.files):,} file{'s' if len(source.files) != 1 else ''} ({size / 1e6:,.1f} MB{shape}) for {named}"

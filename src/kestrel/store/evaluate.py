@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, assert_never
+from typing import ClassVar, TypeVar, assert_never
 
 import duckdb
 
 from kestrel.errors import KestrelError
 from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf
-from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, content_id, sources_of
-from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, vocabulary
-from kestrel.schemas.layout import Edge, layout
+from kestrel.graph.steps import (
+    TABLE,
+    Applied,
+    Find,
+    Get,
+    Group,
+    Join,
+    Load,
+    Merge,
+    New,
+    Refine,
+    Rows,
+    Source,
+    Step,
+    TimeRange,
+    all_steps,
+    content_id,
+    sources_of,
+    type_of,
+)
+from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+from kestrel.result import Notice
+from kestrel.schemas.layout import layout
+from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
-from kestrel.store.match import Matcher, Scope, fresh, moment, moments, paths, tests
-from kestrel.store.mentions import Events, Unread, attribute, edges, entity_type, mentions
-from kestrel.store.merge import merged, shown_as
-from kestrel.store.query import Query
+from kestrel.store.find import Finder
+from kestrel.store.given import Given
+from kestrel.store.match import Matcher, Scope, moment, paths, tests, within_range
+from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
+from kestrel.store.merge import merged
+from kestrel.store.query import quoted_name
+from kestrel.store.raw import originals
+from kestrel.store.rows import ORIGINAL, RowLists
+from kestrel.store.variable import NO_ROWS, Column, Own, Variable, fresh, shown_as
 from kestrel.store.writing import start_writing
 from kestrel.text import Span, nearest
 
@@ -39,32 +66,12 @@ class NoSuchData(KestrelError):
         super().__init__(f"no record has `{name}` of {type_name}", span, f"did you mean `{close}`?" if close else None)
 
 
-class CannotFollow(KestrelError):
-    code: ClassVar[str] = "K0302"
+class NoSuchType(KestrelError):
+    code: ClassVar[str] = "K0304"
 
-    def __init__(self, type_name: str) -> None:
-        super().__init__(
-            f"the {type_name} entities of this variable are in no record, so nothing can be found from them",
-            None,
-            "ask the source for them first: `GET ... WHERE name = v.name`",
-        )
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A frozen set of (entity, record) pairs.
-
-    `table`: (id, rec, t). `own`: a table of attributes that came with NEW. `order`: as the entities are shown.
-    """
-
-    step: Step
-    type: str
-    table: str
-    dataset: Dataset | None
-    range: TimeRange | None
-    own: str | None = None
-    own_columns: frozenset[str] = frozenset()
-    order: tuple[AttributePath, bool] | None = None
+    def __init__(self, name: str) -> None:
+        close = nearest(name, vocabulary().types)
+        super().__init__(f"no record has an entity of type `{name}`", None, f"did you mean `{close}`?" if close else None)
 
 
 @dataclass
@@ -77,6 +84,10 @@ class Store:
     con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
+    told: dict[str, Own | None] = field(default_factory=dict)
+    """What analytics returned, by the content of the step it was returned for."""
+    notices: list[Notice] = field(default_factory=list)
+    """What is to be told of the data since it was last asked."""
 
     wanted: frozenset[str] | None = frozenset()
     """The columns that are known to be needed of large files; None for all."""
@@ -151,10 +162,15 @@ class Store:
 
     def evaluate(self, step: Step) -> Variable:
         """The variable of a step; equal steps are evaluated once, as long as their files stay as they are."""
-        key = content_id(step) + fingerprint(sources_of(step))
+        key = content_id(step) + fingerprint(sources_of(step)) + self._loaded(step)
         if key not in self.variables:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
         return self.variables[key]
+
+    def _loaded(self, step: Step) -> str:
+        """What tells whether the files a step loads are as they were."""
+        paths_loaded = [s.path for s in all_steps(step) if isinstance(s, Load)]
+        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in paths_loaded if os.path.exists(p))
 
     def _reading(self, answer: Callable[[], T]) -> T:
         """An answer, after reading what was left in the files if it needs that."""
@@ -169,25 +185,44 @@ class Store:
             case Get():
                 return self._get(step)
             case Find():
-                return self._find(step)
+                return Finder(self).find(step)
             case New():
-                return self._new(step)
+                return Given(self).new(step)
+            case Load():
+                return Given(self).load(step)
+            case Applied():
+                return Given(self).applied(step)
             case Merge():
                 return self._merge(step)
             case Refine():
                 return self._refine(step)
+            case Rows():
+                return RowLists(self).rows(step)
+            case Group():
+                return RowLists(self).group(step)
+            case Join():
+                return RowLists(self).join(step)
             case _:
                 assert_never(step)
 
     def _get(self, step: Get) -> Variable:
         dataset = self.dataset(step.sources)
         span = step.range or self._lent(step.where)
-        scope = Scope(dataset.events if dataset else None, _within(span))
+        scope = Scope(dataset.events if dataset else None, within_range(span))
+        self._check_type(step.type, scope)
         if step.where is None:
-            rows = self._table(mentions(scope.events, step.type, [], scope.conditions) if scope.events else _no_rows())
+            rows = self.table(mentions(scope.events, step.type, [], scope.conditions) if scope.events else NO_ROWS)
         else:
             rows = self._matching_rows(step.type, step.where, scope)
-        return self._limited(Variable(step, step.type, rows, dataset, span), step.limit, 0)
+        return self.limited(Variable(step, step.type, rows, dataset, span), step.limit, 0)
+
+    def _check_type(self, type_name: str, scope: Scope) -> None:
+        """A type the model does not know is for the data to confirm."""
+        if type_name in vocabulary().types:
+            return
+        if scope.events and self.any(f"SELECT 1 FROM {scope.events.table}"):
+            raise NoSuchType(type_name)
+        self.notices.append(Notice("unknown-type", f"there is no record to tell whether there are entities of type `{type_name}`"))
 
     def _lent(self, where: Predicate | None) -> TimeRange | None:
         """The span of the records of the variables a predicate takes values of, widened by a little."""
@@ -199,164 +234,68 @@ class Store:
         before, after = self.lent
         return TimeRange(min(first for first, _ in known) + before, max(last for _, last in known) + after)
 
-    def _matching_rows(self, type_name: str, where: Any, scope: Scope) -> str:
+    def _matching_rows(self, type_name: str, where: Predicate, scope: Scope) -> str:
         """The rows in which a comparison holds for an entity that satisfies the whole predicate."""
-        matcher = self._matcher(type_name, scope, where)
+        matcher = self.matcher(type_name, scope, where)
         ids, leaves = matcher.match(where)
         if leaves:
             rows = " UNION ".join(f"SELECT id, rec, t FROM {leaf}" for leaf in leaves)
             rows = f"SELECT id, rec, t FROM ({rows}) WHERE id IN (SELECT id FROM {ids})"
-            shown = self._table(rows)
+            shown = self.table(rows)
             missing = f"SELECT id FROM {ids} WHERE id NOT IN (SELECT id FROM {shown})"
         else:
-            shown, missing = self._table(_no_rows()), f"SELECT id FROM {ids}"
-        if self._any(missing) and scope.events:
+            shown, missing = self.table(NO_ROWS), f"SELECT id FROM {ids}"
+        if self.any(missing) and scope.events:
             every = mentions(scope.events, type_name, [], scope.conditions)
             self.con.execute(f"INSERT INTO {shown} SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN ({missing})")
         return shown
 
-    def _matcher(self, type_name: str, scope: Scope, where: Any, within: str | None = None) -> Matcher:
-        self._check_known(where, scope)
-        return Matcher(self.con, type_name, scope, self._values_of, within if within and self._count(within) < SMALL else None)
+    def matcher(self, type_name: str, scope: Scope, where: Predicate, rows: str | None = None) -> Matcher:
+        """What finds the entities of a predicate: of `rows`, a table of (id, rec, t), or of all."""
+        self._check_known(paths(where), scope.own.columns if scope.own else {}, scope.events)
+        within = rows if rows and self._count(rows) < SMALL else None
+        return Matcher(self.con, type_name, scope, Comparer(self.con, self.values_of), rows, within)
 
-    def _check_known(self, where: Any, scope: Scope) -> None:
-        for path in paths(where):
-            if not path.known and path.text() not in scope.own_columns and scope.events and self._any(f"SELECT 1 FROM {scope.events.table}"):
-                raise NoSuchData(path.end, path.attribute, list(entity_type(path.end).attributes), path.span)
+    def _check_known(self, wanted: Iterable[AttributePath], columns: Mapping[str, Column], events: Events | None) -> None:
+        """A name that only data can confirm is a mistake where there are data and none has it."""
+        for path in wanted:
+            if path.known or path.text() in columns:
+                continue
+            if columns or (events and self.any(f"SELECT 1 FROM {events.table}")):
+                raise NoSuchData(path.end, path.attribute, [*columns, *entity_type(path.end).attributes], path.span)
+            self.notices.append(Notice("unknown-attribute", f"there is no record to tell whether {path.end} has `{path.attribute}`"))
 
-    def _values_of(self, values: ValuesOf) -> str:
+    def values_of(self, values: ValuesOf) -> str:
         """Every recorded value of an attribute in a variable, as a table with a column `value`."""
         variable = self.evaluate(values.step)
-        if not values.path.references and values.path.attribute not in EVERY_ENTITY:
-            scope = self.scope_of(variable)
-            parts = []
-            name = values.path.attribute
-            if scope.events:
-                parts.append(f'SELECT id, "{name}" AS value FROM ({mentions(scope.events, variable.type, [name], scope.conditions)})')
-            if scope.own and name in scope.own_columns:
-                parts.append(f'SELECT id, "{name}" AS value FROM {scope.own}')
-            if parts:
-                return self._table(
-                    f"SELECT DISTINCT value FROM ({' UNION ALL '.join(parts)}) WHERE value IS NOT NULL AND id IN (SELECT id FROM {variable.table})"
-                )
-        table = merged(self.con, variable.table, variable.type, [values.path], self.scope_of(variable))
-        return self._table(f"SELECT DISTINCT {shown_as(values.path)} AS value FROM {table} WHERE {shown_as(values.path)} IS NOT NULL")
-
-    def _find(self, step: Find) -> Variable:
-        source = self.evaluate(step.input)
-        sources = tuple(dict.fromkeys([*sources_of(step.input), *step.sources]))
-        dataset = self.dataset(sources)
-        assert dataset is not None, "lowering gives every FIND a source"
-        ids = self._carried(source, dataset)
-        if self._any(f"SELECT 1 FROM {source.table}") and source.own and not self._known(ids, source.type, dataset):
-            raise CannotFollow(source.type)
-        span = step.range or source.range
-        pairs = self._pairs(step, source.type, dataset.events, _within(span))
-        rows = self._hops(pairs, ids, step)
-        variable = Variable(step, step.type, rows, dataset, span)
-        if step.where is not None:
-            scope = Scope(dataset.events, _within(span))
-            kept, _ = self._matcher(step.type, scope, step.where, rows).match(step.where)
-            variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {rows} WHERE id IN (SELECT id FROM {kept})"))
-        return self._limited(variable, step.limit, 0)
-
-    def _known(self, ids: str, type_name: str, dataset: Dataset) -> bool:
-        every = mentions(dataset.events, type_name, [])
-        return self._any(f"SELECT 1 FROM ({every}) WHERE id IN (SELECT id FROM {ids})")
-
-    def _pairs(self, step: Find, type_name: str, events: Events, within: Sequence[str]) -> str:
-        """SELECT given, found, rec, t: the relation, seen from the input."""
-        if step.verb == "LINKED":
-            return self._linked(step.type, type_name, events, within)
-        subject, thing = (type_name, step.type) if step.by else (step.type, type_name)
-        chosen = [e for e in layout().edges if e.verb == step.verb and _is(e.subject, subject) and _is(e.object, thing)]
-        given, found = ("subject", "object") if step.by else ("object", "subject")
-        select = f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)})"
-        return self._of_family(select, step.type, events, within)
-
-    def _of_family(self, select: str, type_name: str, events: Events, within: Sequence[str]) -> str:
-        """Of addresses, only those of the asked family."""
-        if type_name not in ADDRESS_TYPES:
-            return select
-        return f"SELECT * FROM ({select}) WHERE found IN (SELECT id FROM ({mentions(events, type_name, [], within)}))"
-
-    def _linked(self, found_type: str, given_type: str, events: Events, within: Sequence[str]) -> str:
-        """One hop over any edge, either way; and standing in one record with an object that has no edge there."""
+        path = values.path
+        if variable.flat or path.references or path.attribute in EVERY_ENTITY:
+            frame = self.frame(variable, [path])
+            return self.table(f"SELECT DISTINCT f0 AS value FROM {frame} WHERE f0 IS NOT NULL")
+        scope = self.scope_of(variable)
+        name = path.attribute
         parts = []
-        for given, found in (("subject", "object"), ("object", "subject")):
-            chosen = [
-                e
-                for e in layout().edges
-                if _is(e.subject, given_type if given == "subject" else found_type) and _is(e.object, given_type if given == "object" else found_type)
-            ]
-            parts.append(f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)})")
-        touched = {s for e in layout().edges for s in (e.subject, e.object)}
-        for a in layout().slots_of(given_type):
-            for b in layout().slots_of(found_type):
-                if a.name != b.name and (a.name not in touched or b.name not in touched):
-                    pair = Edge(a.name, "LINKED", b.name, (), {})
-                    parts.append(f"SELECT subject AS given, object AS found, rec, t FROM ({edges(events, [pair], within)})")
-        select = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE {'given <> found' if given_type == found_type else 'true'}"
-        return self._of_family(select, found_type, events, within)
-
-    def _hops(self, pairs: str, ids: str, step: Find) -> str:
-        """Rows found from the ids: over one edge, or over as many as are asked; cycles end."""
-        if step.depth == 1:
-            return self._table(f"SELECT DISTINCT found AS id, rec, t FROM ({pairs}) WHERE given IN (SELECT id FROM {ids})")
-        graph = self._table(f"SELECT given, found, rec, t FROM ({pairs})")
-        rows = self._table(_no_rows())
-        seen = self._table("SELECT 0::UBIGINT AS id WHERE false")
-        front, hops = ids, 0
-        while step.depth is None or hops < step.depth:
-            new = self._table(f"SELECT found AS id, rec, t FROM {graph} WHERE given IN (SELECT id FROM {front})")
-            self.con.execute(f"INSERT INTO {rows} SELECT id, rec, t FROM {new}")
-            front = self._table(f"SELECT DISTINCT id FROM {new} WHERE id NOT IN (SELECT id FROM {seen})")
-            if not self._any(f"SELECT 1 FROM {front}"):
-                break
-            self.con.execute(f"INSERT INTO {seen} SELECT id FROM {front}")
-            hops += 1
-        return self._table(f"SELECT DISTINCT id, rec, t FROM {rows}")
-
-    def _new(self, step: New) -> Variable:
-        names = list(dict.fromkeys(name for row in step.rows for name, _ in row))
-        kind = entity_type(step.type)
-        table = fresh("given")
-        columns = ", ".join(f'"{n}" {_new_type(kind, n)}' for n in names)
-        self.con.execute(f"CREATE TEMP TABLE {table} (id UBIGINT, rec UBIGINT, t TIMESTAMP{', ' + columns if columns else ''})")
-        mark = content_id(step)
-        for number, row in enumerate(step.rows):
-            values = dict(row)
-            query = Query()
-            key = query.value(mark)
-            place = query.value(number)
-            own = {"x-oca-asset": "asset", "domain-name": "domain", "ipv4-addr": "address", "ipv6-addr": "address"}.get(step.type)
-            if own and values.get(kind.main) is not None:
-                id_sql = f"hash('{own}', {query.value(values[kind.main])})"
-            else:
-                id_sql = f"hash({key}, {place}::INTEGER)"
-            given = "".join(f", {query.value(values.get(n))}" for n in names)
-            text = f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL{given}"
-            query.run(self.con, text)
-        rows = self._table(f"SELECT id, rec, t FROM {table}")
-        return Variable(step, step.type, rows, None, None, table, frozenset(names))
+        if scope.events and name in entity_type(variable.type).attributes:
+            inner = mentions(scope.events, variable.type, [name], scope.conditions)
+            parts.append(f"SELECT id, {quoted_name(name)} AS value FROM ({inner})")
+        if scope.own and name in scope.own.columns:
+            parts.append(f"SELECT id, {scope.own.columns[name].sql} AS value FROM {scope.own.table}")
+        self._check_known([path], scope.own.columns if scope.own else {}, scope.events)
+        every = " UNION ALL ".join(parts) or "SELECT 0::UBIGINT AS id, NULL::VARCHAR AS value"
+        return self.table(f"SELECT DISTINCT value FROM ({every}) WHERE value IS NOT NULL AND id IN (SELECT id FROM {variable.table})")
 
     def _merge(self, step: Merge) -> Variable:
         inputs = [self.evaluate(i) for i in step.inputs]
-        dataset = self.dataset(sources_of(step))
-        tables = [self._carried(v, dataset) for v in inputs]
-        rows = self._table(" UNION ".join(f"SELECT id, rec, t FROM {t}" for t in tables))
-        owned = [v for v in inputs if v.own]
-        columns = frozenset(c for v in owned for c in v.own_columns)
-        own = None
-        if owned:
-            parts = []
-            for v in owned:
-                shown = ", ".join(f'"{c}"' if c in v.own_columns else f'NULL AS "{c}"' for c in sorted(columns))
-                parts.append(f"SELECT id, rec, t{', ' + shown if shown else ''} FROM {v.own}")
-            own = self._table(" UNION ".join(parts))
-        return Variable(step, inputs[0].type, rows, dataset, _whole([v.range for v in inputs]), own, columns)
+        if type_of(step) == TABLE:
+            return RowLists(self).union(step, inputs)
+        dataset = self.dataset(sources_of(step)) if any(v.dataset for v in inputs) else None
+        tables = [self.carried(v, dataset) for v in inputs]
+        rows = self.table(" UNION ".join(f"SELECT id, rec, t FROM {t}" for t in tables))
+        owned = [v.own for v in inputs if v.own]
+        own = reduce(Given(self).over, owned) if owned else None
+        return Variable(step, inputs[0].type, rows, dataset, _whole([v.range for v in inputs]), own)
 
-    def _carried(self, variable: Variable, dataset: Dataset | None) -> str:
+    def carried(self, variable: Variable, dataset: Dataset | None) -> str:
         """The rows of a variable with the ids of another dataset: where more records are known, so may be more of who is
         whom."""
         if dataset is None or variable.dataset is None or variable.dataset.key == dataset.key:
@@ -364,33 +303,35 @@ class Store:
         slot = ["{slot} AS slot"]
         old = mentions(variable.dataset.events, variable.type, [], (), slot)
         new = mentions(dataset.events, variable.type, [], (), slot)
-        return self._table(
+        return self.table(
             f"SELECT DISTINCT n.id, v.rec, v.t FROM {variable.table} v JOIN ({old}) o ON o.id = v.id AND o.rec = v.rec "
             f"JOIN ({new}) n ON n.rec = o.rec AND n.slot = o.slot"
         )
 
     def _refine(self, step: Refine) -> Variable:
         base = self.evaluate(step.input)
+        if base.flat:
+            return RowLists(self).refine(step, base)
         variable = replace(base, step=step)
         if step.range:
-            kept = " AND ".join(moments(step.range.start, step.range.stop))
-            variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE {kept}"), range=step.range)
+            kept = within_range(step.range)
+            variable = replace(variable, table=self.table(f"SELECT id, rec, t FROM {variable.table} WHERE {' AND '.join(kept)}"), range=step.range)
         if step.where is not None:
-            ids, _ = self._matcher(variable.type, self.scope_of(base), step.where, variable.table).match(step.where)
-            variable = replace(variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {ids})"))
+            ids, _ = self.matcher(variable.type, self.scope_of(base), step.where, variable.table).match(step.where)
+            variable = replace(variable, table=self.table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {ids})"))
         if step.sort:
             variable = replace(variable, order=(step.sort, step.ascending))
-        return self._limited(variable, step.limit, step.offset)
+        return self.limited(variable, step.limit, step.offset)
 
-    def _limited(self, variable: Variable, limit: int | None, offset: int) -> Variable:
+    def limited(self, variable: Variable, limit: int | None, offset: int) -> Variable:
         """The first entities, in the variable's order, else of first observation, then identity."""
         if limit is None and not offset:
             return variable
-        order = self.ordered(variable)
+        order = self._ordered(variable)
         kept = f"SELECT id FROM {order} ORDER BY place LIMIT {'ALL' if limit is None else int(limit)} OFFSET {int(offset)}"
-        return replace(variable, table=self._table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN ({kept})"))
+        return replace(variable, table=self.table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN ({kept})"))
 
-    # -- answers -------------------------------------------------------------------------------------------------
+    # -- what others ask of a variable ---------------------------------------------------------------------------
 
     def scope_of(self, variable: Variable) -> Scope:
         """What is known of a variable's entities: the records of its range, and their create records from before it."""
@@ -402,128 +343,103 @@ class Store:
                 f"(t >= {moment(variable.range.start)} OR ({created} AND {{slot}} = 0))",
                 f"t < {moment(variable.range.stop)}",
             )
-        return Scope(variable.dataset.events if variable.dataset else None, conditions, variable.own, variable.own_columns)
+        return Scope(variable.dataset.events if variable.dataset else None, conditions, variable.own)
 
-    def ordered(self, variable: Variable) -> str:
+    def _ordered(self, variable: Variable) -> str:
         """A table of (id, place): the order in which entities are shown."""
         if variable.order:
             path, ascending = variable.order
             values = merged(self.con, variable.table, variable.type, [path], self.scope_of(variable))
             direction = "ASC" if ascending else "DESC"
-            return self._table(
+            return self.table(
                 f"SELECT v.id, row_number() OVER (ORDER BY any_value(m.{shown_as(path)}) {direction} NULLS LAST, min(v.t) NULLS LAST, v.id) AS place "
                 f"FROM {variable.table} v JOIN {values} m ON m.id = v.id GROUP BY v.id"
             )
-        return self._table(f"SELECT id, row_number() OVER (ORDER BY min(t) NULLS LAST, id) AS place FROM {variable.table} GROUP BY id")
+        return self.table(f"SELECT id, row_number() OVER (ORDER BY min(t) NULLS LAST, id) AS place FROM {variable.table} GROUP BY id")
+
+    def frame(self, variable: Variable, wanted: Sequence[AttributePath]) -> str:
+        """The variable as rows: a table of place (their order), n, id, and the wanted attributes as f0, f1, ...
+
+        One row an entity, or a row of its list; each attribute as its best value.
+        """
+        return self._reading(lambda: self._frame(variable, wanted))
+
+    def _frame(self, variable: Variable, wanted: Sequence[AttributePath]) -> str:
+        flat = variable.flat
+        events = variable.dataset.events if variable.dataset and variable.type != TABLE else None
+        self._check_known(wanted, variable.columns, events)
+        listed = {p: flat.columns[p.text()] for p in wanted if p.text() in flat.columns} if flat else {}
+        raw = [p for p in wanted if flat and flat.by_record and p.text() == ORIGINAL]
+        of_entity = list(dict.fromkeys(p for p in wanted if p not in listed and p not in raw))
+        joins, shown = "", {}
+        for path, column in listed.items():
+            shown[path] = f"r.{column.sql}"
+        if of_entity and variable.type != TABLE:
+            joins += f" LEFT JOIN {merged(self.con, variable.table, variable.type, of_entity, self.scope_of(variable))} m ON m.id = r.id"
+            shown |= {p: f"m.{shown_as(p)}" for p in of_entity}
+        if raw and flat and variable.dataset:
+            lines = originals(self.con, variable.dataset.sources, flat.table)
+            joins += f" LEFT JOIN {lines} l ON l.rec = r.rec"
+            shown |= dict.fromkeys(raw, "l.line")
+        columns = "".join(f", {shown.get(p, 'NULL::VARCHAR')} AS f{n}" for n, p in enumerate(wanted))
+        rows = f"(SELECT n AS place, n, id, rec FROM {flat.table})" if flat else f"(SELECT place, place AS n, id FROM {self._ordered(variable)})"
+        return self.table(f"SELECT r.place, r.n, r.id{columns} FROM {rows} r{joins}")
 
     def counts(self, variable: Variable) -> tuple[int, int, datetime | None, datetime | None]:
-        """Entities, records, first and last time (UTC)."""
+        """Entities (rows, of a table), records, first and last time (UTC)."""
         row = self.con.execute(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max(t) FROM {variable.table}").fetchone()
         assert row is not None
         first, last = (v.replace(tzinfo=UTC) if v else None for v in row[2:])
         return row[0], row[1], first, last
 
-    def table(self, variable: Variable, columns: Sequence[AttributePath], limit: int | None = None) -> tuple[list[tuple[Any, ...]], int]:
-        """Distinct rows of the columns in the variable's order, the first `limit` of them, and how many there are."""
-        select = self._reading(lambda: self._shown(variable, columns))
-        distinct = self._table(f"SELECT {', '.join(f'c{i}' for i in range(len(columns)))}, min(place) AS place FROM ({select}) GROUP BY ALL")
-        total = self.con.execute(f"SELECT count(*) FROM {distinct}").fetchone()
-        tail = f" LIMIT {limit}" if limit is not None else ""
-        rows = self.con.execute(f"SELECT * EXCLUDE (place) FROM {distinct} ORDER BY place{tail}").fetchall()
-        return rows, total[0] if total else 0
-
-    def _shown(self, variable: Variable, columns: Sequence[AttributePath]) -> str:
-        """SELECT c0, c1, ... and place: one row an entity."""
-        order = self.ordered(variable)
-        values = merged(self.con, variable.table, variable.type, columns, self.scope_of(variable))
-        shown = ", ".join(f"m.{shown_as(p)} AS c{i}" for i, p in enumerate(columns))
-        return f"SELECT {shown}, o.place FROM {values} m JOIN {order} o ON o.id = m.id"
-
-    def relation(self, variable: Variable, columns: Sequence[AttributePath]) -> duckdb.DuckDBPyRelation:
-        """All entities, one row each, as a DuckDB relation in order."""
-        select = self._reading(lambda: self._shown(variable, columns))
-        names = ", ".join(f'c{i} AS "{p.text()}"' for i, p in enumerate(columns))
-        return self.con.sql(f"SELECT {names} FROM ({select}) ORDER BY place")
-
-    def fullness(self, variable: Variable, columns: Sequence[AttributePath]) -> list[tuple[AttributePath, int, Any]]:
-        """For each attribute: how many entities have it, and its most frequent value."""
-        if not columns:
-            return []
-        values = self._reading(lambda: merged(self.con, variable.table, variable.type, columns, self.scope_of(variable)))
-        found = []
-        for path in columns:
-            value = shown_as(path)
-            counted = self.con.execute(f"SELECT count({value}) FROM {values}").fetchone() or (0,)
-            most = self.con.execute(f"SELECT {value} FROM {values} WHERE {value} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1").fetchone()
-            found.append((path, counted[0], most[0] if most else None))
-        return found
-
     def attributes_of(self, variable: Variable) -> list[AttributePath]:
-        """Every attribute the records can give for this type, one reference deep."""
+        """Every attribute the rows can have: columns of their own, and what records give for the type, one reference deep."""
         found = self._reading(lambda: list(self._attribute_paths(variable)))
-        extra = [AttributePath(variable.type, (), c) for c in sorted(variable.own_columns)]
         known = {p.text() for p in found}
-        return [p for p in extra if p.text() not in known] + found
+        own = [AttributePath(variable.type, (), name, kind=c.kind) for name, c in variable.columns.items()]
+        return [p for p in own if p.text() not in known and p.text() not in EVERY_ENTITY] + found
 
     def _attribute_paths(self, variable: Variable) -> Iterator[AttributePath]:
+        if variable.type == TABLE:
+            return
         kind = entity_type(variable.type)
         events = variable.dataset.events if variable.dataset else None
         slots = layout().slots_of(variable.type)
         for name in kind.attributes:
-            if name in variable.own_columns or (events and any(attribute(events, s, name, kind) for s in slots)):
+            if (variable.own and name in variable.own.columns) or (events and any(attribute(events, s, name, kind) for s in slots)):
                 yield AttributePath(variable.type, (), name)
         for reference, target in kind.references.items():
             targets = {layout().references.get(s.name, {}).get(reference) for s in slots} - {None}
             below = entity_type(target)
+            brought = variable.own.columns if variable.own else {}
             for name in below.attributes:
-                if events and any(attribute(events, layout().slots[str(t)], name, below) for t in targets):
+                recorded = events and any(attribute(events, layout().slots[str(t)], name, below) for t in targets)
+                if recorded or f"{reference}.{name}" in brought:
                     yield AttributePath(variable.type, ((reference, target),), name)
             for inner, deeper in below.references.items():
                 if reference == inner or deeper != "directory":
                     continue
-                if events and targets:
+                if (events and targets) or f"{reference}.{inner}.path" in brought:
                     yield AttributePath(variable.type, ((reference, target), (inner, deeper)), "path")
 
     # -- small things --------------------------------------------------------------------------------------------
 
-    def _table(self, select: str) -> str:
+    def table(self, select: str) -> str:
+        """The rows of a SELECT, kept as a table; its name."""
         name = fresh("t")
         self.con.execute(f"CREATE TEMP TABLE {name} AS {select}")
         return name
 
+    def any(self, select: str) -> bool:
+        """Whether a SELECT gives a row."""
+        return self.con.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchone() is not None
+
     def _count(self, table: str) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
-
-    def _any(self, select: str) -> bool:
-        return self.con.execute(f"SELECT 1 FROM ({select}) LIMIT 1").fetchone() is not None
-
-
-def _within(span: TimeRange | None) -> tuple[str, ...]:
-    return moments(span.start, span.stop) if span else ()
 
 
 def _whole(spans: Sequence[TimeRange | None]) -> TimeRange | None:
     """The span that takes in all of them; None, all time, if one of them is."""
     known = [s for s in spans if s]
     return reduce(TimeRange.union, known) if known and len(known) == len(spans) else None
-
-
-def _no_rows() -> str:
-    return "SELECT 0::UBIGINT AS id, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
-
-
-def _is(slot: str, type_name: str) -> bool:
-    kind = layout().slots[slot].type
-    return kind == type_name or (kind == "address" and type_name in ADDRESS_TYPES)
-
-
-def _new_type(kind: Any, name: str) -> str:
-    """The SQL type of an attribute given by NEW."""
-    if name in kind.attributes:
-        return str(kind.columns.get(kind.attributes[name], "VARCHAR"))
-    leaf = name.rpartition(".")[2]
-    for other in vocabulary().types.values():
-        if leaf in other.attributes and other.attributes[leaf] in other.columns and "." in name:
-            return str(other.columns[other.attributes[leaf]])
-    return "VARCHAR"

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import ipaddress
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 import duckdb
 
-from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test, ValuesOf
-from kestrel.lower import BadExpression
+from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test
+from kestrel.graph.steps import TimeRange
+from kestrel.lower.columns import kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
-from kestrel.store.mentions import Events, entity_type, mentions, references
-from kestrel.store.query import Query
-
-_names = itertools.count()
-
-
-def fresh(prefix: str) -> str:
-    """A name for a temporary table."""
-    return f"{prefix}_{next(_names)}"
-
+from kestrel.store.compare import Comparer
+from kestrel.store.mentions import Events, mentions, references
+from kestrel.store.query import Query, quoted_name
+from kestrel.store.variable import Own, fresh
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The records a step may look at: conditions on `events`, and rows a NEW or LOAD brought itself.
-
-    `own`: a table with id, rec, t and attribute columns; `own_columns` their names.
-    """
+    """The records a step may look at, by conditions on `events`, and the attributes that entities brought themselves."""
 
     events: Events | None
     conditions: tuple[str, ...] = ()
-    own: str | None = None
-    own_columns: frozenset[str] = frozenset()
+    own: Own | None = None
 
 
 @dataclass
@@ -45,10 +34,11 @@ class Matcher:
     con: duckdb.DuckDBPyConnection
     type: str
     scope: Scope
-    values_of: Callable[[ValuesOf], str]
-    """Materialises the values of a variable's attribute; gives the name of a table with a column `value`."""
+    comparer: Comparer
+    rows: str | None = None
+    """The (id, rec, t) of the variable that is asked, where one is."""
     within: str | None = None
-    """A table of the only ids that matter, where the question is of a variable's entities."""
+    """A table of the only ids that matter, where narrowing to them is worth it."""
     leaves: list[str] = field(default_factory=list)
 
     def match(self, predicate: Predicate) -> tuple[str, list[str]]:
@@ -98,9 +88,10 @@ class Matcher:
         parts = []
         if self.scope.events:
             inner = mentions(self.scope.events, type_name, [name] if name else [], self.scope.conditions)
-            parts.append(f"SELECT id, rec, t{f', {chr(34)}{name}{chr(34)} AS x' if name else ''} FROM ({inner})")
-        if self.scope.own and type_name == self.type and (name is None or name in self.scope.own_columns):
-            parts.append(f"SELECT id, rec, t{f', {chr(34)}{name}{chr(34)} AS x' if name else ''} FROM {self.scope.own}")
+            parts.append(f"SELECT id, rec, t{f', {quoted_name(name)} AS x' if name else ''} FROM ({inner})")
+        own = self.scope.own
+        if own and type_name == self.type and (name is None or name in own.columns):
+            parts.append(f"SELECT id, rec, t{f', {own.columns[name].sql} AS x' if name else ''} FROM {own.table}")
         if not parts:
             return "(SELECT 0::UBIGINT AS id, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t, NULL AS x WHERE false)"
         return "(" + " UNION ALL ".join(parts) + ")"
@@ -130,20 +121,27 @@ class Matcher:
         if path.type != self.type or path.references or path.attribute in EVERY_ENTITY:
             return self._follow(path.type, path.references, path, test)
         query = Query()
-        condition = self._condition("x", path, test, query)
+        condition = self._condition(path.type, path, test, query)
         return self._table(f"SELECT id, rec, t FROM {self._asked(path.attribute)} WHERE {condition}", query)
 
     def _follow(self, type_name: str, chain: Sequence[tuple[str, str]], path: AttributePath, test: Test | None) -> str:
         """The same for what references lead to, from the far end back."""
-        if self.scope.own and path.text() in self.scope.own_columns and type_name == self.type and chain:
+        own = self.scope.own
+        if own and path.text() in own.columns and path.type == self.type and chain == path.references and chain:
             query = Query()
-            condition = self._condition("x", path, test, query)
-            return self._table(f"SELECT id, rec, t FROM {self._rows_of(type_name, path.text())} WHERE {condition}", query)
+            x = own.columns[path.text()]
+            condition = "x IS NOT NULL" if test is None else self.comparer.condition("x", x.kind, test, query, f"(SELECT {x.sql} AS x FROM {own.table})")
+            brought = f"SELECT id, rec, t FROM (SELECT id, rec, t, {x.sql} AS x FROM {own.table}) WHERE {condition}"
+            recorded = self._follow_records(type_name, chain, path, test)
+            return self._table(f"{brought} UNION ALL SELECT id, rec, t FROM {recorded}", query)
+        return self._follow_records(type_name, chain, path, test)
+
+    def _follow_records(self, type_name: str, chain: Sequence[tuple[str, str]], path: AttributePath, test: Test | None) -> str:
         if not chain:
             query = Query()
             if path.attribute in EVERY_ENTITY:
                 return self._table(self._inherent(type_name, path, test, query), query)
-            condition = self._condition("x", path, test, query)
+            condition = self._condition(type_name, path, test, query)
             return self._table(f"SELECT id, rec, t FROM {self._rows_of(type_name, path.attribute)} WHERE {condition}", query)
         (reference, target), rest = chain[0], chain[1:]
         below = self._follow(target, rest, path, test)
@@ -153,64 +151,26 @@ class Matcher:
         return self._table(f"SELECT id, rec, t FROM ({pairs}) WHERE target IN (SELECT id FROM {below})", Query())
 
     def _inherent(self, type_name: str, path: AttributePath, test: Test | None, query: Query) -> str:
-        """Tests of id, type, first_observed, last_observed, number_observed."""
+        """Tests of id, type, first_observed, last_observed, number_observed: of a variable's own records where it is asked."""
         values = {
             "id": f"'{type_name}--' || lower(printf('%016x', id))",
             "type": f"'{type_name}'",
-            "first_observed": "min(t) OVER (PARTITION BY id)",
-            "last_observed": "max(t) OVER (PARTITION BY id)",
-            "number_observed": "count(*) OVER (PARTITION BY id)",
+            "first_observed": "min(t)",
+            "last_observed": "max(t)",
+            "number_observed": "count(DISTINCT rec)",
         }
-        inner = f"SELECT id, rec, t, {values[path.attribute]} AS x FROM {self._rows_of(type_name, None)}"
-        return f"SELECT id, rec, t FROM ({inner}) WHERE {self._condition('x', path, test, query)}"
+        rows = self.rows if self.rows and type_name == self.type else self._rows_of(type_name, None)
+        known = f"(SELECT id, {values[path.attribute]} AS x FROM {rows} GROUP BY id)"
+        condition = "x IS NOT NULL" if test is None else self.comparer.condition("x", kind_of(path), test, query, known)
+        return f"SELECT id, rec, t FROM {rows} SEMI JOIN (SELECT id FROM {known} WHERE {condition}) USING (id)"
 
-    def _condition(self, x: str, path: AttributePath, test: Test | None, query: Query) -> str:
+    def _condition(self, type_name: str, path: AttributePath, test: Test | None, query: Query) -> str:
+        """SQL over a column x of the rows of a type."""
         if test is None:
-            return f"{x} IS NOT NULL"
-        tables = [self.values_of(v) for v in test.values if isinstance(v, ValuesOf)]
-        plain = [v for v in test.values if not isinstance(v, ValuesOf)]
-        text = column_kind(path) == "text"
-        shown = x if text else f"CAST({x} AS VARCHAR)"
-        match test.operator:
-            case "=" | "IN" | "!=":
-                parts = []
-                if len(plain) == 1:
-                    parts.append(f"{x} = {query.value(plain[0])}")
-                elif plain:
-                    parts.append(f"{x} IN (SELECT unnest({query.value(list(plain))}))")
-                parts += [f"{x} IN (SELECT value FROM {t})" for t in tables]
-                return "(" + (" OR ".join(parts) or "false") + ")"
-            case "<" | "<=" | ">" | ">=":
-                parts = [f"{x} {test.operator} {query.value(v)}" for v in plain]
-                parts += [f"{x} {test.operator} ANY (SELECT value FROM {t})" for t in tables]
-                return "(" + " OR ".join(parts) + ")"
-            case "LIKE":
-                parts = [f"{shown} ILIKE {query.value(str(v))}" for v in plain]
-                parts += [f"EXISTS (SELECT 1 FROM {t} WHERE {shown} ILIKE value)" for t in tables]
-                return "(" + " OR ".join(parts) + ")"
-            case "MATCHES":
-                self._check_expressions(path, [str(v) for v in plain])
-                return "(" + " OR ".join(f"regexp_matches({shown}, {query.value(str(v))})" for v in plain) + ")"
-            case "ISSUBSET" | "ISSUPERSET":
-                inside = self._networks(path, [str(v) for v in plain], test.operator == "ISSUBSET")
-                return f"{x} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
-            case _:
-                assert_never(test.operator)
-
-    def _check_expressions(self, path: AttributePath, texts: Sequence[str]) -> None:
-        """The engine has the last word on what an expression may hold. Raises BadExpression."""
-        for text in texts:
-            try:
-                self.con.execute("SELECT regexp_matches('', ?)", [text])
-            except duckdb.InvalidInputException as error:
-                why = str(error).removeprefix("Invalid Input Error: ").splitlines()[0]
-                raise BadExpression(why, path.span) from None
-
-    def _networks(self, path: AttributePath, texts: Sequence[str], subset: bool) -> list[str]:
-        """The addresses on record that are inside (or around) one of the networks."""
-        wanted = [ipaddress.ip_network(t, strict=False) for t in texts]
-        known = self.con.execute(f"SELECT DISTINCT x FROM {self._rows_of(path.end, path.attribute)} WHERE x IS NOT NULL").fetchall()
-        return [value for (value,) in known if any(_related(value, n, subset) for n in wanted)]
+            return "x IS NOT NULL"
+        own = self.scope.own.columns.get(path.text()) if self.scope.own and path.type == self.type else None
+        kind = own.kind if own and path.kind else kind_of(path)
+        return self.comparer.condition("x", kind, test, query, self._rows_of(type_name, path.attribute))
 
     # -- records -------------------------------------------------------------------------------------------------
 
@@ -279,38 +239,9 @@ def tests(predicate: Predicate) -> Iterator[Test]:
             assert_never(predicate)
 
 
-def column_kind(path: AttributePath) -> str:
-    """`text`, `number` or `time`: how an attribute compares."""
-    match path.attribute:
-        case "first_observed" | "last_observed":
-            return "time"
-        case "number_observed":
-            return "number"
-        case "id" | "type":
-            return "text"
-    kind = entity_type(path.end)
-    sql = kind.columns.get(kind.attributes.get(path.attribute, ""), "VARCHAR")
-    return "time" if sql == "TIMESTAMP" else "text" if sql == "VARCHAR" else "number"
-
-
-def _related(value: Any, network: Any, subset: bool) -> bool:
-    try:
-        own = ipaddress.ip_network(str(value), strict=False)
-    except ValueError:
-        return False
-    if own.version != network.version:
-        return False
-    return bool(own.subnet_of(network) if subset else own.supernet_of(network))
-
-
-def moments(start: datetime | None, stop: datetime | None) -> tuple[str, ...]:
-    """Conditions on `t`; the texts are those of datetimes, never of a hunt."""
-    found = []
-    if start:
-        found.append(f"t >= {moment(start)}")
-    if stop:
-        found.append(f"t < {moment(stop)}")
-    return tuple(found)
+def within_range(span: TimeRange | None) -> tuple[str, ...]:
+    """Conditions on `t`; none for all time. The texts are those of datetimes, never of a hunt."""
+    return (f"t >= {moment(span.start)}", f"t < {moment(span.stop)}") if span else ()
 
 
 def moment(value: datetime) -> str:

@@ -9,6 +9,7 @@ from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.schemas import expression
 from kestrel.schemas.layout import ADDRESSES, Edge, Slot, layout
 from kestrel.schemas.transforms import quoted
+from kestrel.store.query import quoted_name
 
 IDENTITY = {
     "process": "{id}",
@@ -113,7 +114,7 @@ def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | 
 
 
 def entity_type(name: str) -> EntityType:
-    return vocabulary().types["ipv4-addr" if name == "address" else name]
+    return vocabulary().entity(name)
 
 
 def family(type_name: str, value: str) -> str | None:
@@ -162,13 +163,13 @@ def mentions(
                 f"{id_sql} AS id",
                 "rec",
                 "t",
-                *(f'{sql or "NULL"} AS "{name}"' for name, sql in zip(attributes, found, strict=True)),
+                *(f"{sql or 'NULL'} AS {quoted_name(name)}" for name, sql in zip(attributes, found, strict=True)),
                 *(e.replace("{slot}", str(number)) for e in extra),
             ]
         )
         parts.append(f"SELECT {columns} FROM {from_slot(events, slot)} WHERE {' AND '.join(conditions)}")
     if not parts:
-        nothing = ", ".join(["0::UBIGINT AS id", "0::UBIGINT AS rec", "NULL::TIMESTAMP AS t", *(f'NULL AS "{a}"' for a in attributes)])
+        nothing = ", ".join(["0::UBIGINT AS id", "0::UBIGINT AS rec", "NULL::TIMESTAMP AS t", *(f"NULL AS {quoted_name(a)}" for a in attributes)])
         extras = "".join(", NULL AS " + e.rpartition(" AS ")[2] for e in extra)
         return f"SELECT {nothing}{extras} WHERE false"
     return " UNION ALL ".join(parts)

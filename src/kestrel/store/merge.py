@@ -10,8 +10,10 @@ import duckdb
 from kestrel.graph.predicate import AttributePath
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas.layout import layout
-from kestrel.store.match import Scope, fresh
+from kestrel.store.match import Scope
 from kestrel.store.mentions import mentions, references
+from kestrel.store.query import quoted_name
+from kestrel.store.variable import fresh, shown_as
 
 RANK = (
     "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT "
@@ -26,9 +28,10 @@ def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequ
     columns: dict[str, str] = {}
     for (reference, target), group in groupby(sorted(paths, key=_first_hop), key=_first_hop):
         wanted = list(group)
-        own = [p for p in wanted if p.references and p.text() in scope.own_columns]
+        brought = scope.own.columns if scope.own else {}
+        own = [p for p in wanted if p.references and p.text() in brought]
         for path in own:
-            columns[path.text()] = f'(SELECT id, any_value("{path.text()}") AS value FROM {scope.own} GROUP BY id)'
+            columns[path.text()] = f"(SELECT id, any_value({brought[path.text()].sql}) AS value FROM {scope.own and scope.own.table} GROUP BY id)"
         rest = [p for p in wanted if p not in own]
         if not reference:
             columns |= _direct(con, ids, type_name, [p.attribute for p in rest], scope)
@@ -44,11 +47,6 @@ def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequ
         shown += f", c{number}.value AS {shown_as(path)}"
     con.execute(f"CREATE TEMP TABLE {name} AS SELECT i.id{shown} FROM (SELECT DISTINCT id FROM {ids}) i{joins}")
     return name
-
-
-def shown_as(path: AttributePath) -> str:
-    """The column of `merged` that holds an attribute; never the name of a column of ours."""
-    return f'"={path.text()}"'
 
 
 def _first_hop(path: AttributePath) -> tuple[str, str]:
@@ -72,14 +70,14 @@ def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Seq
         inner = mentions(scope.events, type_name, stored, scope.conditions, [_rank()])
         parts.append(f"SELECT * FROM ({inner}) WHERE id IN (SELECT id FROM {ids})")
     if scope.own:
-        own = ", ".join(f'"{n}"' if n in scope.own_columns else f'NULL AS "{n}"' for n in stored)
-        parts.append(f"SELECT id, rec, t, {own}, -1 AS rank FROM {scope.own} WHERE id IN (SELECT id FROM {ids})")
+        own = ", ".join(f"{scope.own.columns[n].sql if n in scope.own.columns else 'NULL'} AS {quoted_name(n)}" for n in stored)
+        parts.append(f"SELECT id, rec, t, {own}, -1 AS rank FROM {scope.own.table} WHERE id IN (SELECT id FROM {ids})")
     if not parts:
         return found
-    best = ", ".join(f'arg_min("{n}", rank) AS "{n}"' for n in stored)
+    best = ", ".join(f"arg_min({quoted_name(n)}, rank) AS b{i}" for i, n in enumerate(stored))
     table = fresh("direct")
     con.execute(f"CREATE TEMP TABLE {table} AS SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id")
-    return found | {n: f'(SELECT id, "{n}" AS value FROM {table})' for n in stored}
+    return found | {n: f"(SELECT id, b{i} AS value FROM {table})" for i, n in enumerate(stored)}
 
 
 def _inherent(ids: str, type_name: str, name: str) -> str:

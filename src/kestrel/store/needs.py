@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import Find, Get, Refine, Step, inputs_of, type_of
+from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf
+from kestrel.graph.steps import Applied, Find, Get, Group, Join, Refine, Rows, Step, all_steps, type_of
 from kestrel.schemas import expression
 from kestrel.schemas.layout import layout
 from kestrel.store.match import paths, tests
@@ -26,10 +26,12 @@ IDENTITY = {
 }
 
 
-def needed(steps: Iterable[Step], shown: Iterable[AttributePath] = ()) -> frozenset[str]:
-    """The columns that identity, the steps' relations and tests, and the shown attributes take."""
+def needed(steps: Iterable[Step], shown: Iterable[AttributePath] = ()) -> frozenset[str] | None:
+    """The columns that identity, the steps' relations and tests, and the shown attributes take; None for all of them."""
     found = set(_identity("process"))
-    for step in steps:
+    for step in all_steps(*steps):
+        if isinstance(step, Join | Applied) or (isinstance(step, Group) and not step.aggregates):
+            return None
         found.update(_of_step(step))
     for path in shown:
         found.update(_of_path(path))
@@ -40,23 +42,35 @@ def _of_step(step: Step) -> Iterator[str]:
     yield from _identity(type_of(step))
     match step:
         case Get(where=where) | Find(where=where) | Refine(where=where) if where is not None:
-            for path in paths(where):
-                yield from _of_path(path)
-            for test in tests(where):
-                for value in test.values:
-                    if isinstance(value, ValuesOf):
-                        yield from _of_path(value.path)
-                        yield from _of_step(value.step)
+            yield from _of_predicate(where)
         case _:
             pass
-    if isinstance(step, Refine):
-        for path in (*step.columns, *((step.sort,) if step.sort else ())):
-            yield from _of_path(path)
-    for below in inputs_of(step):
-        yield from _of_step(below)
+    match step:
+        case Refine(columns=columns, sort=sort):
+            for path in (*columns, *((sort,) if sort else ())):
+                yield from _of_path(path)
+        case Group(keys=keys, aggregates=aggregates):
+            for path in (*(k.path for k in keys), *(a.path for a in aggregates)):
+                yield from _of_path(path)
+        case Rows(transform="RECORDS"):
+            yield from ("event.code", "event.provider", "event.action")
+        case _:
+            pass
+
+
+def _of_predicate(where: Predicate) -> Iterator[str]:
+    for path in paths(where):
+        yield from _of_path(path)
+    for test in tests(where):
+        for value in test.values:
+            if isinstance(value, ValuesOf):
+                yield from _of_path(value.path)
+                yield from needed([value.step]) or ()
 
 
 def _of_path(path: AttributePath) -> Iterator[str]:
+    if path.kind:
+        return
     yield from _identity(path.type)
     for _, target in path.references:
         yield from _identity(target)

@@ -25,3 +25,8 @@ class Query:
 
     def run(self, con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyConnection:
         return con.execute(text, self.values) if self.values else con.execute(text)
+
+
+def quoted_name(name: str) -> str:
+    """A name as SQL writes it, whatever signs it has."""
+    return '"' + name.replace('"', '""') + '"'

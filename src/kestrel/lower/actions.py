@@ -1,0 +1,89 @@
+"""What a cell does, in order: the result of lowering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kestrel.graph.predicate import AttributePath
+from kestrel.graph.steps import Applied, Step
+from kestrel.text import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    """Bind a step to a name."""
+
+    name: str
+    step: Step
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Display a step's rows: `limit` distinct ones of them, after the first `offset`."""
+
+    step: Step
+    columns: tuple[AttributePath, ...]
+    limit: int | None
+    offset: int
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Inform:
+    """Tell what a variable is."""
+
+    step: Step
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Tell how the values of one attribute are distributed."""
+
+    step: Step
+    path: AttributePath
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Tell how a variable is made and what is asked of whom."""
+
+    step: Step
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Write a variable to a file: `path` is absolute."""
+
+    step: Step
+    path: str
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Analyse:
+    """Run an analytic over variables and bind each name to its new version."""
+
+    analytics: str
+    names: tuple[str, ...]
+    versions: tuple[Applied, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the hunter should know, which is no mistake."""
+
+    code: str
+    message: str
+
+
+Action = Define | Show | Inform | Describe | Explain | Save | Analyse | Notice

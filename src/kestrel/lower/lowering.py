@@ -1,0 +1,524 @@
+"""Tree to graph: names, types, attributes, values and time ranges resolved; every mistake reported at its place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_never
+
+from kestrel.errors import HuntErrors, KestrelError
+from kestrel.graph.formats import format_of
+from kestrel.graph.predicate import AttributePath, Scalar
+from kestrel.graph.steps import (
+    TABLE,
+    Aggregate,
+    Applied,
+    Find,
+    Get,
+    Group,
+    Join,
+    Key,
+    Load,
+    Merge,
+    New,
+    Refine,
+    Rows,
+    Source,
+    Step,
+    TimeRange,
+    columns_of,
+    sources_of,
+    type_of,
+)
+from kestrel.lower.actions import Action, Analyse, Define, Describe, Explain, Inform, Notice, Save, Show
+from kestrel.lower.columns import kind_of
+from kestrel.lower.mistakes import (
+    AppliedTwice,
+    BackwardRange,
+    ImpossibleRelation,
+    MixedPools,
+    MixedTypes,
+    NoIdentity,
+    NoKeys,
+    NoRecords,
+    NoSource,
+    NotNumbers,
+    NotYet,
+    TwoColumns,
+    UnknownFormat,
+    UnknownRelation,
+    WrongBin,
+    WrongPool,
+    WrongValue,
+)
+from kestrel.lower.names import Subject
+from kestrel.lower.patterns import Patterns
+from kestrel.model.vocabulary import ADDRESS_TYPES, EntityType, vocabulary
+from kestrel.settings import Settings
+from kestrel.syntax import tree
+from kestrel.text import Source as Text
+from kestrel.text import nearest
+
+SECONDS = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
+MOST = 2**62
+"""A larger LIMIT is as good as none."""
+
+
+def _no_file(path: str) -> Load:
+    return Load(path, TABLE)
+
+
+@dataclass
+class Lowering(Patterns):
+    """Lowers one cell: `scope` are the variables known, `open_source` finds what a URI, path or profile names."""
+
+    open_source: Callable[[str, bool], tuple[Source, ...]] = lambda _, __: ()
+    last_sources: tuple[Source, ...] = ()
+    is_profile: Callable[[str], bool] = lambda _: False
+    default_variable: str = Settings.default_variable
+    peek: Callable[[str], Load] = _no_file
+    """What a saved file says of its rows. Raises KestrelError."""
+    check_analytic: Callable[[str, Sequence[str], Collection[str]], None] = lambda *_: None
+    """Raises KestrelError for an analytic that is not there, or that cannot take variables of these types or such arguments."""
+    turns: dict[str, int] = field(default_factory=dict)
+    """How often each APPLY was asked before, by its content."""
+    saved: dict[str, Step] = field(default_factory=dict)
+    """What this cell has written before the statement, by path."""
+
+    def lower(self, hunt: tree.Hunt) -> list[Action]:
+        """The actions of a cell in order. Mistakes are collected in `errors`; a statement with one gives no action."""
+        actions: list[Action] = []
+        for statement in hunt.statements:
+            before = len(self.errors)
+            action = self._statement(statement)
+            actions += self.notices
+            self.notices.clear()
+            if action is not None and len(self.errors) == before:
+                actions.append(action)
+        return actions
+
+    def _statement(self, statement: tree.Statement) -> Action | None:
+        match statement:
+            case tree.Assign(target, value):
+                return self._define(target.text if target else self.default_variable, value, statement)
+            case tree.Disp():
+                return self._display(statement)
+            case tree.Info(variable):
+                known = self.variable(variable)
+                return Inform(known, variable.text, statement.span) if known else None
+            case tree.Describe(variable, attribute):
+                known = self.variable(variable)
+                path = self.path(attribute, self.subject(variable.text, known)) if known else None
+                return Describe(known, path, variable.text, statement.span) if known and path else None
+            case tree.Explain(variable):
+                known = self.variable(variable)
+                return Explain(known, variable.text, statement.span) if known else None
+            case tree.Save(variable, pool):
+                known = self.variable(variable)
+                file = self._file(pool)
+                if known is None or file is None:
+                    return None
+                self.saved[file] = known
+                return Save(known, file, variable.text, statement.span)
+            case tree.Apply():
+                return self._apply(statement)
+            case _:
+                assert_never(statement)
+
+    def _define(self, name: str, value: tree.Yielding, statement: tree.Assign) -> Define | None:
+        step = self._yielding(value)
+        if step is None:
+            self.scope.pop(name, None)
+            self.broken.add(name)
+            return None
+        self.scope[name] = step
+        self.broken.discard(name)
+        return Define(name, step, statement.span)
+
+    def _yielding(self, value: tree.Yielding) -> Step | None:
+        match value:
+            case tree.Get():
+                return self._get(value)
+            case tree.Find():
+                return self._find(value)
+            case tree.New():
+                return self._new(value)
+            case tree.Load():
+                return self._load(value)
+            case tree.Merge():
+                return self._merge(value)
+            case tree.Expression():
+                return self._expression(value)
+            case tree.SortBy(variable, sort):
+                return self._expression(tree.Expression(variable, sort=sort, span=value.span))
+            case tree.Group():
+                return self._group(value)
+            case tree.Join():
+                return self._join(value)
+            case _:
+                assert_never(value)
+
+    # -- entities from sources -----------------------------------------------------------------------------------
+
+    def _get(self, get: tree.Get) -> Step | None:
+        kind = self.type_named(get.type)
+        span = self._time(get.time)
+        limit, offset = self._limit(get.limit)
+        named = [(pool, step) for pool in get.pools if (step := self._as_variable(pool)) is not None]
+        if named:
+            return self._get_from_variables(get, kind, named, span, limit, offset)
+        where = self.predicate(get.where, Subject(kind.name)) if get.where and kind else None
+        sources: list[Source] = []
+        for pool in get.pools:
+            if isinstance(pool.text, str) and pool.text in self.broken:
+                return None
+            sources += self._sources(pool)
+        found = tuple(dict.fromkeys(sources)) if get.pools else self.last_sources
+        if not found:
+            if not get.pools:
+                self.errors.append(NoSource(get.type.span))
+            return None
+        self.last_sources = found
+        if kind is None:
+            return None
+        if offset:
+            return Refine(Get(kind.name, found, where, span), limit=limit, offset=offset)
+        return Get(kind.name, found, where, span, limit)
+
+    def _get_from_variables(
+        self,
+        get: tree.Get,
+        kind: EntityType | None,
+        named: Sequence[tuple[tree.Pool, Step]],
+        span: TimeRange | None,
+        limit: int | None,
+        offset: int,
+    ) -> Step | None:
+        """GET FROM a variable filters it."""
+        if len(named) < len(get.pools):
+            other = next(p for p in get.pools if all(p is not q for q, _ in named))
+            self.errors.append(MixedPools(str(named[0][0].text), str(other.text), other.span))
+            return None
+        for pool, step in named:
+            if type_of(step) == TABLE:
+                self.errors.append(NoIdentity("GET", str(pool.text), pool.span))
+                return None
+            if kind and type_of(step) != kind.name and not {type_of(step), kind.name} <= set(ADDRESS_TYPES):
+                self.errors.append(WrongPool(kind.name, str(pool.text), type_of(step), pool.span))
+                return None
+        source = named[0][1] if len(named) == 1 else Merge(tuple(step for _, step in named))
+        before = len(self.errors)
+        where = self.predicate(get.where, self.subject(str(named[0][0].text), source)) if get.where and kind else None
+        if kind is None or len(self.errors) > before:
+            return None
+        return Refine(source, where, span, limit=limit, offset=offset)
+
+    def _as_variable(self, pool: tree.Pool) -> Step | None:
+        """The variable a bare name stands for; one that is a profile too is the variable, with a notice."""
+        if not isinstance(pool.text, str) or pool.quoted:
+            return None
+        step = self.scope.get(pool.text)
+        if step is not None and self.is_profile(pool.text):
+            self.notices.append(Notice("name-of-both", f"`{pool.text}` is a variable and a data source: the variable is meant"))
+        return step
+
+    def _sources(self, pool: tree.Pool) -> tuple[Source, ...]:
+        found: list[Source] = []
+        for text in self._pool_texts(pool):
+            try:
+                found += self.open_source(text, pool.quoted)
+            except KestrelError as error:
+                error.span = pool.span
+                close = nearest(text, self.scope) if "://" not in text and not pool.quoted else None
+                if close:
+                    error.hint = f"did you mean the variable `{close}`?"
+                self.errors.append(error)
+        return tuple(found)
+
+    def _pool_texts(self, pool: tree.Pool) -> list[str]:
+        """What a pool names: more than one where a parameter is a list."""
+        if isinstance(pool.text, str):
+            return [pool.text]
+        given = self.parameter(pool.text)
+        items = given.items if isinstance(given, tree.ListOf) else (given,) if given else ()
+        texts = [i.value for i in items if isinstance(i, tree.Text)]
+        if len(texts) < len(items):
+            self.errors.append(WrongValue(f"${pool.text.name}", "name of a data source or a file", pool.span))
+        return texts
+
+    def _find(self, find: tree.Find) -> Step | None:
+        kind = self.type_named(find.type)
+        given = self.variable(find.variable)
+        relation = vocabulary().relation(find.verb.text)
+        if relation is None:
+            self.errors.append(UnknownRelation(find.verb.text, find.verb.span))
+        where = self.predicate(find.where, Subject(kind.name)) if find.where and kind else None
+        span = self._time(find.time)
+        limit, offset = self._limit(find.limit)
+        if kind is None or given is None or relation is None:
+            return None
+        if type_of(given) == TABLE:
+            self.errors.append(NoIdentity("FIND", find.variable.text, find.variable.span))
+            return None
+        if not vocabulary().can(relation.verb, kind.name, type_of(given), find.by):
+            others = vocabulary().leading_from(type_of(given))
+            self.errors.append(ImpossibleRelation(kind.name, find.verb.text, find.by, type_of(given), others, find.type.span.to(find.variable.span)))
+            return None
+        depth = None if find.depth == "ANY" else (find.depth or 1)
+        sources = () if sources_of(given) else self.last_sources
+        if not sources and not sources_of(given):
+            self.errors.append(NoSource(find.type.span))
+            return None
+        if offset:
+            return Refine(Find(kind.name, relation.verb, find.by, given, where, span, depth, None, sources), limit=limit, offset=offset)
+        return Find(kind.name, relation.verb, find.by, given, where, span, depth, limit, sources)
+
+    # -- entities and rows from elsewhere ------------------------------------------------------------------------
+
+    def _new(self, new: tree.New) -> Step | None:
+        kind = self.type_named(new.type) if new.type else vocabulary().types["process"]
+        if kind is None:
+            return None
+        rows: list[tuple[tuple[str, Scalar | None], ...]] = []
+        for row in new.rows:
+            if not isinstance(row, tuple):
+                rows.append(((kind.main, self.single(row, AttributePath(kind.name, (), kind.main))),))
+                continue
+            cells: list[tuple[str, Scalar | None]] = []
+            for name, value in row:
+                if name == "type":
+                    continue
+                path = self.attribute(name, Subject(kind.name), value.span if value else new.span)
+                if path is None:
+                    return None
+                cells.append((path.text(), self.single(value, path) if value is not None else None))
+            rows.append(tuple(cells))
+        return New(kind.name, tuple(rows))
+
+    def _load(self, load: tree.Load) -> Step | None:
+        wanted = self.type_named(load.type) if load.type else None
+        path = self._file(load.path)
+        if path is None or (load.type and wanted is None):
+            return None
+        if path in self.saved:
+            step = self.saved[path]
+            found = Load(path, type_of(step), sources_of(step))
+        else:
+            try:
+                found = self.peek(path)
+            except KestrelError as error:
+                error.span = load.path.span
+                self.errors.append(error)
+                return None
+        return Load(path, wanted.name, found.sources, found.range) if wanted else found
+
+    def _file(self, pool: tree.Pool) -> str | None:
+        """The absolute path of a file to save or load, of a format that is known."""
+        texts = self._pool_texts(pool)
+        if len(texts) != 1:
+            return None
+        path = os.path.abspath(os.path.expanduser(texts[0].removeprefix("file://")))
+        if format_of(path) is None:
+            self.errors.append(UnknownFormat(texts[0], pool.span))
+            return None
+        return path
+
+    # -- variables from variables --------------------------------------------------------------------------------
+
+    def _merge(self, merge: tree.Merge) -> Step | None:
+        steps = [self.variable(v) for v in merge.variables]
+        known = [s for s in steps if s is not None]
+        if len(known) < len(steps):
+            return None
+        kinds = list(dict.fromkeys(type_of(s) for s in known))
+        if len(kinds) > 1:
+            table = next((v for v, s in zip(merge.variables, known, strict=True) if type_of(s) == TABLE), None)
+            self.errors.append(NoIdentity("`+` with entities", table.text, table.span) if table else MixedTypes(kinds, merge.span))
+            return None
+        distinct = tuple(dict.fromkeys(known))
+        return distinct[0] if len(distinct) == 1 else Merge(distinct)
+
+    def _expression(self, expression: tree.Expression) -> Step | None:
+        step = self.variable(expression.variable)
+        if step is None:
+            return None
+        name = expression.variable.text
+        if expression.transform:
+            if type_of(step) == TABLE:
+                self.errors.append(NoRecords(expression.transform, name, expression.variable.span))
+                return None
+            step = Rows(step, expression.transform)
+        subject = self.subject(name, step)
+        before = len(self.errors)
+        where = self.predicate(expression.where, subject) if expression.where else None
+        columns = tuple(p for a in expression.attributes if (p := self.path(a, subject)))
+        sort = self.path(expression.sort.attribute, subject) if expression.sort else None
+        limit, offset = self._limit(expression.limit)
+        if len(self.errors) > before:
+            return None
+        plain = not (where or columns or sort or limit is not None or offset)
+        ascending = expression.sort.ascending if expression.sort else False
+        return step if plain else Refine(step, where, None, columns, sort, ascending, limit, offset)
+
+    def _group(self, group: tree.Group) -> Step | None:
+        step = self.variable(group.variable)
+        if step is None:
+            return None
+        subject = self.subject(group.variable.text, step)
+        before = len(self.errors)
+        keys = [k for key in group.keys if (k := self._key(key, subject))]
+        aggregates = [a for one in group.aggregations if (a := self._aggregate(one, subject))]
+        seen: set[str] = set()
+        places = [*group.keys, *group.aggregations]
+        if len(self.errors) == before:
+            for name, place in zip([*(k.name for k in keys), *(a.name for a in aggregates)], places, strict=True):
+                if name in seen:
+                    self.errors.append(TwoColumns(name, place.span))
+                seen.add(name)
+        return Group(step, tuple(keys), tuple(aggregates)) if len(self.errors) == before else None
+
+    def _key(self, key: tree.Path | tree.Bin, subject: Subject) -> Key | None:
+        if isinstance(key, tree.Path):
+            path = self.path(key, subject)
+            return Key(path) if path else None
+        path = self.path(key.attribute, subject)
+        if path is None:
+            return None
+        kind = kind_of(path)
+        if kind == "text" or (kind == "time") != (key.unit is not None) and kind != "any":
+            self.errors.append(WrongBin(path.text(), kind, key.span))
+            return None
+        return Key(path, key.size * SECONDS[key.unit] * 1_000_000 if key.unit else key.size)
+
+    def _aggregate(self, one: tree.Aggregation, subject: Subject) -> Aggregate | None:
+        path = self.path(one.attribute, subject)
+        if path is None:
+            return None
+        if one.function in ("SUM", "AVG") and kind_of(path) in ("text", "time"):
+            self.errors.append(NotNumbers(one.function, path.text(), kind_of(path), one.span))
+            return None
+        return Aggregate(one.function, path, one.name or f"{one.function.lower()}_{path.text()}")
+
+    def _join(self, join: tree.Join) -> Step | None:
+        left, right = self.variable(join.left), self.variable(join.right)
+        if left is None or right is None:
+            return None
+        if join.keys is None:
+            kinds = type_of(left), type_of(right)
+            if kinds[0] != kinds[1] or TABLE in kinds:
+                self.errors.append(NoKeys(kinds[0], kinds[1], join.span))
+                return None
+            return Join(left, right, AttributePath(kinds[0], (), "id"), AttributePath(kinds[1], (), "id"))
+        first = self.path(join.keys[0], self.subject(join.left.text, left))
+        second = self.path(join.keys[1], self.subject(join.right.text, right))
+        return Join(left, right, first, second) if first and second else None
+
+    # -- what shows, and what others do --------------------------------------------------------------------------
+
+    def _display(self, statement: tree.Disp) -> Show | None:
+        if statement.view not in (None, "TABLE"):
+            self.errors.append(NotYet(f"DISP ... AS {statement.view}", statement.span))
+            return None
+        step = self._expression(statement.expression)
+        if step is None:
+            return None
+        limit, offset = None, 0
+        if isinstance(step, Refine) and (step.limit is not None or step.offset):
+            limit, offset = step.limit, step.offset
+            step = Refine(step.input, step.where, step.range, step.columns, step.sort, step.ascending)
+        return Show(step, columns_of(step), limit, offset, statement.expression.variable.text, statement.span)
+
+    def _apply(self, statement: tree.Apply) -> Analyse | None:
+        before = len(self.errors)
+        names = self._pool_texts(statement.analytics)
+        steps = [self.variable(v) for v in statement.variables]
+        for name in names if all(steps) else ():
+            try:
+                self.check_analytic(name, [type_of(s) for s in steps if s], [a.name for a in statement.arguments])
+            except KestrelError as error:
+                error.span = statement.analytics.span
+                self.errors.append(error)
+        seen: set[str] = set()
+        for variable in statement.variables:
+            if variable.text in seen:
+                self.errors.append(AppliedTwice(variable.text, variable.span))
+            seen.add(variable.text)
+        arguments = [(a.name, self.argument(a.value)) for a in statement.arguments]
+        known = tuple(s for s in steps if s is not None)
+        if len(self.errors) > before or len(known) < len(steps) or len(names) != 1:
+            self.broken.update(v.text for v in statement.variables)
+            return None
+        given = tuple((name, value) for name, value in arguments if value is not None)
+        question = Applied(known, 0, names[0], given).content
+        turn = self.turns[question] = self.turns.get(question, -1) + 1
+        versions = tuple(Applied(known, n, names[0], given, turn) for n in range(len(known)))
+        for variable, version in zip(statement.variables, versions, strict=True):
+            self.scope[variable.text] = version
+        return Analyse(names[0], tuple(v.text for v in statement.variables), versions, statement.span)
+
+    # -- time and limits -----------------------------------------------------------------------------------------
+
+    def _time(self, clause: tree.TimeClause | None) -> TimeRange | None:
+        match clause:
+            case None:
+                return None
+            case tree.Range(first, last):
+                start, stop = self._moment_of(first), self._moment_of(last)
+                if start is None or stop is None:
+                    return None
+                if stop < start:
+                    self.errors.append(BackwardRange(clause.span))
+                    return None
+                return TimeRange(start, stop)
+            case tree.Last(count, unit):
+                number = self._count(count)
+                if number is None:
+                    return None
+                try:
+                    return TimeRange(self.now - timedelta(seconds=SECONDS[unit] * number), self.now)
+                except OverflowError:
+                    return TimeRange(datetime(1, 1, 1, tzinfo=UTC), self.now)
+            case _:
+                assert_never(clause)
+
+    def _moment_of(self, given: tree.Time | tree.Parameter) -> datetime | None:
+        value: Any = self.parameter(given) if isinstance(given, tree.Parameter) else given
+        match value:
+            case None:
+                return None
+            case tree.Time(moment):
+                return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            case tree.Text(text):
+                try:
+                    moment = datetime.fromisoformat(text)
+                    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+                except (ValueError, OverflowError):
+                    pass
+        self.errors.append(WrongValue(f"${getattr(given, 'name', '')}", "time", given.span, "give it as `2021-04-03T00:00:00Z`"))
+        return None
+
+    def _count(self, given: int | tree.Parameter) -> int | None:
+        if isinstance(given, int):
+            return given
+        value = self.parameter(given)
+        if isinstance(value, tree.Number) and isinstance(value.value, int) and value.value >= 0:
+            return value.value
+        if value is not None:
+            self.errors.append(WrongValue(f"${given.name}", "whole number", given.span))
+        return None
+
+    def _limit(self, limit: tree.Limit | None) -> tuple[int | None, int]:
+        if limit is None:
+            return None, 0
+        count, offset = self._count(limit.count), self._count(limit.offset)
+        return None if count is None or count >= MOST else count, min(offset or 0, MOST)
+
+
+def lower(text: Text, hunt: tree.Hunt, lowering: Lowering) -> list[Action]:
+    """The actions of a cell, or HuntErrors with everything that is wrong with it."""
+    actions = lowering.lower(hunt)
+    if lowering.errors:
+        raise HuntErrors(text, lowering.errors)
+    return actions

@@ -1,0 +1,238 @@
+"""What can be wrong with the meaning of a hunt, seen before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from kestrel.errors import KestrelError
+from kestrel.graph.formats import PACKED, SUFFIXES
+from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+from kestrel.text import Span, listed, nearest
+
+
+class UnknownType(KestrelError):
+    code: ClassVar[str] = "K0201"
+
+    def __init__(self, name: str, span: Span) -> None:
+        close = nearest(name, [*vocabulary().types, *vocabulary().type_aliases])
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types)}"
+        super().__init__(f"there is no entity type `{name}`", span, hint)
+
+
+class UnknownVariable(KestrelError):
+    code: ClassVar[str] = "K0202"
+
+    def __init__(self, name: str, known: Iterable[str], span: Span) -> None:
+        known = list(known)
+        close = nearest(name, known)
+        hint = f"did you mean `{close}`?" if close else f"variables so far: {listed(known)}" if known else "no variable is defined yet"
+        super().__init__(f"there is no variable `{name}`", span, hint)
+
+
+class UnknownAttribute(KestrelError):
+    code: ClassVar[str] = "K0203"
+
+    def __init__(self, kind: str, name: str, span: Span, variable: str | None = None, columns: Iterable[str] = ()) -> None:
+        entity = vocabulary().entity(kind)
+        own = [*columns, *entity.attributes]
+        close = nearest(name, [*own, *entity.references, *entity.synonyms, *EVERY_ENTITY])
+        hint = f"did you mean `{close}`?" if close else f"its attributes: {listed(own, 20)}"
+        if variable:
+            hint += f" `INFO {variable}` lists them all"
+        super().__init__(f"{kind} has no attribute `{name}`", span, hint)
+
+
+class UnknownRelation(KestrelError):
+    code: ClassVar[str] = "K0204"
+
+    def __init__(self, verb: str, span: Span) -> None:
+        close = nearest(verb, vocabulary().relations)
+        hint = f"did you mean `{close}`?" if close else f"the verbs are {listed(vocabulary().relations, 20)}"
+        super().__init__(f"there is no relation `{verb}`", span, hint)
+
+
+class ImpossibleRelation(KestrelError):
+    code: ClassVar[str] = "K0205"
+
+    def __init__(self, wanted: str, verb: str, by: bool, given: str, others: Sequence[str], span: Span) -> None:
+        sentence = f"{given} {verb} {wanted}" if by else f"{wanted} {verb} {given}"
+        hint = f"from {given} you can ask: {listed(others, 20)}" if others else None
+        super().__init__(f"no record can show `{sentence}`", span, hint)
+
+
+class WrongValue(KestrelError):
+    code: ClassVar[str] = "K0206"
+
+    def __init__(self, attribute: str, kind: str, span: Span, hint: str | None = None) -> None:
+        super().__init__(f"`{attribute}` is a {kind}, and this is not", span, hint)
+
+
+class UnorderedText(KestrelError):
+    code: ClassVar[str] = "K0207"
+
+    def __init__(self, attribute: str, operator: str, span: Span) -> None:
+        super().__init__(
+            f"`{attribute}` is text and cannot be compared with a number by `{operator}`", span, "compare text with `=`, LIKE or MATCHES"
+        )
+
+
+class BadExpression(KestrelError):
+    code: ClassVar[str] = "K0208"
+
+    def __init__(self, why: str, span: Span) -> None:
+        super().__init__(
+            f"this MATCHES expression cannot be used: {why}",
+            span,
+            "expressions are those of RE2: no look-ahead, look-behind or back-references",
+        )
+
+
+class BadNetwork(KestrelError):
+    code: ClassVar[str] = "K0209"
+
+    def __init__(self, value: str, span: Span) -> None:
+        super().__init__(f"`{value}` is no network", span, "write it as `10.0.0.0/8` or `fe80::/10`")
+
+
+class WrongPool(KestrelError):
+    code: ClassVar[str] = "K0210"
+
+    def __init__(self, wanted: str, variable: str, kind: str, span: Span) -> None:
+        super().__init__(
+            f"`{variable}` holds {kind} entities, so GET {wanted} cannot filter it",
+            span,
+            f"to go from {kind} to {wanted} use FIND, e.g. `FIND {wanted} LINKED {variable}`",
+        )
+
+
+class MixedPools(KestrelError):
+    code: ClassVar[str] = "K0226"
+
+    def __init__(self, variable: str, other: str, span: Span) -> None:
+        super().__init__(
+            f"`{variable}` is a variable and `{other}` is not: FROM takes either",
+            span,
+            "ask in two steps and join them: `a + b`",
+        )
+
+
+class MixedTypes(KestrelError):
+    code: ClassVar[str] = "K0211"
+
+    def __init__(self, kinds: Iterable[str], span: Span) -> None:
+        super().__init__(f"`+` joins variables of one type, these are {listed(kinds)}", span)
+
+
+class NoIdentity(KestrelError):
+    code: ClassVar[str] = "K0217"
+
+    def __init__(self, command: str, variable: str, span: Span) -> None:
+        super().__init__(
+            f"`{variable}` is a table: its rows are no entities, so {command} cannot take it",
+            span,
+            "ask the variable that the table was made from",
+        )
+
+
+class NoRecords(KestrelError):
+    code: ClassVar[str] = "K0218"
+
+    def __init__(self, transform: str, variable: str, span: Span) -> None:
+        super().__init__(f"`{variable}` is a table: its rows have no records, so {transform} cannot show them", span)
+
+
+class NotNumbers(KestrelError):
+    code: ClassVar[str] = "K0219"
+
+    def __init__(self, function: str, attribute: str, kind: str, span: Span) -> None:
+        super().__init__(f"{function} takes numbers, and `{attribute}` is a {kind}", span, "COUNT, NUNIQUE, MIN and MAX take any attribute")
+
+
+class WrongBin(KestrelError):
+    code: ClassVar[str] = "K0220"
+
+    def __init__(self, attribute: str, kind: str, span: Span) -> None:
+        hint = "give a unit: `BIN({0}, 5 minutes)`" if kind == "time" else "BIN takes a number, or a time and a unit" if kind == "text" else "write `BIN({0}, 10)`"
+        why = "and this bin has no unit" if kind == "time" else "which has no bins" if kind == "text" else "and this bin has a unit of time"
+        super().__init__(f"`{attribute}` is a {kind}, {why}", span, hint.format(attribute))
+
+
+class TwoColumns(KestrelError):
+    code: ClassVar[str] = "K0221"
+
+    def __init__(self, name: str, span: Span) -> None:
+        super().__init__(f"two columns would be called `{name}`", span, "give one another name: `MAX(pid) AS highest`")
+
+
+class NoKeys(KestrelError):
+    code: ClassVar[str] = "K0222"
+
+    def __init__(self, left: str, right: str, span: Span) -> None:
+        super().__init__(f"{left} and {right} share no identity to join by", span, "name an attribute of each: `JOIN a, b BY pid, pid`")
+
+
+class UnknownFormat(KestrelError):
+    code: ClassVar[str] = "K0223"
+
+    def __init__(self, path: str, span: Span) -> None:
+        endings = listed(SUFFIXES)
+        super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {endings}, alone or with {listed(PACKED)}")
+
+
+class NotEntities(KestrelError):
+    code: ClassVar[str] = "K0224"
+
+    def __init__(self, attribute: str, kind: str, variable: str, span: Span) -> None:
+        super().__init__(
+            f"the rows of `{variable}` know attributes of their {kind} only, and `{attribute}` is of another entity",
+            span,
+            f"test it before: `GET {kind} FROM ... WHERE {attribute} ...`",
+        )
+
+
+class AppliedTwice(KestrelError):
+    code: ClassVar[str] = "K0225"
+
+    def __init__(self, variable: str, span: Span) -> None:
+        super().__init__(f"`{variable}` is given to the analytic twice", span)
+
+
+class NotYet(KestrelError):
+    code: ClassVar[str] = "K0212"
+
+    def __init__(self, what: str, span: Span) -> None:
+        super().__init__(f"{what} is not available in this version", span, "without it, DISP shows a table")
+
+
+class MissingParameter(KestrelError):
+    code: ClassVar[str] = "K0213"
+
+    def __init__(self, name: str, known: Iterable[str], span: Span) -> None:
+        known = list(known)
+        close = nearest(name, known)
+        given = f"did you mean `${close}`? " if close else f"given are {listed(f'${k}' for k in known)}. " if known else ""
+        super().__init__(f"parameter `${name}` has no value", span, f"{given}Give it by `-p {name}=value`")
+
+
+class BackwardRange(KestrelError):
+    code: ClassVar[str] = "K0214"
+
+    def __init__(self, span: Span) -> None:
+        super().__init__("the time range ends before it starts", span, "START comes first and is included, STOP is not")
+
+
+class NoSource(KestrelError):
+    code: ClassVar[str] = "K0215"
+
+    def __init__(self, span: Span) -> None:
+        super().__init__("there is no data source to ask yet", span, "name one: `GET ... FROM stixshifter://NAME` or `FROM path/to/logs.json`")
+
+
+class BadReference(KestrelError):
+    code: ClassVar[str] = "K0216"
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], span: Span) -> None:
+        super().__init__(
+            f"`{name}` of {kind} leads to another entity and has no value of its own", span, f"name one of its attributes: {listed(known)}"
+        )

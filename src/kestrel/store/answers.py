@@ -1,0 +1,93 @@
+"""What is shown or handed out of a variable: its rows, how full its attributes are, how their values are distributed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from kestrel.graph.predicate import AttributePath
+from kestrel.graph.steps import TABLE
+from kestrel.store.evaluate import Store
+from kestrel.store.query import quoted_name
+from kestrel.store.variable import Variable, described, kind_of_type
+
+MOST_FREQUENT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How the values of one attribute are spread over a variable's rows. `lowest` to `spread` are None where they say nothing."""
+
+    rows: int
+    missing: int
+    distinct: int
+    lowest: Any
+    highest: Any
+    mean: float | None
+    median: float | None
+    spread: float | None
+    frequent: tuple[tuple[Any, int], ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Asks a store."""
+
+    store: Store
+
+    def rows(
+        self, variable: Variable, wanted: Sequence[AttributePath], limit: int | None = None, offset: int = 0
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """Distinct rows of the wanted attributes in the variable's order, `limit` of them after `offset`, and how many there are."""
+        if not wanted:
+            return [], 0
+        frame = self.store.frame(variable, wanted)
+        columns = ", ".join(f"f{n}" for n in range(len(wanted)))
+        distinct = self.store.table(f"SELECT {columns}, min(place) AS place FROM {frame} GROUP BY ALL")
+        total = self.store.con.execute(f"SELECT count(*) FROM {distinct}").fetchone()
+        cut = f" LIMIT {'ALL' if limit is None else limit} OFFSET {offset}"
+        found = self.store.con.execute(f"SELECT * EXCLUDE (place) FROM {distinct} ORDER BY place{cut}").fetchall()
+        return found, total[0] if total else 0
+
+    def select(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> str:
+        """A SELECT of all rows in order, a column for each wanted attribute, named by its text. `keyed`: the rows of a table have
+        an `id` too."""
+        frame = self.store.frame(variable, wanted)
+        names = [f"f{n} AS {quoted_name(p.text())}" for n, p in enumerate(wanted)]
+        if keyed and variable.type == TABLE:
+            names.insert(0, "printf('table--%016x', n) AS id")
+        return f"SELECT {', '.join(names)} FROM {frame} ORDER BY place"
+
+    def relation(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> duckdb.DuckDBPyRelation:
+        """The same as a DuckDB relation."""
+        return self.store.con.sql(self.select(variable, wanted, keyed))
+
+    def fullness(self, variable: Variable, wanted: Sequence[AttributePath]) -> list[tuple[AttributePath, int, Any]]:
+        """For each attribute: how many rows have it, and its most frequent value."""
+        if not wanted:
+            return []
+        frame, con = self.store.frame(variable, wanted), self.store.con
+        counted = con.execute(f"SELECT {', '.join(f'count(f{n})' for n in range(len(wanted)))} FROM {frame}").fetchone() or ()
+        found = []
+        for n, path in enumerate(wanted):
+            most = f"SELECT f{n} FROM {frame} WHERE f{n} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+            row = con.execute(most).fetchone() if counted[n] else None
+            found.append((path, counted[n], row[0] if row else None))
+        return found
+
+    def distribution(self, variable: Variable, path: AttributePath) -> Distribution:
+        """How the values of an attribute are spread."""
+        frame, con = self.store.frame(variable, [path]), self.store.con
+        kind = kind_of_type(dict(described(con, frame))["f0"])
+        ends = "min(f0), max(f0)" if kind in ("number", "time") else "NULL, NULL"
+        middle = "avg(f0), median(f0), stddev_samp(f0)" if kind == "number" else "NULL, NULL, NULL"
+        row = con.execute(f"SELECT count(*), count(*) - count(f0), count(DISTINCT f0), {ends}, {middle} FROM {frame}").fetchone()
+        assert row is not None
+        rows, missing, distinct, lowest, highest, mean, middle_value, spread = row
+        frequent = con.execute(
+            f"SELECT f0, count(*) FROM {frame} WHERE f0 IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_FREQUENT}"
+        ).fetchall()
+        return Distribution(rows, missing, distinct, lowest, highest, mean, middle_value, spread, tuple((value, number) for value, number in frequent))

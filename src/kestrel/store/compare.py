@@ -1,0 +1,135 @@
+"""One comparison as SQL: the same for attributes that records tell and for columns of rows."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+import duckdb
+
+from kestrel.graph.predicate import AttributePath, Scalar, Test, ValuesOf
+from kestrel.lower.mistakes import BadExpression
+from kestrel.store.query import Query
+from kestrel.store.variable import described, kind_of_type
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """`values_of` materialises the values of a variable's attribute and gives the name of a table with a column `value`."""
+
+    con: duckdb.DuckDBPyConnection
+    values_of: Callable[[ValuesOf], str]
+
+    def condition(self, x: str, kind: str, test: Test, query: Query, known: str) -> str:
+        """SQL that is true where the positive form of the test holds for the column `x` of a kind. `known`: a FROM item whose
+        column x has every value on record."""
+        tables = [self.values_of(v) for v in test.values if isinstance(v, ValuesOf)]
+        plain = [v for v in test.values if not isinstance(v, ValuesOf)]
+        fitting = [f for v in plain if (f := fit(v, kind)) is not None]
+        shown = x if kind == "text" else f"CAST({x} AS VARCHAR)"
+        match test.operator:
+            case "=" | "IN" | "!=":
+                parts = []
+                if len(fitting) == 1:
+                    parts.append(f"{_typed(x, kind, fitting[0])} = {query.value(fitting[0])}")
+                elif fitting and kind != "any":
+                    parts.append(f"{x} IN (SELECT unnest({query.value(list(fitting))}))")
+                else:
+                    parts += [f"{_typed(x, kind, v)} = {query.value(v)}" for v in fitting]
+                parts += [self._among(x, kind, t) for t in tables]
+                return "(" + (" OR ".join(parts) or "false") + ")"
+            case "<" | "<=" | ">" | ">=":
+                parts = [f"{_typed(x, kind, v)} {test.operator} {query.value(v)}" for v in fitting]
+                parts += [f"{x} {test.operator} ANY (SELECT value FROM {t})" for t in tables]
+                return "(" + (" OR ".join(parts) or "false") + ")"
+            case "LIKE":
+                parts = [f"{shown} ILIKE {query.value(str(v))}" for v in plain]
+                parts += [f"EXISTS (SELECT 1 FROM {t} WHERE {shown} ILIKE CAST(value AS VARCHAR))" for t in tables]
+                return "(" + (" OR ".join(parts) or "false") + ")"
+            case "MATCHES":
+                parts = [f"regexp_matches({shown}, {query.value(e)})" for e in self._expressions(test, plain, tables)]
+                return "(" + (" OR ".join(parts) or "false") + ")"
+            case "ISSUBSET" | "ISSUPERSET":
+                networks = [str(v) for v in plain] + [v for t in tables for v in self._values(t)]
+                inside = self._related(networks, test.operator == "ISSUBSET", known)
+                return f"{x} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
+            case _:
+                assert_never(test.operator)
+
+    def _among(self, x: str, kind: str, table: str) -> str:
+        """Whether x is one of a table's values; of another kind they are compared as text."""
+        if kind_of_type(described(self.con, table)[0][1]) == kind:
+            return f"{x} IN (SELECT value FROM {table})"
+        return f"CAST({x} AS VARCHAR) IN (SELECT CAST(value AS VARCHAR) FROM {table})"
+
+    def _values(self, table: str) -> list[str]:
+        return [str(r[0]) for r in self.con.execute(f"SELECT value FROM {table}").fetchall()]
+
+    def _expressions(self, test: Test, plain: Sequence[Scalar], tables: Sequence[str]) -> list[str]:
+        """The engine has the last word on what an expression may hold. Raises BadExpression."""
+        texts = [str(v) for v in plain] + [v for t in tables for v in self._values(t)]
+        for text in texts:
+            try:
+                self.con.execute("SELECT regexp_matches('', ?)", [text])
+            except duckdb.InvalidInputException as error:
+                why = str(error).removeprefix("Invalid Input Error: ").splitlines()[0]
+                raise BadExpression(why, test.path.span) from None
+        return texts
+
+    def _related(self, texts: Sequence[str], subset: bool, known: str) -> list[str]:
+        """The addresses on record that are inside (or around) one of the networks."""
+        wanted = []
+        for text in texts:
+            try:
+                wanted.append(ipaddress.ip_network(text, strict=False))
+            except ValueError:
+                continue
+        rows = self.con.execute(f"SELECT DISTINCT x FROM {known} WHERE x IS NOT NULL").fetchall()
+        return [value for (value,) in rows if any(_is_related(value, n, subset) for n in wanted)]
+
+
+def fit(value: Scalar, kind: str) -> Scalar | None:
+    """A value as one of a kind, or None where it can be none: `'1380'` is the number 1380."""
+    match kind:
+        case "text":
+            return value.isoformat() if isinstance(value, datetime) else str(value)
+        case "number":
+            if isinstance(value, str):
+                try:
+                    number = float(value)
+                except ValueError:
+                    return None
+                return int(value) if number.is_integer() and value.strip().lstrip("+-").isdigit() else number
+            return None if isinstance(value, datetime) else value
+        case "time":
+            if isinstance(value, str):
+                try:
+                    moment = datetime.fromisoformat(value)
+                except ValueError:
+                    return None
+                return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
+            return value if isinstance(value, datetime) else None
+        case _:
+            return value
+
+
+def _typed(x: str, kind: str, value: Scalar) -> str:
+    """The column as SQL compares it with the value."""
+    if kind != "any":
+        return x
+    if isinstance(value, bool | str):
+        return f"CAST({x} AS VARCHAR)"
+    return f"try_cast({x} AS {'TIMESTAMP' if isinstance(value, datetime) else 'DOUBLE'})"
+
+
+def _is_related(value: Any, network: Any, subset: bool) -> bool:
+    try:
+        own = ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        return False
+    if own.version != network.version:
+        return False
+    return bool(own.subnet_of(network) if subset else own.supernet_of(network))

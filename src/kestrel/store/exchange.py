@@ -1,0 +1,204 @@
+"""Files that SAVE writes and LOAD reads: CSV, JSON, NDJSON and Parquet, plain or packed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+import duckdb
+
+from kestrel.errors import KestrelError
+from kestrel.graph.formats import FileFormat, format_of
+from kestrel.graph.steps import TABLE, Load, Source, TimeRange
+from kestrel.lower.columns import model_attributes
+from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+from kestrel.schemas.transforms import quoted
+from kestrel.store.variable import described, fresh, kind_of_type
+from kestrel.text import nearest
+
+PLAIN = [("json", "JSON")]
+"""The columns DuckDB gives a JSON file without objects."""
+MARK = "kestrel"
+"""The key under which a Parquet file keeps what its columns cannot tell: type, sources, range."""
+
+
+class CannotLoad(KestrelError):
+    code: ClassVar[str] = "K0409"
+
+    def __init__(self, path: Path, why: str) -> None:
+        close = nearest(path.name, [p.name for p in path.parent.iterdir()]) if not path.exists() and path.parent.is_dir() else None
+        super().__init__(f"cannot load `{path}`: {why}", None, f"did you mean `{path.parent / close}`?" if close else None)
+
+
+class CannotSave(KestrelError):
+    code: ClassVar[str] = "K0410"
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"cannot save to `{path}`: {why}", None, "the file that was there, if any, is as it was")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a file tells of the variable it was written from."""
+
+    type: str | None = None
+    sources: tuple[Source, ...] = ()
+    range: TimeRange | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def load(con: duckdb.DuckDBPyConnection, path: Path) -> str:
+    """The rows of a file as a table, in the order of the file. Raises CannotLoad."""
+    table = fresh("file")
+    with _reading(con, path) as relation:
+        con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {relation}")
+    if described(con, table) == PLAIN:
+        return _of_plain_values(con, table)
+    return table
+
+
+def peek(con: duckdb.DuckDBPyConnection, path: str) -> tuple[Load, Mapping[str, str]]:
+    """The LOAD of a file, with the type, sources and range it tells of, and its columns with their kinds. Raises CannotLoad."""
+    file = Path(path)
+    found = format_of(path)
+    with _reading(con, file) as relation:
+        columns = described(con, f"(SELECT * FROM {relation})")
+        told = _metadata(con, file) if found and found.kind == "parquet" else Told()
+        kind = told.type
+        if kind is None and "type" in dict(columns):
+            rows = con.execute(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM (SELECT * FROM {relation}) WHERE type IS NOT NULL LIMIT 2").fetchall()
+            entity = vocabulary().type_named(rows[0][0]) if len(rows) == 1 else None
+            kind = entity.name if entity else None if rows else _type_of_columns(dict(columns))
+    if columns == PLAIN:
+        return Load(path, kind or "process", told.sources, told.range), {}
+    return Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}
+
+
+def _type_of_columns(names: Mapping[str, str]) -> str | None:
+    """The entity type that all the columns of an empty file are attributes of; of several the one it has most of."""
+    fitting = [t for t in vocabulary().types if all(n in EVERY_ENTITY or n in model_attributes(t) for n in names)]
+    return min(fitting, key=lambda t: len(model_attributes(t)), default=None)
+
+
+def _of_plain_values(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The rows of a JSON file of plain values: each under the main attribute of its type; none where there are no rows."""
+    if con.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} (id VARCHAR)")
+    else:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT json ->> '$' AS name FROM {table}")
+    return table
+
+
+@contextmanager
+def _reading(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
+    """A FROM item of a file's rows; rows keep their order, and what DuckDB says of the file is said as a mistake of the hunt."""
+    found = format_of(str(path))
+    if not path.exists():
+        raise CannotLoad(path, "there is no such file")
+    if found is None or path.is_dir():
+        raise CannotLoad(path, "it is a folder" if path.is_dir() else "its name tells no format")
+    con.execute("SET preserve_insertion_order = true")
+    try:
+        yield _relation(found, path)
+    except duckdb.Error as error:
+        raise CannotLoad(path, _reason(error)) from error
+    finally:
+        con.execute("SET preserve_insertion_order = false")
+
+
+def _relation(found: FileFormat, path: Path) -> str:
+    name, packed = quoted(str(path)), quoted(found.packed or "none")
+    match found.kind:
+        case "csv":
+            dialect = "header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1, max_line_size = 268435456"
+            return f"read_csv({name}, compression = {packed}, {dialect})"
+        case "json":
+            return f"read_json({name}, format = 'array', compression = {packed}, sample_size = -1, maximum_object_size = 1073741824)"
+        case "ndjson":
+            return f"read_json({name}, format = 'newline_delimited', compression = {packed}, sample_size = -1, maximum_object_size = 1073741824)"
+        case _:
+            return f"read_parquet({name})"
+
+
+def _metadata(con: duckdb.DuckDBPyConnection, path: Path) -> Told:
+    row = con.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(path), MARK.encode()]).fetchone()
+    if row is None:
+        return Told()
+    try:
+        known = json.loads(bytes(row[0]).decode("utf-8"))
+        span = known.get("range")
+        return Told(
+            known["type"],
+            tuple(Source(s["uri"], tuple(s["files"]), s["shape"]) for s in known["sources"]),
+            TimeRange(*(datetime.fromisoformat(m) for m in span)) if span else None,
+        )
+    except (ValueError, KeyError, TypeError):
+        return Told()
+
+
+# -- writing -------------------------------------------------------------------------------------------------------
+
+
+def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) -> int:
+    """Write the rows of a SELECT; the number of rows. The file appears whole or not at all. Raises CannotSave."""
+    found = format_of(str(path))
+    assert found is not None, "lowering knows the formats"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise CannotSave(path, error.strerror or str(error)) from error
+    part = Path(name)
+    try:
+        row = con.execute(f"COPY ({select}) TO {quoted(name)} ({_options(found, told)})").fetchone()
+        os.chmod(part, 0o666 & ~_mask())
+        os.replace(part, path)
+    except (duckdb.Error, OSError) as error:
+        raise CannotSave(path, _reason(error)) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return int(row[0]) if row else 0
+
+
+def _options(found: FileFormat, told: Told) -> str:
+    packed = found.packed or "none"
+    match found.kind:
+        case "csv":
+            return f"FORMAT csv, HEADER true, COMPRESSION {packed}"
+        case "json":
+            return f"FORMAT json, ARRAY true, COMPRESSION {packed}"
+        case "ndjson":
+            return f"FORMAT json, COMPRESSION {packed}"
+        case _:
+            known = {
+                "type": told.type,
+                "sources": [asdict(s) for s in told.sources],
+                "range": [told.range.start.isoformat(), told.range.stop.isoformat()] if told.range else None,
+            }
+            codec = {"gzip": "gzip", "zstd": "zstd"}.get(packed, "snappy")
+            return f"FORMAT parquet, COMPRESSION {codec}, KV_METADATA {{{MARK}: {quoted(json.dumps(known))}}}"
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).splitlines()[0]
+
+

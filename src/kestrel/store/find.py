@@ -1,0 +1,118 @@
+"""What FIND finds: the edges between the entities of a variable and others, followed over one hop or many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import Find, sources_of
+from kestrel.model.vocabulary import ADDRESS_TYPES
+from kestrel.schemas.layout import Edge, layout
+from kestrel.store.dataset import Dataset
+from kestrel.store.match import Scope, within_range
+from kestrel.store.mentions import Events, edges, mentions
+from kestrel.store.variable import NO_ROWS, Variable
+
+if TYPE_CHECKING:
+    from kestrel.store.evaluate import Store
+
+
+class CannotFollow(KestrelError):
+    code: ClassVar[str] = "K0302"
+
+    def __init__(self, type_name: str) -> None:
+        super().__init__(
+            f"the {type_name} entities of this variable are in no record, so nothing can be found from them",
+            None,
+            "ask the source for them first: `GET ... WHERE name = v.name`",
+        )
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Evaluates FIND."""
+
+    store: Store
+
+    def find(self, step: Find) -> Variable:
+        """The entities that the records tie to the input by the verb."""
+        source = self.store.evaluate(step.input)
+        sources = tuple(dict.fromkeys([*sources_of(step.input), *step.sources]))
+        dataset = self.store.dataset(sources)
+        assert dataset is not None, "lowering gives every FIND a source"
+        ids = self.store.carried(source, dataset)
+        if self.store.any(f"SELECT 1 FROM {source.table}") and source.own and not self._known(ids, source.type, dataset):
+            raise CannotFollow(source.type)
+        span = step.range or source.range
+        pairs = self._pairs(step, source.type, dataset.events, within_range(span))
+        rows = self._hops(pairs, ids, step)
+        variable = Variable(step, step.type, rows, dataset, span)
+        if step.where is not None:
+            scope = Scope(dataset.events, within_range(span))
+            kept, _ = self.store.matcher(step.type, scope, step.where, rows).match(step.where)
+            variable = replace(variable, table=self.store.table(f"SELECT id, rec, t FROM {rows} WHERE id IN (SELECT id FROM {kept})"))
+        return self.store.limited(variable, step.limit, 0)
+
+    def _known(self, ids: str, type_name: str, dataset: Dataset) -> bool:
+        every = mentions(dataset.events, type_name, [])
+        return self.store.any(f"SELECT 1 FROM ({every}) WHERE id IN (SELECT id FROM {ids})")
+
+    def _pairs(self, step: Find, type_name: str, events: Events, within: Sequence[str]) -> str:
+        """SELECT given, found, rec, t: the relation, seen from the input."""
+        if step.verb == "LINKED":
+            return self._linked(step.type, type_name, events, within)
+        subject, thing = (type_name, step.type) if step.by else (step.type, type_name)
+        chosen = [e for e in layout().edges if e.verb == step.verb and _is(e.subject, subject) and _is(e.object, thing)]
+        given, found = ("subject", "object") if step.by else ("object", "subject")
+        select = f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)})"
+        return self._of_family(select, step.type, events, within)
+
+    def _of_family(self, select: str, type_name: str, events: Events, within: Sequence[str]) -> str:
+        """Of addresses, only those of the asked family."""
+        if type_name not in ADDRESS_TYPES:
+            return select
+        return f"SELECT * FROM ({select}) WHERE found IN (SELECT id FROM ({mentions(events, type_name, [], within)}))"
+
+    def _linked(self, found_type: str, given_type: str, events: Events, within: Sequence[str]) -> str:
+        """One hop over any edge, either way; and standing in one record with an object that has no edge there."""
+        parts = []
+        for given, found in (("subject", "object"), ("object", "subject")):
+            chosen = [
+                e
+                for e in layout().edges
+                if _is(e.subject, given_type if given == "subject" else found_type) and _is(e.object, given_type if given == "object" else found_type)
+            ]
+            parts.append(f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)})")
+        touched = {s for e in layout().edges for s in (e.subject, e.object)}
+        for a in layout().slots_of(given_type):
+            for b in layout().slots_of(found_type):
+                if a.name != b.name and (a.name not in touched or b.name not in touched):
+                    pair = Edge(a.name, "LINKED", b.name, (), {})
+                    parts.append(f"SELECT subject AS given, object AS found, rec, t FROM ({edges(events, [pair], within)})")
+        select = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE {'given <> found' if given_type == found_type else 'true'}"
+        return self._of_family(select, found_type, events, within)
+
+    def _hops(self, pairs: str, ids: str, step: Find) -> str:
+        """Rows found from the ids: over one edge, or over as many as are asked; cycles end."""
+        if step.depth == 1:
+            return self.store.table(f"SELECT DISTINCT found AS id, rec, t FROM ({pairs}) WHERE given IN (SELECT id FROM {ids})")
+        graph = self.store.table(f"SELECT given, found, rec, t FROM ({pairs})")
+        rows = self.store.table(NO_ROWS)
+        seen = self.store.table("SELECT 0::UBIGINT AS id WHERE false")
+        front, hops = ids, 0
+        while step.depth is None or hops < step.depth:
+            new = self.store.table(f"SELECT found AS id, rec, t FROM {graph} WHERE given IN (SELECT id FROM {front})")
+            self.store.con.execute(f"INSERT INTO {rows} SELECT id, rec, t FROM {new}")
+            front = self.store.table(f"SELECT DISTINCT id FROM {new} WHERE id NOT IN (SELECT id FROM {seen})")
+            if not self.store.any(f"SELECT 1 FROM {front}"):
+                break
+            self.store.con.execute(f"INSERT INTO {seen} SELECT id FROM {front}")
+            hops += 1
+        return self.store.table(f"SELECT DISTINCT id, rec, t FROM {rows}")
+
+
+def _is(slot: str, type_name: str) -> bool:
+    kind = layout().slots[slot].type
+    return kind == type_name or (kind == "address" and type_name in ADDRESS_TYPES)

@@ -1,0 +1,256 @@
+"""Entities and attributes that come from elsewhere than records: as written by NEW, read by LOAD, or told by an analytic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import duckdb
+
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import TABLE, Applied, Load, New, content_id
+from kestrel.lower.columns import model_attributes
+from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
+from kestrel.store.exchange import load
+from kestrel.store.mentions import entity_type
+from kestrel.store.query import Query, quoted_name
+from kestrel.store.variable import Flat, Own, Variable, described, fresh, named
+from kestrel.text import listed
+
+if TYPE_CHECKING:
+    from kestrel.store.evaluate import Store
+
+HASHED = {"x-oca-asset": "asset", "domain-name": "domain", "ipv4-addr": "address", "ipv6-addr": "address"}
+"""Types whose identity is their main attribute alone: what NEW writes is the entity that records tell of."""
+
+
+class NoIds(KestrelError):
+    code: ClassVar[str] = "K0305"
+
+    def __init__(self, analytic: str, variable: str) -> None:
+        super().__init__(
+            f"the answer of `{analytic}` for `{variable}` has no column `id`",
+            None,
+            "rows are matched by `id`: the analytic must return the column it was given",
+        )
+
+
+class UnknownRows(KestrelError):
+    code: ClassVar[str] = "K0306"
+
+    def __init__(self, analytic: str, variable: str, ids: Sequence[str], number: int) -> None:
+        super().__init__(
+            f"the answer of `{analytic}` has {number:,} rows that are not in `{variable}`",
+            None,
+            f"the first of them: {listed(ids, 3)}; an analytic adds attributes to the rows it is given",
+        )
+
+
+class UnusableAnswer(KestrelError):
+    code: ClassVar[str] = "K0307"
+
+    def __init__(self, analytic: str, why: str) -> None:
+        super().__init__(f"the answer of `{analytic}` cannot be read as a table: {why}")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Evaluates NEW, LOAD and APPLY."""
+
+    store: Store
+
+    # -- NEW -----------------------------------------------------------------------------------------------------
+
+    def new(self, step: New) -> Variable:
+        """Each row an entity of its own, or the one the records know by its main attribute."""
+        names = list(dict.fromkeys(name for row in step.rows for name, _ in row))
+        kind = entity_type(step.type)
+        table = fresh("given")
+        columns = "".join(f", c{n} {_new_type(kind, name)}" for n, name in enumerate(names))
+        self.store.con.execute(f"CREATE TEMP TABLE {table} (id UBIGINT, rec UBIGINT, t TIMESTAMP{columns})")
+        mark = content_id(step)
+        for number, row in enumerate(step.rows):
+            values = dict(row)
+            query = Query()
+            key, place = query.value(mark), query.value(number)
+            id_sql = f"hash({key}, {place}::INTEGER)"
+            if step.type in HASHED and values.get(kind.main) is not None:
+                id_sql = f"hash('{HASHED[step.type]}', {query.value(values[kind.main])})"
+            given = "".join(f", {query.value(values.get(n))}" for n in names)
+            query.run(self.store.con, f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL{given}")
+        rows = self.store.table(f"SELECT id, rec, t FROM {table}")
+        own = Own(table, named(self.store.con, table, [(f"c{n}", name) for n, name in enumerate(names)]))
+        return Variable(step, step.type, rows, None, None, own)
+
+    # -- LOAD ----------------------------------------------------------------------------------------------------
+
+    def load(self, step: Load) -> Variable:
+        """The rows of a file: entities where it has a type, else a table."""
+        con = self.store.con
+        raw = load(con, Path(step.path))
+        names = [name for name, _ in described(con, raw)]
+        if step.type == TABLE:
+            columns = "".join(f", {quoted_name(name)} AS c{n}" for n, name in enumerate(names))
+            table = self.store.table(f"SELECT row_number() OVER () AS n, n AS id, n AS rec, NULL::TIMESTAMP AS t{columns} FROM {raw}")
+            held = named(con, table, [(f"c{n}", name) for n, name in enumerate(names)])
+            return Variable(step, TABLE, self.store.table(f"SELECT id, rec, t FROM {table}"), None, None, flat=Flat(table, held))
+        return self._loaded_entities(step, raw, names)
+
+    def _loaded_entities(self, step: Load, raw: str, names: Sequence[str]) -> Variable:
+        con, query = self.store.con, Query()
+        whole = f"hash({query.value(step.path)}, row_number() OVER ())"
+        given_id = f"try_cast('0x' || nullif(split_part({quoted_name('id')}, '--', 2), '') AS UBIGINT)" if "id" in names else "NULL"
+        main = vocabulary().entity(step.type).main
+        if step.type in HASHED and main in names:
+            given_id = f"coalesce({given_id}, hash('{HASHED[step.type]}', CAST({quoted_name(main)} AS VARCHAR)))"
+        times = [f"try_cast({quoted_name(n)} AS TIMESTAMP)" if n in names else "NULL::TIMESTAMP" for n in ("first_observed", "last_observed")]
+        kept = [n for n in names if n not in EVERY_ENTITY]
+        kinds = vocabulary().entity(step.type)
+        columns = "".join(f", {_as_model(kinds, name)} AS c{n}" for n, name in enumerate(kept))
+        loaded = fresh("loaded")
+        query.run(
+            con,
+            f"CREATE TEMP TABLE {loaded} AS SELECT coalesce({given_id}, {whole}) AS id, {whole} AS rec, {times[0]} AS t, "
+            f"coalesce({times[1]}, {times[0]}) AS last{columns} FROM {raw}",
+        )
+        firsts = "".join(f", any_value(c{n}) AS c{n}" for n in range(len(kept)))
+        table = self.store.table(f"SELECT id, min(rec) AS rec, min(t) AS t{firsts} FROM {loaded} GROUP BY id")
+        own = Own(table, named(con, table, [(f"c{n}", name) for n, name in enumerate(kept)]))
+        rows = self.store.table(f"SELECT id, rec, t FROM {loaded} UNION SELECT id, rec, last FROM {loaded}")
+        return Variable(step, step.type, rows, None, step.range, own)
+
+    # -- APPLY ---------------------------------------------------------------------------------------------------
+
+    def take(self, step: Applied, name: str, answer: Any) -> None:
+        """Keep what an analytic returned for one of its inputs: a DataFrame, a Parquet file or dictionaries; None for nothing.
+        Raises NoIds, UnknownRows, UnusableAnswer."""
+        variable = self.store.evaluate(step.input)
+        if answer is None:
+            self.store.told[step.content] = None
+            return
+        con = self.store.con
+        raw = self._table_of(step, answer)
+        names = [n for n, _ in described(con, raw)]
+        if "id" not in names:
+            raise NoIds(step.analytics, name)
+        given = f"(SELECT {'n' if variable.type == TABLE else 'id'} AS id FROM {variable.flat.table if variable.flat else variable.table})"
+        keyed = self.store.table(f"SELECT try_cast('0x' || split_part(CAST(id AS VARCHAR), '--', 2) AS UBIGINT) AS key, * FROM {raw}")
+        strangers = f"FROM {keyed} WHERE key IS NULL OR key NOT IN (SELECT id FROM {given})"
+        number = (con.execute(f"SELECT count(*) {strangers}").fetchone() or (0,))[0]
+        if number:
+            first = [str(r[0]) for r in con.execute(f"SELECT CAST(id AS VARCHAR) {strangers} LIMIT 3").fetchall()]
+            raise UnknownRows(step.analytics, name, first, number)
+        changed = [n for n in names if n not in EVERY_ENTITY and self._tells_more(variable, keyed, n)]
+        kinds = vocabulary().entity(variable.type)
+        columns = "".join(f", any_value({_as_model(kinds, n)}) AS c{i}" for i, n in enumerate(changed))
+        table = self.store.table(f"SELECT key AS id, NULL::UBIGINT AS rec, NULL::TIMESTAMP AS t{columns} FROM {keyed} GROUP BY key")
+        held = named(con, table, [(f"c{i}", n) for i, n in enumerate(changed)])
+        self.store.told[step.content] = Own(table, held)
+
+    def _table_of(self, step: Applied, answer: Any) -> str:
+        """The answer as a table of ours."""
+        con, table = self.store.con, fresh("answer")
+        try:
+            if isinstance(answer, Path):
+                con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?)", [str(answer)])
+            elif isinstance(answer, list):
+                rows = [dict(row) for row in answer]
+                names = list(dict.fromkeys(n for row in rows for n in row)) or ["id"]
+                columns = ", ".join(f"{quoted_name(n)} {_sql_type([row.get(n) for row in rows])}" for n in names)
+                con.execute(f"CREATE TEMP TABLE {table} ({columns})")
+                if rows:
+                    con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", [[row.get(n) for n in names] for row in rows])
+            else:
+                con.register("answer_of_analytic", answer)
+                try:
+                    con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM answer_of_analytic")
+                finally:
+                    con.unregister("answer_of_analytic")
+        except duckdb.Error as error:
+            raise UnusableAnswer(step.analytics, str(error).splitlines()[0]) from error
+        return table
+
+    def _tells_more(self, variable: Variable, answer: str, name: str) -> bool:
+        """Whether a returned column has values that the variable's rows have not."""
+        path = next((p for p in self.store.attributes_of(variable) if p.text() == name), None)
+        if path is None:
+            return True
+        frame = self.store.frame(variable, [path])
+        key = "n" if variable.type == TABLE else "id"
+        differs = f"SELECT 1 FROM {answer} a JOIN {frame} f ON f.{key} = a.key WHERE CAST(a.{quoted_name(name)} AS VARCHAR) IS DISTINCT FROM CAST(f.f0 AS VARCHAR)"
+        differs += f" AND try_cast(a.{quoted_name(name)} AS DOUBLE) IS DISTINCT FROM try_cast(f.f0 AS DOUBLE)"
+        return self.store.any(differs)
+
+    def applied(self, step: Applied) -> Variable:
+        """The input with what the analytic told of it."""
+        variable = self.store.evaluate(step.input)
+        told = self.store.told.get(step.content)
+        if told is None:
+            return replace(variable, step=step)
+        if variable.flat:
+            return replace(variable, step=step, flat=self._widened(variable.flat, told, "n" if variable.type == TABLE else "id"))
+        return replace(variable, step=step, own=self.over(variable.own, told))
+
+    def _widened(self, flat: Flat, told: Own, key: str) -> Flat:
+        kept = {n: c for n, c in flat.columns.items() if n not in told.columns}
+        shown = [f"f.{c.sql} AS c{i}" for i, c in enumerate(kept.values())]
+        for i, (name, column) in enumerate(told.columns.items(), start=len(kept)):
+            old = flat.columns.get(name)
+            otherwise = f"f.{old.sql}" if old and old.kind == column.kind else "NULL"
+            shown.append(f"CASE WHEN a.id IS NULL THEN {otherwise} ELSE a.{column.sql} END AS c{i}")
+        table = self.store.table(f"SELECT f.n, f.id, f.rec, f.t, {', '.join(shown)} FROM {flat.table} f LEFT JOIN {told.table} a ON a.id = f.{key}")
+        names = [(f"c{i}", name) for i, name in enumerate([*kept, *told.columns])]
+        return replace(flat, table=table, columns=named(self.store.con, table, names))
+
+    def over(self, own: Own | None, told: Own) -> Own:
+        """What was told last over what came before."""
+        if own is None:
+            return told
+        names = list(dict.fromkeys([*own.columns, *told.columns]))
+        shown = []
+        for i, name in enumerate(names):
+            old, new = own.columns.get(name), told.columns.get(name)
+            sql = f"o.{old.sql}" if old else "NULL"
+            shown.append((f"CASE WHEN a.id IS NULL THEN {sql} ELSE a.{new.sql} END" if new else sql) + f" AS c{i}")
+        table = self.store.table(
+            f"SELECT coalesce(o.id, a.id) AS id, o.rec, o.t, {', '.join(shown)} FROM {own.table} o FULL JOIN {told.table} a ON a.id = o.id"
+        )
+        return Own(table, named(self.store.con, table, [(f"c{i}", name) for i, name in enumerate(names)]))
+
+
+def own_columns(own: Own | Flat | None) -> Mapping[str, str]:
+    """The columns of an answer, each with its kind."""
+    return {name: column.kind for name, column in own.columns.items()} if own else {}
+
+
+def _new_type(kind: EntityType, name: str) -> str:
+    """The SQL type of an attribute given by NEW."""
+    if name in kind.attributes:
+        return kind.columns.get(kind.attributes[name], "VARCHAR")
+    leaf = name.rpartition(".")[2]
+    for other in vocabulary().types.values():
+        if leaf in other.attributes and other.attributes[leaf] in other.columns and "." in name:
+            return other.columns[other.attributes[leaf]]
+    return "VARCHAR"
+
+
+def _as_model(kind: EntityType, name: str) -> str:
+    """A column of a file or an answer, of the SQL type the model has for the attribute."""
+    known = {"number": "BIGINT", "time": "TIMESTAMP", "text": "VARCHAR"}.get(model_attributes(kind.name).get(name, ""))
+    return f"try_cast({quoted_name(name)} AS {known})" if known else quoted_name(name)
+
+
+def _sql_type(values: Sequence[Any]) -> str:
+    """The SQL type that holds some Python values."""
+    kinds = {type(v) for v in values if v is not None}
+    if kinds <= {bool}:
+        return "BOOLEAN" if kinds else "VARCHAR"
+    if kinds <= {int, bool}:
+        return "BIGINT"
+    if kinds <= {int, float, bool}:
+        return "DOUBLE"
+    return "TIMESTAMP" if {k.__name__ for k in kinds} == {"datetime"} else "VARCHAR"
+
+
