@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
-from kestrel.display.values import instant, plain
-from kestrel.result import Failure, Info, Notice, Result, Summary, Table
+from kestrel.display.values import instant, plain, visible
+from kestrel.result import Failure, Info, Notice, Picture, Result, Summary, Table
+from kestrel.result import Text as Words
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -35,6 +36,10 @@ def _render(result: Result) -> Iterator[RenderableType]:
             from rich.text import Text
 
             yield Text(result.drawn, style="red")
+        case Words():
+            yield from _words(result.name, result.text)
+        case Picture():
+            yield from _words(result.name, result.text)
         case _:
             assert_never(result)
 
@@ -89,6 +94,14 @@ def _info(info: Info) -> Iterator[RenderableType]:
             yield Text(f"  never set: {', '.join(empty)}", style="dim")
     if info.relations:
         yield Text("  from here: " + ", ".join(f"{r} {info.variable}" for r in info.relations))
+    yield Text("")
+
+
+def _words(name: str, text: str) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text(f"{visible(name)}:", style="bold")
+    yield Text("\n".join(f"  {visible(line)}" for line in text.expandtabs().splitlines()))
     yield Text("")
 
 
