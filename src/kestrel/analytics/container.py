@@ -24,7 +24,8 @@ from kestrel.analytics.settings import TIME_LIMIT, BadAnalyticProfile, is_set_up
 
 CLIENT = "docker"
 PREFIX = "kestrel-analytics-"
-IMAGE = re.compile(r"[a-z0-9][\w.:/@-]*")
+WORD = r"[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*"
+IMAGE = re.compile(rf"{WORD}(?:[:/@]{WORD})*")
 NOT_STARTED = 125
 """The client's exit code where the container did not start (manual of `docker run`)."""
 

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 from kestrel.analytics.contract import Outcome
 from kestrel.analytics.patterns import WORDS, Facts, NotUnderstood, Test, folded, read
-from kestrel.analytics.risk import decoded
+from kestrel.analytics.risk import LONGEST, decoded
 from kestrel.errors import KestrelError
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Table, Text
@@ -45,12 +45,13 @@ KINDS = {
 }
 KIND_OF = {word: kind for kind, words in KINDS.items() for word in words.split()}
 HASH = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}", re.IGNORECASE)
-DOMAIN = re.compile(r"(?:[a-z0-9_](?:[\w-]*[a-z0-9])?\.)+[a-z][a-z0-9-]+\.?", re.IGNORECASE)
+DOMAIN = re.compile(r"(?<![\w.-])(?:[\w-]{1,63}\.)+[a-z][a-z0-9-]{1,62}\.?", re.IGNORECASE)
 FILES = frozenset(
     "exe dll sys ps1 bat cmd vbs vbe js jse hta wsf doc docx xls xlsx ppt pptx pdf zip rar txt tmp scr msi lnk py sh log dat bin iso".split()
 )
 """Last parts of a name that make it a file, not a domain."""
-MENTION = re.compile(rf"https?://[^\s\"'<>|)]+|\d+(?:\.\d+){{3}}|\b(?:{HASH.pattern})\b|{DOMAIN.pattern}", re.IGNORECASE)
+MENTION = re.compile(rf"https?://[^\s\"'<>|)]+|(?<![\w.-])\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\b(?:{HASH.pattern})\b|{DOMAIN.pattern}", re.IGNORECASE)
+"""What a command line may mention. It reads what attackers write, and takes linear time."""
 IN_TEXT = frozenset({"address", "domain", "url", "hash"})
 UNSEEN = frozenset({"id", "type", "first_observed", "last_observed", "number_observed"})
 
@@ -76,7 +77,7 @@ class Known:
 
     type: str
     values: dict[tuple[str | None, str], list[Indicator]] = field(default_factory=lambda: defaultdict(list))
-    """By kind (None: any attribute) and value."""
+    """By kind (None: any attribute that is text) and value."""
     networks: dict[tuple[int, int], dict[int, list[Indicator]]] = field(default_factory=dict)
     """By IP version and length of the prefix, by the prefix."""
     pairs: dict[tuple[str, str], list[Indicator]] = field(default_factory=lambda: defaultdict(list))
@@ -120,7 +121,7 @@ class Known:
             for value in values:
                 text = folded(value)
                 kind = _kind(attribute, str(value))
-                if attribute != WORDS:
+                if attribute != WORDS and isinstance(value, str):
                     yield from ((i, attribute) for i in self.values.get((None, text), ()))
                 if kind and (attribute != WORDS or kind in IN_TEXT):
                     yield from ((i, attribute) for i in self.values.get((kind, text), ()))
@@ -173,7 +174,7 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
             facts[attribute] = values
         if attribute.endswith("_ref.value"):
             facts[attribute.removesuffix("value") + "type"] = [_address_type(v) for v in values]
-    lines = [str(v) for v in facts.get("command_line", ())]
+    lines = [str(v)[:LONGEST] for v in facts.get("command_line", ())]
     words = {m.group() for line in lines for text in (line, *decoded(line)) for m in MENTION.finditer(text)}
     if words:
         facts[WORDS] = sorted(words)
@@ -216,7 +217,7 @@ def load(path: str, known: Known) -> None:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no UTF-8 text"
         raise BadIndicators(path, f"cannot be read: {why}", "paths are relative to the folder Kestrel was started in") from None
     before = known.count
-    if text.lstrip().startswith(("{", "[{")):
+    if re.match(r"\s*(?:\[\s*)?\{", text):
         _load_stix(path, text, known)
     else:
         _load_csv(path, text, known)

@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,6 +22,8 @@ from kestrel.result import Table
 
 SHOWN = 20
 """Processes of the table that is shown, the highest scores first."""
+LONGEST = 32_767
+"""Signs of a command line that are looked at: Windows has none that is longer."""
 ENCODED = re.compile(r"\s[-/–—―]e(?:c|n[a-z]*)?\s+[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE)
 DEVICE = re.compile(r"^(?:\\\\[?.]\\|\\\?\?\\)?(?:\\?device\\harddiskvolume\d+|[a-z]:)(?=\\)|^\\(?=systemroot\\)", re.IGNORECASE)
 """What stands before the folders of a Windows path."""
@@ -56,38 +58,49 @@ class Reason:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Names and expressions, by field of a process."""
+    """Names and expressions, by field of a process: a name must be one of these, the expressions all be found in one value."""
 
     names: tuple[tuple[str, frozenset[str]], ...]
-    expressions: tuple[tuple[str, re.Pattern[str]], ...]
+    expressions: tuple[tuple[str, tuple[re.Pattern[str], ...]], ...]
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Conditions:
         names = tuple((f, frozenset(_flat(entry[f]))) for f in NAMES if f in entry)
-        return cls(names, tuple((f, re.compile(entry[f], re.IGNORECASE | re.DOTALL)) for f in EXPRESSIONS if f in entry))
+        found = ((f, _flat(entry[f])) for f in EXPRESSIONS if f in entry)
+        return cls(names, tuple((f, tuple(re.compile(e, re.IGNORECASE) for e in expressions)) for f, expressions in found))
 
-    def holds(self, process: Process) -> Iterable[bool]:
+    def each(self, process: Process) -> Iterator[bool]:
         """For each condition whether it holds, the cheap ones first."""
-        yield from (not wanted.isdisjoint(getattr(process, field)) for field, wanted in self.names)
-        yield from (any(map(wanted.search, getattr(process, field))) for field, wanted in self.expressions)
+        for field, wanted in self.names:
+            yield not wanted.isdisjoint(getattr(process, field))
+        for field, expressions in self.expressions:
+            yield any(all(e.search(value) for e in expressions) for value in getattr(process, field))
 
 
 @dataclass(frozen=True)
 class Rule:
+    """`when` must hold, one of `some` if there are any, and nothing of `unless`."""
+
     reason: Reason
     when: Conditions
+    some: tuple[Conditions, ...]
     unless: Conditions
 
     def fits(self, process: Process) -> bool:
-        return all(self.when.holds(process)) and not any(self.unless.holds(process))
+        return all(self.when.each(process)) and (not self.some or any(all(c.each(process)) for c in self.some)) and not any(self.unless.each(process))
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """The rules of `risk.yaml`."""
     return tuple(
-        Rule(Reason(r["points"], r["reason"], r.get("technique")), Conditions.of(r), Conditions.of(r.get("unless", {})))
-        for r in packaged("kestrel.analytics", "risk.yaml")["rules"]
+        Rule(
+            Reason(entry["points"], entry["reason"], entry.get("technique")),
+            Conditions.of(entry),
+            tuple(Conditions.of(alternative) for alternative in entry.get("any", ())),
+            Conditions.of(entry.get("unless", {})),
+        )
+        for entry in packaged("kestrel.analytics", "risk.yaml")["rules"]
     )
 
 
@@ -209,14 +222,14 @@ def _process(row: Mapping[str, Any]) -> Process:
     file = tuple(v.lower().rpartition("\\")[2] for v in _values(row, "name", "binary_ref.name"))[:1] or tuple(p.rpartition("\\")[2] for p in path)
     original = next(iter(_values(row, "binary_ref.x_software_ref.name")), "").lower()
     parent = tuple(v.lower().rpartition("\\")[2] for v in _values(row, "parent_ref.name"))
-    lines = _values(row, "command_line")
+    lines = tuple(line[:LONGEST] for line in _values(row, "command_line"))
     return Process(
         tuple({*file, original, original + ".exe"} - {"", ".exe"}),
         parent[:1],
         file,
         path[:1],
         (*lines, *(d for line in lines for d in decoded(line))),
-        _values(row, "parent_ref.command_line"),
+        tuple(line[:LONGEST] for line in _values(row, "parent_ref.command_line")),
         original,
     )
 
