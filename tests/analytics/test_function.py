@@ -318,3 +318,17 @@ def test_hostile_values_stay_values(bench: Bench) -> None:
     odd = "$(touch /tmp/x); `id` ' \" \n é 😀 %PATH%"
     found = bench.run("import os\ndef analytics(df): return df.assign(x=os.environ['odd'])", Given([{"id": "a", "name": odd}]), odd=odd)
     assert table(found)["x"][0] == odd and table(found)["name"][0] == odd
+
+
+def test_display_objects_of_1_x(bench: Bench) -> None:
+    found = bench.run("""
+        import pandas as pd
+        from matplotlib.figure import Figure
+        from kestrel.codegen.display import DisplayDataframe, DisplayFigure, DisplayHtml
+        def analytics(df):
+            return df, DisplayHtml("<b>a</b>"), DisplayFigure(Figure()), DisplayDataframe(pd.DataFrame({"a": ["<i>"]}))
+    """)
+    html, figure, frame = found.displays
+    assert html == Picture("python://a", "a", html="<b>a</b>")
+    assert isinstance(figure, Picture) and (figure.html or "").startswith('<img src="data:image/png;base64,iVBOR')
+    assert isinstance(frame, Picture) and "&lt;i&gt;" in (frame.html or "")

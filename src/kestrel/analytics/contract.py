@@ -15,7 +15,7 @@ SCHEMES = ("python", "exec", "docker", "builtin")
 
 Returned = Any
 """New attributes of a variable: a pandas DataFrame, a list of dictionaries, or the Path of a Parquet file. Every row has
-the `id` of an entity. Times of a DataFrame are in UTC, without a zone."""
+the `id` of an entity; columns it came with may stand beside new ones. Times of a DataFrame are in UTC, without a zone."""
 
 Shown = Table | Text | Picture
 

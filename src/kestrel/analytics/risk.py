@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -108,9 +108,10 @@ def score(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: Ma
     """The scores of processes."""
     processes = [_process(row) for row in rows]
     rare = _rare(processes)
+    judged = {process: tuple(_reasons(process)) for process in set(processes)}
     table, found = [], []
     for row, process in zip(rows, processes, strict=True):
-        reasons = sorted([*_reasons(process), *rare(process)], key=lambda r: -r.points)
+        reasons = sorted([*judged[process], *rare(process)], key=lambda r: -r.points)
         total = combined(r.points for r in reasons)
         table.append({"id": row["id"], "x_risk_score": total, "x_risk_reasons": [str(r) for r in reasons] or None})
         if total:
@@ -137,7 +138,7 @@ def _reasons(process: Process) -> Iterable[Reason]:
             yield rule.reason
     yield from _masquerade(process)
     long = packaged("kestrel.analytics", "risk.yaml")["long"]
-    length = max((len(c) for c in process.command_line[:1]), default=0)
+    length = len(process.command_line[0]) if process.command_line else 0
     if length > long["signs"] and not set(_flat(long["unless"])) & set(process.name):
         yield Reason(long["points"], f"{long['reason']}: {length:,} signs", long["technique"])
 
@@ -198,7 +199,7 @@ def _one_slip(a: str, b: str) -> bool:
 # -- rare --------------------------------------------------------------------------------------------------------
 
 
-def _rare(processes: Sequence[Process]) -> Any:
+def _rare(processes: Sequence[Process]) -> Callable[[Process], Iterable[Reason]]:
     """What tells of a process whether it is the only child of its name among many of its parent."""
     rule = packaged("kestrel.analytics", "risk.yaml")["rare"]
     pairs = Counter((p.parent[0], p.file[0]) for p in processes if p.parent and p.file)
@@ -224,7 +225,7 @@ def _process(row: Mapping[str, Any]) -> Process:
     parent = tuple(v.lower().rpartition("\\")[2] for v in _values(row, "parent_ref.name"))
     lines = tuple(line[:LONGEST] for line in _values(row, "command_line"))
     return Process(
-        tuple({*file, original, original + ".exe"} - {"", ".exe"}),
+        tuple(sorted({*file, original, original + ".exe"} - {"", ".exe"})),
         parent[:1],
         file,
         path[:1],
