@@ -111,4 +111,26 @@ class Failure:
     drawn: str
 
 
-Result = Table | Info | Description | Explanation | Summary | Notice | Failure
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Plain text that an analytic shows. `name` says whose it is."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Something an analytic shows that a terminal cannot: HTML, a PNG image or an SVG drawing, as the analytic made it.
+
+    `text` is what can be said of it without drawing it. The markup is as trusted as the analytic.
+    """
+
+    name: str
+    text: str
+    html: str | None = None
+    image: bytes | None = None
+    svg: str | None = None
+
+
+Result = Table | Info | Description | Explanation | Summary | Notice | Failure | Text | Picture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, assert_never
 
 from kestrel.display.values import jsonable
-from kestrel.result import Description, Explanation, Failure, Info, Notice, Result, Summary, Table
+from kestrel.result import Description, Explanation, Failure, Info, Notice, Picture, Result, Summary, Table, Text
 
 
 def to_line(result: Result) -> str:
@@ -69,5 +70,10 @@ def to_object(result: Result) -> dict[str, Any]:
                 "line": result.line,
                 "column": result.column,
             }
+        case Text():
+            return {"kind": "text", "name": result.name, "text": result.text}
+        case Picture():
+            image = base64.b64encode(result.image).decode("ascii") if result.image is not None else None
+            return {"kind": "picture", "name": result.name, "text": result.text, "html": result.html, "image": image, "svg": result.svg}
         case _:
             assert_never(result)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
-from kestrel.display.values import instant, plain
-from kestrel.result import Description, Explanation, Failure, Info, Notice, Result, Summary, Table
+from kestrel.display.values import instant, plain, visible
+from kestrel.result import Description, Explanation, Failure, Info, Notice, Picture, Result, Summary, Table
+from kestrel.result import Text as Words
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -39,6 +40,10 @@ def _render(result: Result) -> Iterator[RenderableType]:
             from rich.text import Text
 
             yield Text(result.drawn, style="red")
+        case Words():
+            yield from _words(result.name, result.text)
+        case Picture():
+            yield from _words(result.name, result.text)
         case _:
             assert_never(result)
 
@@ -118,6 +123,11 @@ def _explanation(found: Explanation) -> Iterator[RenderableType]:
     for source, wanted, native in found.queries:
         yield Text("  " + wanted)
         yield Text(f"    {source}: {native}", style="dim")
+def _words(name: str, text: str) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text(f"{visible(name)}:", style="bold")
+    yield Text("\n".join(f"  {visible(line)}" for line in text.expandtabs().splitlines()))
     yield Text("")
 
 
