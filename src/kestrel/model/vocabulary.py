@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from kestrel.config import packaged
 
-EVERY_ENTITY = ("id", "type", "first_observed", "last_observed", "number_observed")
+EVERY_ENTITY = {
+    "id": "VARCHAR",
+    "type": "VARCHAR",
+    "first_observed": "TIMESTAMP",
+    "last_observed": "TIMESTAMP",
+    "number_observed": "BIGINT",
+}
+"""The attributes of entities of all types, name to SQL type."""
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
 
 
@@ -32,6 +40,16 @@ class EntityType:
         """The attribute a name stands for, or None."""
         name = self.synonyms.get(name, name)
         return name if name in self.attributes or name in EVERY_ENTITY else None
+
+    def kind(self, attribute: str) -> Literal["text", "number", "time"]:
+        """What the values of an attribute are."""
+        match EVERY_ENTITY.get(attribute) or self.columns.get(self.attributes.get(attribute, ""), "VARCHAR"):
+            case "TIMESTAMP":
+                return "time"
+            case "VARCHAR":
+                return "text"
+            case _:
+                return "number"
 
 
 @dataclass(frozen=True, slots=True)
