@@ -46,6 +46,11 @@ def help_at(session: Session, text: str, offset: int) -> helping.Help | None:
     return helping.help_at(text, offset, _context(session))
 
 
+def help_on(session: Session, word: str) -> helping.Help | None:
+    """The help for a word that stands alone, or None."""
+    return helping.help_on(word, _context(session))
+
+
 def remember(session: Session, result: Result) -> None:
     """Keep what a result tells of variables, for completion."""
     match result:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kestrel.syntax.complete import complete
 from kestrel.syntax.context import Context, Relation, Variable
-from kestrel.syntax.offers import Item, keywords, percent
+from kestrel.syntax.offers import Item, keywords, percent, summary
 
 NAME = re.compile(r"[\w@$-]+(?:\[\*\])?")
 READ = re.compile(r"^(?:[^'\"#\n]|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")*+\Z", re.MULTILINE)
@@ -36,6 +36,29 @@ def help_at(text: str, offset: int, context: Context) -> Help | None:
         told = _about(found, context) if found else _keyword(word.upper()) if READ.search(text, 0, start) else None
         if told:
             return Help(*told, at_end.start if found else start, end)
+    return None
+
+
+def help_on(word: str, context: Context) -> Help | None:
+    """The help for a word that stands alone: a variable, a verb, a keyword, a type, else an attribute of the first type that
+    has it."""
+    known = context.variables.get(word)
+    relation = context.relation(word.upper())
+    if known:
+        told: tuple[str, str] | None = _variable(word, known, summary(known))
+    elif relation:
+        told = _relation(relation, context)
+    else:
+        told = _keyword(word.upper()) or _type(context.type_named(word.lower()), context) or _attribute(word, context)
+    return Help(*told, 0, len(word)) if told else None
+
+
+def _attribute(word: str, context: Context) -> tuple[str, str] | None:
+    for name, kind in context.types.items():
+        if word in kind.attributes:
+            return _about(Item(word, "attribute", kind.attributes[word].about, name), context)
+        if word in kind.references:
+            return _about(Item(word, "reference", "", name), context)
     return None
 
 
