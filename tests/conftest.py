@@ -17,6 +17,8 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     """No test sees the user's settings, profiles or cache."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("KESTREL_CACHE", "off")
+    (folder / "kestrel.yaml").touch()
+    monkeypatch.setenv("KESTREL_CONFIG", str(folder / "kestrel.yaml"))
     monkeypatch.setenv("KESTREL_STIXSHIFTER_CONFIG", str(folder / "stixshifter.yaml"))
     for scheme in ("HOST101", "LAB"):
         for part in ("CONNECTOR", "CONNECTION", "CONFIG"):

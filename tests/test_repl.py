@@ -119,6 +119,16 @@ def test_a_running_step_is_stopped_and_the_session_stays(start: Callable[[], Ter
     assert terminal.leaves() == 0
 
 
+def test_settings_with_mistakes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kestrel.yaml").write_text("display: {rowz: 20}")
+    monkeypatch.setenv("KESTREL_CONFIG", str(tmp_path / "kestrel.yaml"))
+    child = pexpect.spawn(sys.executable, ["-m", "kestrel"], encoding="utf-8", timeout=30)
+    child.expect("there is no setting `display.rowz`")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1
+
+
 def test_lines_are_remembered_for_the_user_alone(start: Callable[[], Terminal], tmp_path: Path) -> None:
     terminal = start()
     terminal.types(f"p = NEW ['remembered']{ENTER}")

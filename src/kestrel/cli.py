@@ -6,19 +6,19 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kestrel.errors import Bug, HuntErrors, draw
+from kestrel.errors import Bug, HuntErrors, KestrelError, draw
 from kestrel.text import Source
 from kestrel.version import __version__
 
 if TYPE_CHECKING:
     from kestrel.result import Result
 
-COMMANDS = ("run", "check", "fmt", "demo")
+COMMANDS = ("run", "check", "fmt", "config", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     _hunt_arguments(fmt)
     fmt.add_argument("-w", "--write", action="store_true", help="write it back to the file")
     fmt.set_defaults(act=_fmt)
+
+    config = commands.add_parser(
+        "config",
+        help="show the settings and data source profiles",
+        description="Show every setting with its value and where that came from, the settings files, and the data source profiles.",
+    )
+    _format_argument(config)
+    config.set_defaults(act=_config)
 
     demo = commands.add_parser(
         "demo",
@@ -152,6 +160,37 @@ def _fmt(options: argparse.Namespace) -> int:
     return 0
 
 
+def _config(options: argparse.Namespace) -> int:
+    show = _shower(options.format)
+    try:
+        for result in _configuration():
+            show(result)
+    except HuntErrors as error:
+        _report(error, options.format, show)
+        return 1
+    except KestrelError as error:
+        _report(HuntErrors(Source(""), [error]), options.format, show)
+        return 1
+    return 0
+
+
+def _configuration() -> Iterator[Result]:
+    """The settings, the files they may stand in, the profiles (never what they say), and what the settings file says in vain."""
+    from kestrel.result import Table
+    from kestrel.settings import FILE_VARIABLE, load_settings, settings_file
+    from kestrel.sources import profiles
+
+    settings = load_settings()
+    keys = tuple(settings.listing())
+    yield Table("settings", ("key", "value", "from", "meaning"), keys, len(keys))
+    named = ((settings_file(), FILE_VARIABLE), (profiles.settings_file(), profiles.FILE_VARIABLE))
+    files = tuple((str(path), f"${variable}" if os.environ.get(variable) else "default", os.path.exists(path)) for path, variable in named)
+    yield Table("files", ("file", "from", "exists"), files, len(files))
+    known = tuple((p.name, p.connector, p.origin) for p in profiles.profiles_set_up())
+    yield Table("profiles", ("profile", "connector", "from"), known, len(known))
+    yield from settings.notices
+
+
 def _read(options: argparse.Namespace) -> Source | None:
     if options.text is not None:
         return Source(options.text, "<command line>")
@@ -168,7 +207,7 @@ def _read(options: argparse.Namespace) -> Source | None:
 
 def _hunt(source: Source, form: str) -> int:
     from kestrel.display.progress import Progress
-    from kestrel.session import Session, failures
+    from kestrel.session import Session
 
     show = _shower(form)
     session = Session()
@@ -178,12 +217,7 @@ def _hunt(source: Source, form: str) -> int:
                 show(result)
         return 0
     except HuntErrors as error:
-        for failure in failures(error):
-            if form == "text":
-                sys.stdout.flush()
-                print(failure.drawn, file=sys.stderr)
-            else:
-                show(failure)
+        _report(error, form, show)
         return 1
     except (KeyboardInterrupt, BrokenPipeError):
         raise
@@ -193,6 +227,17 @@ def _hunt(source: Source, form: str) -> int:
     finally:
         if trouble := session.close():
             print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
+
+
+def _report(error: HuntErrors, form: str, show: Callable[[Result], None]) -> None:
+    from kestrel.session import failures
+
+    for failure in failures(error):
+        if form == "text":
+            sys.stdout.flush()
+            print(failure.drawn, file=sys.stderr)
+        else:
+            show(failure)
 
 
 def _shower(form: str) -> Callable[[Result], None]:

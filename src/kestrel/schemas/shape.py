@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -18,6 +18,8 @@ ENVELOPE = ("rec", "t", "host", "kind")
 CLOCKS = ("local", "receipt", "printed", "log", "otherwise")
 DOUBTED = ("network", "dns-query")
 """Kinds whose sensor clock may be another one: hours to days off in real logs (MEASURED.md, Clocks)."""
+OTHER = (0, 0)
+"""The event of a record that no sensor of the event file wrote."""
 FAR = 60_000_000
 """A doubted clock further than this from the log's, in microseconds, is not believed."""
 
@@ -40,14 +42,14 @@ class Shape:
             and not any(_has(record, p) for p in rule.get("lacks", ()))
         )
 
-    def event_of(self, record: Mapping[str, Any]) -> tuple[int, int] | None:
-        """The sensor's number and the code of a parsed record; None where the code is no number."""
+    def event_of(self, record: Mapping[str, Any]) -> tuple[int, int]:
+        """The sensor's number and the code of a parsed record; OTHER where no sensor of the event file wrote it."""
         provider = str(expression.to_value(expression.top(self.envelope["provider"]), record) or "").lower()
         sensor = next((n for name, n in self.sensors.items() if provider in [p.lower() for p in self.envelope["sensors"][name]["provider"]]), 0)
         try:
-            return sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))
+            return (sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))) if sensor else OTHER
         except (TypeError, ValueError):
-            return None
+            return OTHER
 
     @property
     def marks(self) -> list[list[tuple[str, ...]]]:
@@ -135,7 +137,8 @@ class Reading:
     """How the records of one shape are read as SQL: the raw structure to parse, and each column over it.
 
     `wanted`: the columns of the layout to read; None for all that the shape fills. `events`: the only (sensor, code) pairs
-    to be ready for; None for all. Every declared field costs time, though no record may have it.
+    that come (the reader checks that no other did); None for all. Every declared field costs time, though no record may
+    have it, and so does every test of what event a record is.
     """
 
     def __init__(self, shape: Shape, wanted: Collection[str] | None = None, events: Collection[tuple[int, int]] | None = None) -> None:
@@ -166,20 +169,27 @@ class Reading:
             for path in group:
                 yield path, "VARCHAR"
         for part in ("host", "code", "provider", "record", "action"):
-            if envelope.get(part):
+            if envelope.get(part) and (part != "action" or "event.action" in self.wanted):
                 yield from expression.fields(expression.top(envelope[part]))
-        for sensor in envelope["clock"].get("sensor", {}).values():
-            yield from expression.fields(expression.top(sensor))
+        for clock in envelope["clock"].get("sensor", {}).values():
+            yield from expression.fields(expression.top(clock))
         for part in CLOCKS:
             if node := self.shape.clock(part):
                 yield from expression.fields(node)
-        kinds = (e.get("kind") for events in self.shape.events.values() for e in events.values())
-        for kind in kinds:
+        for sensor, code in self._known_events():
+            kind = self.shape.kind_of(sensor, code)
             if isinstance(kind, dict) and (node := self._parse(kind["by"])):
                 yield from expression.fields(node)
         for rule in self.rules:
             if rule.column in self.wanted and rule.node is not None:
                 yield from expression.fields(rule.node)
+
+    def _known_events(self) -> Iterator[tuple[str, int]]:
+        """Sensor and code of every event to be ready for."""
+        for sensor, number in self.shape.sensors.items():
+            for code in self.shape.events.get(sensor, {}):
+                if code != "all" and (self.events is None or (number, code) in self.events):
+                    yield sensor, code
 
     def _parse(self, text: str) -> Node | None:
         return expression.parse(text, self.shape.envelope.get("at", ""), bool(self.shape.envelope.get("ecs")))
@@ -209,11 +219,7 @@ class Reading:
             f'try_cast({sql(envelope["code"])} AS INTEGER) AS "$code"',
         ]
         clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.shape.clock(n))}
-        sensor_time = (
-            'CASE "$sensor" '
-            + " ".join(f"WHEN {self.shape.sensors[s]} THEN {sql(f)}" for s, f in envelope["clock"].get("sensor", {}).items())
-            + " END"
-        )
+        sensor_time = self._sensor_time({self.shape.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
         outer = [f'try_cast({sensor_time} AS TIMESTAMP) AS "$sensor_time"']
         for name in ("local", "receipt", "printed"):
             instant = _instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
@@ -225,7 +231,8 @@ class Reading:
         time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
         record, host = sql(envelope["record"]), sql(envelope["host"])
         whole = f"md5_number_lower({line})" if line else "NULL"
-        rec = f"CASE WHEN {record} IS NOT NULL THEN hash({host}, lower({sql(envelope['provider'])}), {record}, {key_time}) ELSE {whole} END"
+        channel = f'CASE WHEN "$sensor" = 0 THEN lower({sql(envelope["provider"])}) END'
+        rec = f'CASE WHEN {record} IS NOT NULL THEN hash({host}, "$sensor", {channel}, {record}, {key_time}) ELSE {whole} END'
         columns = {
             "rec": rec,
             "t": '"$time"',
@@ -237,8 +244,9 @@ class Reading:
             **self._columns(read),
         }
         kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
+        corrected = 'CASE WHEN "$local" IS NOT NULL OR "$printed" IS NOT NULL THEN "$sensor_time" END AS "$sensor_time"'
         return (
-            f'SELECT src, {", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, "$sensor_time", "$local", "$receipt", "$printed" FROM '
+            f'SELECT src, {", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, {corrected}, "$local", "$receipt", "$printed" FROM '
             f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
         )
 
@@ -265,22 +273,26 @@ class Reading:
             {r.code for r in self.rules if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
         )
 
+    def _sensor_time(self, clocks: Mapping[int, str]) -> str:
+        """The clock of the sensor that wrote the record."""
+        if self.events is not None and {sensor for sensor, _ in self.events} == clocks.keys() and len(clocks) == 1:
+            return next(iter(clocks.values()))
+        return f'CASE "$sensor" {" ".join(f"WHEN {s} THEN {sql}" for s, sql in clocks.items())} END'
+
     def _sensor(self, provider: str) -> str:
-        whens = " ".join(
-            f"WHEN lower({provider}) IN ({', '.join(quoted(p.lower()) for p in s['provider'])}) THEN {self.shape.sensors[n]}"
-            for n, s in self.shape.envelope["sensors"].items()
-        )
-        return f"CASE {whens} ELSE 0 END"
+        """The number of the sensor; the spelling of the event file is tried before the costlier ones."""
+        sensors = {self.shape.sensors[n]: s["provider"] for n, s in self.shape.envelope["sensors"].items()}
+        as_written = " ".join(f"WHEN {provider} IN ({', '.join(map(quoted, names))}) THEN {s}" for s, names in sensors.items())
+        folded = " ".join(f"WHEN lower({provider}) IN ({', '.join(quoted(n.lower()) for n in names)}) THEN {s}" for s, names in sensors.items())
+        return f"CASE {as_written} {folded} ELSE 0 END"
 
     def _kind(self, read: Any) -> str:
-        sensors = []
-        for sensor, number in self.shape.sensors.items():
-            whens = []
-            for code in (c for c in self.shape.events.get(sensor, {}) if c != "all"):
-                kind = self.shape.kind_of(sensor, code)
-                whens.append(f"WHEN {code} THEN {self._kind_number(kind, read)}")
-            sensors.append(f'WHEN {number} THEN CASE "$code" {" ".join(whens)} ELSE 0 END')
-        return f'CAST(CASE "$sensor" {" ".join(sensors)} ELSE 0 END AS UTINYINT)'
+        whens: dict[int, list[str]] = {}
+        for sensor, code in self._known_events():
+            kind = self._kind_number(self.shape.kind_of(sensor, code), read)
+            whens.setdefault(self.shape.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
+        sensors = " ".join(f'WHEN {s} THEN CASE "$code" {" ".join(codes)} ELSE 0 END' for s, codes in whens.items())
+        return f'CAST({f"""CASE "$sensor" {sensors} ELSE 0 END""" if sensors else "0"} AS UTINYINT)'
 
     def _kind_number(self, kind: Any, read: Any) -> str:
         if isinstance(kind, str):
@@ -293,7 +305,7 @@ class Reading:
         return f"CASE {expression.to_sql(node, read)} {whens} ELSE {otherwise} END"
 
     def _columns(self, read: Any) -> dict[str, str]:
-        """Each column as one CASE over the events that fill it."""
+        """Each column as one CASE over the events that fill it; where all that come fill it alike, as it is."""
         cases: dict[str, dict[str, list[Rule]]] = {}
         for rule in sorted(self.rules, key=lambda r: r.code is None):
             if rule.column in self.wanted:
@@ -301,9 +313,21 @@ class Reading:
                 cases.setdefault(rule.column, {}).setdefault(f"{'all ' if rule.code is None else ''}{sql}", []).append(rule)
         found = {}
         for column, by_sql in cases.items():
+            filled = self._filled_alike(list(by_sql.items()))
             whens = " ".join(f"WHEN {_events(rules)} THEN {sql.removeprefix('all ')}" for sql, rules in by_sql.items())
-            found[column] = f"CAST(CASE {whens} END AS {self.layout.column_type(column)})"
+            found[column] = f"CAST({filled or f'CASE {whens} END'} AS {self.layout.column_type(column)})"
         return found
+
+    def _filled_alike(self, cases: Sequence[tuple[str, list[Rule]]]) -> str | None:
+        """The one expression that fills a column for every event that comes, or None."""
+        if self.events is None:
+            return None
+        chosen = {next((sql.removeprefix("all ") for sql, rules in cases if any(_is_for(r, e) for r in rules)), None) for e in self.events}
+        return chosen.pop() if len(chosen) == 1 else None
+
+
+def _is_for(rule: Rule, event: tuple[int, int]) -> bool:
+    return rule.sensor == event[0] and rule.code in (None, event[1])
 
 
 def _concerns(rule: Rule, events: Collection[tuple[int, int]]) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source
@@ -56,7 +57,7 @@ def files_source(uri: str, paths: list[str], shape: str | None = None) -> Source
 def expand(path: str) -> list[str]:
     """The files a path or glob names, sorted, as absolute paths."""
     if path.startswith("file:"):
-        path = unquote(urlparse(path).path)
+        path = unquote(re.sub(r"^file:(//(localhost(?=/))?)?", "", path))
     full = os.path.abspath(os.path.expanduser(path))
     if os.path.isdir(full):
         raise IsFolder(path)

@@ -11,12 +11,14 @@ from typing import ClassVar
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source
+from kestrel.settings import Settings
 from kestrel.sources.files import files_source, looks_like_path
-from kestrel.sources.profiles import open_profile, profile_names
+from kestrel.sources.profiles import profile_names
 from kestrel.text import listed, nearest
 
 GROUP = "kestrel.sources"
-DEFAULT_SCHEME = "stixshifter"
+PROFILED = "stixshifter"
+"""The scheme whose names are profiles."""
 
 
 class UnknownScheme(KestrelError):
@@ -31,19 +33,19 @@ class UnknownScheme(KestrelError):
         )
 
 
-def open_pool(text: str, quoted: bool) -> tuple[Source, ...]:
-    """The sources that a pool names. Raises KestrelError without a span."""
+def open_pool(text: str, quoted: bool, default_scheme: str = Settings.default_scheme) -> tuple[Source, ...]:
+    """The sources that a pool names; a bare name is one of the default scheme. Raises KestrelError without a span."""
     scheme, separator, rest = text.partition("://")
     if separator:
         return tuple(_opener(scheme.lower())(f"{scheme}://{name}", name) for name in _names(scheme, rest))
     if quoted or looks_like_path(text):
         return (files_source(text, [text]),)
-    return (open_profile(f"{DEFAULT_SCHEME}://{text}", text),)
+    return (_opener(default_scheme)(f"{default_scheme}://{text}", text),)
 
 
-def is_profile(name: str) -> bool:
+def is_profile(name: str, default_scheme: str = Settings.default_scheme) -> bool:
     """Whether a bare name is a profile of the default scheme."""
-    return name.lower() in profile_names()
+    return default_scheme == PROFILED and name.lower() in profile_names()
 
 
 def _names(scheme: str, rest: str) -> list[str]:

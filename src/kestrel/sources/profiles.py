@@ -2,6 +2,7 @@
 
 Three environment variables name one, as in Kestrel 1.x: STIXSHIFTER_NAME_CONNECTOR, _CONNECTION and _CONFIG (both JSON).
 Else `stixshifter.yaml`, at `KESTREL_STIXSHIFTER_CONFIG` or in the user's configuration folder. Names ignore case.
+`$NAME` in a value of the file is an environment variable, looked up when the profile is used.
 """
 
 from __future__ import annotations
@@ -12,25 +13,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kestrel.config import load_yaml, settings_folder
+from kestrel.config import expand, load_yaml, settings_folder, wrong_line
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source
 from kestrel.sources.files import files_source
 from kestrel.text import listed, nearest
 
 PREFIX = "STIXSHIFTER_"
+FILE_VARIABLE = "KESTREL_STIXSHIFTER_CONFIG"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A named data source. `configuration` may hold secrets and takes no part in printing."""
+    """A named data source. `connection` and `configuration` may hold secrets and take no part in printing."""
 
     name: str
     connector: str
-    connection: dict[str, Any]
+    connection: dict[str, Any] = field(repr=False)
     configuration: dict[str, Any] = field(default_factory=dict, repr=False)
     base: Path | None = None
     """Where relative paths of the connection count from: the folder of the settings file, else the current one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A profile that is set up, without what it says: `origin` is `$VARIABLE` or the path of the settings file."""
+
+    name: str
+    connector: str
+    origin: str
 
 
 class UnknownProfile(KestrelError):
@@ -65,17 +76,27 @@ class UnknownConnector(KestrelError):
 
 def settings_file() -> Path:
     """Where `stixshifter.yaml` is, or would be."""
-    named = os.environ.get("KESTREL_STIXSHIFTER_CONFIG")
+    named = os.environ.get(FILE_VARIABLE)
     return Path(named).expanduser() if named else settings_folder() / "stixshifter.yaml"
 
 
 def profile_names() -> list[str]:
     """Every profile that is set up, in lower case."""
-    found = set()
-    for key in os.environ:
-        if key.upper().startswith(PREFIX) and key.upper().endswith("_CONNECTOR"):
-            found.add(key[len(PREFIX) : -len("_CONNECTOR")].lower())
-    return sorted(found | {n.lower() for n in _from_file()})
+    return [p.name for p in profiles_set_up()]
+
+
+def profiles_set_up() -> list[Listing]:
+    """Every profile that is set up, by its name in lower case, with its connector as it was written. Raises BadProfile."""
+    found = {}
+    for name, entry in _from_file().items():
+        connector = entry.get("connector") if isinstance(entry, dict) else None
+        found[str(name).lower()] = Listing(str(name).lower(), str(connector or ""), str(settings_file()))
+    for variable, connector in os.environ.items():
+        upper = variable.upper()
+        if connector and upper.startswith(PREFIX) and upper.endswith("_CONNECTOR"):
+            name = upper[len(PREFIX) : -len("_CONNECTOR")].lower()
+            found[name] = Listing(name, connector, f"${variable}")
+    return sorted(found.values(), key=lambda p: p.name)
 
 
 def profile(name: str) -> Profile:
@@ -88,11 +109,21 @@ def profile(name: str) -> Profile:
         configuration = _json(name, f"{stem}_CONFIG", environment.get(f"{stem}_CONFIG", "{}"))
         return Profile(name, connector, connection, configuration)
     for known, entry in _from_file().items():
-        if known.lower() == name.lower():
-            if not isinstance(entry, dict) or not isinstance(entry.get("connector"), str):
-                raise BadProfile(name, str(settings_file()), "must give it a `connector` and a `connection`")
-            return Profile(name, entry["connector"], entry.get("connection") or {}, entry.get("config") or {}, settings_file().parent)
+        if str(known).lower() == name.lower():
+            return _read(name, entry)
     raise UnknownProfile(name, profile_names())
+
+
+def _read(name: str, entry: Any) -> Profile:
+    """A profile of the settings file, its environment variables looked up. Raises BadProfile, MissingVariable."""
+    file = settings_file()
+    if not isinstance(entry, dict) or not isinstance(entry.get("connector"), str):
+        raise BadProfile(name, str(file), "must give it a `connector` and a `connection`")
+    parts = [entry.get(part) or {} for part in ("connection", "config")]
+    if not all(isinstance(part, dict) for part in parts):
+        raise BadProfile(name, str(file), "must give its `connection` and `config` as mappings")
+    connector, connection, configuration = expand([entry["connector"], *parts], f"the profile `{name}` in `{file}`")
+    return Profile(name, connector, connection, configuration, file.parent)
 
 
 def _json(name: str, variable: str, text: str) -> dict[str, Any]:
@@ -115,9 +146,8 @@ def _from_file() -> dict[str, Any]:
     try:
         data = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        place = getattr(error, "problem_mark", None)
-        line = f" (line {place.line + 1})" if place else ""
-        raise BadProfile("all", f"`{path}`", f"is no YAML{line}") from None
+        line = wrong_line(error)
+        raise BadProfile("all", f"`{path}`", f"is no YAML (line {line})" if line else "is no YAML") from None
     profiles = data.get("profiles") if isinstance(data, dict) else None
     return profiles if isinstance(profiles, dict) else {}
 

@@ -178,10 +178,10 @@ def _build(
 
 def _deduplicate(con: duckdb.DuckDBPyConnection) -> int:
     """Drop all but one record of each key; the number dropped."""
-    con.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec, min(rowid) AS first FROM events GROUP BY rec HAVING count(*) > 1")
-    row = con.execute("SELECT count(*) FROM repeated").fetchone()
-    if row == (0,):
+    con.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec FROM events GROUP BY rec HAVING count(*) > 1")
+    if con.execute("SELECT count(*) FROM repeated").fetchone() == (0,):
         return 0
+    con.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec, min(rowid) AS first FROM events SEMI JOIN repeated USING (rec) GROUP BY rec")
     deleted = con.execute("DELETE FROM events USING repeated r WHERE events.rec = r.rec AND events.rowid <> r.first").fetchone()
     con.execute("DROP TABLE repeated")
     return int(deleted[0]) if deleted else 0

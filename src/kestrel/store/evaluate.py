@@ -25,8 +25,6 @@ from kestrel.store.writing import start_writing
 from kestrel.text import Span, nearest
 
 T = TypeVar("T")
-LENT = timedelta(minutes=5)
-"""How much the span of a variable's records is widened when `v.attr` lends it."""
 SMALL = 200_000
 """A variable of fewer rows narrows what a filter of it looks at; a larger one would cost more than it saves."""
 
@@ -74,6 +72,8 @@ class Store:
     """Everything known in a session: datasets and the steps evaluated over them."""
 
     cache: Path | None = None
+    lent: tuple[timedelta, timedelta] = (timedelta(0), timedelta(0))
+    """What is added to the start and the stop of the span of a variable's records when `v.attr` lends it."""
     con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
     datasets: dict[str, Dataset] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
@@ -196,7 +196,8 @@ class Store:
         known = [(first, last) for first, last in spans if first and last]
         if not known or len(known) < len(spans):
             return None
-        return TimeRange(min(first for first, _ in known) - LENT, max(last for _, last in known) + LENT)
+        before, after = self.lent
+        return TimeRange(min(first for first, _ in known) + before, max(last for _, last in known) + after)
 
     def _matching_rows(self, type_name: str, where: Any, scope: Scope) -> str:
         """The rows in which a comparison holds for an entity that satisfies the whole predicate."""

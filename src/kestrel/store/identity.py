@@ -169,9 +169,6 @@ class _Processes:
     def _lives(self) -> None:
         """`lives`: one for each process the sensor named."""
         con = self.con
-        con.execute(f"CREATE OR REPLACE TEMP TABLE untrusted AS {self._untrusted()}")
-        trusted = "src NOT IN (SELECT src FROM untrusted)"
-        inner = self._inner("guid")
         con.execute("CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT host, pid FROM pid_mentions")
         con.execute(
             "CREATE OR REPLACE TEMP TABLE candidates AS SELECT DISTINCT id FROM ("
@@ -181,6 +178,10 @@ class _Processes:
             )
             + ")"
         )
+        uncreated = con.execute("SELECT count(*) FROM others WHERE id IN (SELECT id FROM candidates)").fetchone() != (0,)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE untrusted AS {self._untrusted() if uncreated else 'SELECT 0 AS src WHERE false'}")
+        trusted = "src NOT IN (SELECT src FROM untrusted)"
+        inner = self._inner("guid")
         mentions = " UNION ALL ".join(
             f'SELECT "{s}.id" AS id, "{s}.pid" AS pid, "{s}.name" AS name, t, '
             + (f"kind = {self.end}" if n == 0 else "false")

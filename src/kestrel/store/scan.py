@@ -142,7 +142,7 @@ def _read_plain(
     """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers and not a
     single line out of order. Ready for the events of the sample; where others come, once more for those too. False, with
     nothing changed, where the file is not so."""
-    expected = {e for r in records if (e := shape.event_of(r))}
+    expected = {shape.event_of(r) for r in records}
     for _ in range(2):
         reading = Reading(shape, columns, expected)
         if {code for _, code in expected} & set(reading.lossy()):
@@ -166,7 +166,7 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     try:
         read = _insert(con, reading.select(rows, None))
         keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
-        seen = set(con.execute(f"SELECT DISTINCT sensor, code FROM events WHERE rowid >= {before} AND sensor > 0").fetchall())
+        seen = set(con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE rowid >= {before}").fetchall())
     except duckdb.Error:
         keyless, seen, read = None, set(), 0
     strange = seen - set(reading.events or ())
