@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kestrel.errors import HuntErrors, KestrelError, draw
+from kestrel.errors import Bug, HuntErrors, KestrelError, draw
 from kestrel.text import Source
 from kestrel.version import __version__
 
@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(_expanded(given))
     if options.command is None:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            from kestrel.repl import interact
+
+            return interact()
         _parser().print_usage(sys.stderr)
         return 2
     try:
@@ -257,14 +261,8 @@ def _plain_width() -> int:
     return int(os.environ.get("COLUMNS", "160"))
 
 
-class Bug(KestrelError):
-    """A fault of Kestrel, never of the hunt."""
-
-    code = "K9999"
-
-
 def _report_bug(source: Source, form: str, show: Callable[[Result], None]) -> None:
-    error = Bug("Kestrel failed; this is a bug in Kestrel, not in the hunt", None, "report it with the hunt and the lines above")
+    error = Bug()
     traceback.print_exc(file=sys.stderr)
     if form == "json":
         from kestrel.result import Failure

@@ -125,3 +125,10 @@ def settings_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("kestrel"))
+
+
+def state_folder() -> Path:
+    """Where Kestrel keeps what the user did, as the lines typed at the prompt."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("kestrel"))

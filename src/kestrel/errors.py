@@ -25,6 +25,15 @@ class KestrelError(Exception):
         self.hint = hint
 
 
+class Bug(KestrelError):
+    """A fault of Kestrel, never of the hunt."""
+
+    code = "K9999"
+
+    def __init__(self) -> None:
+        super().__init__("Kestrel failed; this is a bug in Kestrel, not in the hunt", None, "report it with the hunt and the lines above")
+
+
 class HuntErrors(Exception):
     """Every mistake found in one text, reported together and in the order of the text."""
 

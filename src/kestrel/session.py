@@ -358,6 +358,11 @@ class Session:
         """While files are read: their bytes and the fraction done. For another thread to ask."""
         return self._store.progress() if self._store is not None else None
 
+    def interrupt(self) -> None:
+        """Stop the query that runs now, from any thread: the step that asked it fails, the session stays usable."""
+        if self._store is not None:
+            self._store.con.interrupt()
+
     def settle(self) -> str | None:
         """Write what was read to the cache, when results have been shown; why that could not be done, or None."""
         return self._store.settle() if self._store is not None else None

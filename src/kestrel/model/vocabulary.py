@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from kestrel.config import packaged
 
-EVERY_ENTITY = ("id", "type", "first_observed", "last_observed", "number_observed")
+EVERY_ENTITY = {
+    "id": "VARCHAR",
+    "type": "VARCHAR",
+    "first_observed": "TIMESTAMP",
+    "last_observed": "TIMESTAMP",
+    "number_observed": "BIGINT",
+}
+"""The attributes of entities of all types, name to SQL type."""
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
-INHERENT_KINDS = {"first_observed": "time", "last_observed": "time", "number_observed": "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +41,15 @@ class EntityType:
         name = self.synonyms.get(name, name)
         return name if name in self.attributes or name in EVERY_ENTITY else None
 
-    def kind(self, attribute: str) -> str:
-        """How the values of an attribute compare: `text`, `number` or `time`."""
-        if attribute in EVERY_ENTITY:
-            return INHERENT_KINDS.get(attribute, "text")
-        sql = self.columns.get(self.attributes.get(attribute, ""), "VARCHAR")
-        return "time" if sql == "TIMESTAMP" else "text" if sql == "VARCHAR" else "number"
+    def kind(self, attribute: str) -> Literal["text", "number", "time"]:
+        """What the values of an attribute are."""
+        match EVERY_ENTITY.get(attribute) or self.columns.get(self.attributes.get(attribute, ""), "VARCHAR"):
+            case "TIMESTAMP":
+                return "time"
+            case "VARCHAR":
+                return "text"
+            case _:
+                return "number"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,188 @@
+"""Completion and help in a session: what the language allows at a place, with what the session knows of its variables."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import entry_points
+from itertools import groupby, islice
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import New, Step, type_of
+from kestrel.model.about import about_attribute, about_type, about_verb
+from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
+from kestrel.result import Info, Made, Result, Summary
+from kestrel.sources.files import PACKED, SUFFIXES
+from kestrel.sources.pool import GROUP
+from kestrel.sources.profiles import profile_names
+from kestrel.syntax import complete as completing
+from kestrel.syntax import context
+from kestrel.syntax import help as helping
+
+if TYPE_CHECKING:
+    from kestrel.session import Session
+
+LISTED = 1000
+"""How many files of a folder are looked at, so that a large one takes no longer."""
+COUNTED = 50_000
+"""The attributes of a variable of more entities are not counted until INFO does."""
+
+_seen: WeakKeyDictionary[Session, dict[str, tuple[Step, context.Variable]]] = WeakKeyDictionary()
+"""What is known of the variables of each session, each with the step it is known of."""
+
+
+def complete(session: Session, text: str, offset: int) -> completing.Completion:
+    """What may stand at an offset of a text that is about to run in the session. Nothing is evaluated, no data is read."""
+    return completing.complete(text, offset, _context(session))
+
+
+def help_at(session: Session, text: str, offset: int) -> helping.Help | None:
+    """The help for the word at an offset, or None."""
+    return helping.help_at(text, offset, _context(session))
+
+
+def help_on(session: Session, word: str) -> helping.Help | None:
+    """The help for a word that stands alone, or None."""
+    return helping.help_on(word, _context(session))
+
+
+def remember(session: Session, result: Result) -> None:
+    """Keep what a result tells of variables, for completion."""
+    match result:
+        case Summary(made):
+            for m in made:
+                _update(session, m.name, _counts(m))
+        case Info():
+            full = {a.name: a.count / max(1, result.entities) for a in result.attributes}
+            _update(session, result.variable, replace(_counts(result), fullness=full))
+        case _:
+            pass
+
+
+def learn(session: Session, stopped: Callable[[], bool] = lambda: False) -> None:
+    """Count how full the attributes of the variables are, as long as nobody wants to stop it: for an idle moment.
+
+    Only what is evaluated and read is counted. It uses the session's database, so nothing else may run meanwhile;
+    `stopped` is asked a few times a second.
+    """
+    if not session.scope:
+        return
+    store = session.store
+    evaluated = {v.step: v for v in store.variables.values()}
+    for name, step in reversed(session.scope.items()):
+        variable = evaluated.get(step)
+        if variable is None or _known(session, name, step).fullness or (variable.dataset and variable.dataset.events.unread):
+            continue
+        entities, records, first, last = store.counts(variable)
+        if entities > COUNTED:
+            continue
+        full: dict[str, float] = {}
+        for _, paths in groupby(store.attributes_of(variable), lambda p: p.references):
+            if stopped():
+                return
+            full |= {p.text(): n / max(1, entities) for p, n, _ in store.fullness(variable, list(paths))}
+        _update(session, name, context.Variable(None, full, entities, records, first, last))
+
+
+# -- what is known ----------------------------------------------------------------------------------------------------
+
+
+def _context(session: Session) -> context.Context:
+    words = vocabulary()
+    return context.Context(
+        types=_types(),
+        type_aliases=words.type_aliases,
+        aliases=words.aliases,
+        relations=_relations(),
+        variables={n: _known(session, n, s) for n, s in list(session.scope.items())},
+        schemes=_schemes(),
+        profiles=_profiles,
+        files=_files,
+    )
+
+
+def _known(session: Session, name: str, step: Step) -> context.Variable:
+    memory = _seen.setdefault(session, {})
+    seen = memory.get(name)
+    if seen is None or seen[0] is not step:
+        seen = memory[name] = (step, context.Variable(type_of(step), _written(step)))
+    return seen[1]
+
+
+def _update(session: Session, name: str, told: context.Variable) -> None:
+    """Keep what is told of a variable beside what is known; its type is the session's word."""
+    step = session.scope.get(name)
+    if step is not None:
+        old = _known(session, name, step)
+        _seen[session][name] = (step, replace(told, type=old.type, fullness=told.fullness or old.fullness))
+
+
+def _counts(told: Info | Made) -> context.Variable:
+    return context.Variable(None, {}, told.entities, told.records, told.first_observed, told.last_observed)
+
+
+def _written(step: Step) -> dict[str, float]:
+    """How full the attributes are that NEW gives."""
+    if not isinstance(step, New):
+        return {}
+    counts = Counter(name for row in step.rows for name, value in row if value is not None)
+    return {name: count / len(step.rows) for name, count in counts.items()}
+
+
+@cache
+def _types() -> dict[str, context.EntityType]:
+    return {name: _type(kind) for name, kind in vocabulary().types.items()}
+
+
+def _type(kind: EntityType) -> context.EntityType:
+    attributes = {n: context.Attribute(about_attribute(kind.name, n), kind.kind(n)) for n in (*kind.attributes, *EVERY_ENTITY)}
+    references = {r: context.Reference(_targets(t)[0], about_attribute(kind.name, r)) for r, t in kind.references.items()}
+    return context.EntityType(about_type(kind.name), attributes, references)
+
+
+@cache
+def _relations() -> dict[str, context.Relation]:
+    return {verb: context.Relation(_pairs(r.pairs), r.passive, about_verb(verb)) for verb, r in vocabulary().relations.items()}
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((a, b) for subject, thing in pairs for a in _targets(subject) for b in _targets(thing))
+
+
+def _targets(name: str) -> tuple[str, ...]:
+    """The types that a name of the model stands for."""
+    return ADDRESS_TYPES if name == "address" else (name,)
+
+
+@cache
+def _schemes() -> tuple[str, ...]:
+    return tuple(sorted({e.name for e in entry_points(group=GROUP)}))
+
+
+def _profiles() -> list[str]:
+    """The profiles that are set up; a settings file that cannot be read names none, and tells when it is used."""
+    try:
+        return profile_names()
+    except KestrelError:
+        return []
+
+
+def _files(written: str) -> list[str]:
+    """The paths that begin with a text: log files first, then folders, then others. Hidden ones only where asked for."""
+    folder, separator, name = written.rpartition("/")
+    try:
+        with os.scandir(os.path.expanduser(folder + separator) or ".") as entries:
+            found = [e for e in islice(entries, LISTED) if e.name.startswith(name) and (name or not e.name.startswith("."))]
+            named = [(_rank(e), f"{folder}{separator}{e.name}{'/' if e.is_dir() else ''}") for e in found]
+    except (OSError, ValueError):
+        return []
+    return [path for _, path in sorted(named)]
+
+
+def _rank(entry: os.DirEntry[str]) -> int:
+    return 0 if entry.name.lower().endswith(SUFFIXES + PACKED) else 1 if entry.is_dir() else 2

@@ -1,0 +1,278 @@
+"""The prompt: hunts are typed, and their results shown as they come."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.completion import CompleteEvent, Completer
+from prompt_toolkit.completion import Completion as Offer
+from prompt_toolkit.document import Document
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import has_focus
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.lexers import PygmentsLexer
+from prompt_toolkit.styles import Style
+from rich.console import Console
+from rich.text import Text
+
+from kestrel.assist import complete, help_at, help_on, learn, remember
+from kestrel.config import state_folder
+from kestrel.display.progress import Progress
+from kestrel.display.terminal import show
+from kestrel.errors import Bug, HuntErrors
+from kestrel.result import Result
+from kestrel.session import Session, failures
+from kestrel.settings import load_settings
+from kestrel.syntax import parse
+from kestrel.syntax.help import Help
+from kestrel.syntax.highlight import KestrelLexer
+from kestrel.syntax.mistakes import OpenBracket
+from kestrel.text import Source
+from kestrel.version import __version__
+
+WELCOME = f"Kestrel {__version__}   F1 or ?word: help   Alt-Enter: new line   Ctrl-C: stop   Ctrl-D: leave"
+PROMPT, CONTINUED = "kestrel> ", "    ...> "
+NAME = "<prompt>"
+COLOURS = Style.from_dict(
+    {
+        "pygments.keyword": "bold",
+        "pygments.operator.word": "bold",
+        "pygments.name.class": "ansicyan",
+        "pygments.name.function": "ansimagenta",
+        "pygments.name.builtin": "ansimagenta",
+        "pygments.name.attribute": "ansiblue",
+        "pygments.name.namespace": "underline",
+        "pygments.name.variable.global": "ansired",
+        "pygments.literal.string": "ansigreen",
+        "pygments.literal.date": "ansigreen",
+        "pygments.literal.number": "ansigreen",
+        "pygments.comment": "italic ansibrightblack",
+    }
+)
+"""The terminal's own colours, which its owner can read on its own background."""
+LOOK = 0.05
+"""Seconds between two looks at what a hunt has found, and whether it is to stop."""
+PATIENCE = 2.0
+"""Seconds to stop after which it is told that it takes long."""
+
+
+def interact() -> int:
+    """Read and run hunts until the end of input. Returns the exit status: 1 where the settings have mistakes, else 0."""
+    console = Console(highlight=False)
+    try:
+        session = Session(settings=load_settings())
+    except HuntErrors as error:
+        _fail(console, error)
+        return 1
+    interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        Repl(session, console, interrupted).loop()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        trouble = session.close()
+    if trouble:
+        print(f"kestrel: what was read could not be kept for the next session ({trouble})")
+    return 0
+
+
+class Stopped(Exception):
+    """A hunt was to stop and did."""
+
+
+class Work:
+    """Something done in a thread of its own, so that the main thread hears Ctrl-C. It asks now and then whether to stop."""
+
+    def __init__(self, act: Callable[[Callable[[], bool]], None]) -> None:
+        self.act = act
+        self.stopped = threading.Event()
+        self.done = threading.Event()
+        self.failure: Exception | None = None
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            self.act(self.stopped.is_set)
+        except Exception as error:
+            self.failure = error
+        finally:
+            self.done.set()
+
+
+class Repl:
+    """A session at a terminal. `interrupted` is set by Ctrl-C while a hunt runs."""
+
+    def __init__(self, session: Session, console: Console, interrupted: threading.Event) -> None:
+        self.session = session
+        self.console = console
+        self.interrupted = interrupted
+        self.idle: Work | None = None
+
+    def loop(self) -> None:
+        self.console.print(WELCOME, style="dim")
+        prompt: PromptSession[str] = PromptSession(
+            PROMPT,
+            multiline=True,
+            prompt_continuation=CONTINUED,
+            history=_history(),
+            lexer=PygmentsLexer(KestrelLexer),
+            style=COLOURS,
+            include_default_pygments_style=False,
+            completer=SessionCompleter(self.session),
+            key_bindings=self._keys(),
+        )
+        while True:
+            try:
+                text = prompt.prompt()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                break
+            self._settle()
+            if text.strip().startswith("?"):
+                self._tell(help_on(self.session, text.strip(" ?\n")))
+            elif text.strip():
+                self._run(text)
+                self.idle = Work(lambda stopped: learn(self.session, stopped))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Have the idle moment's work stop; what it failed in is of no concern."""
+        while self.idle and not self.idle.done.is_set():
+            self.idle.stopped.set()
+            self.session.interrupt()
+            self.idle.done.wait(LOOK)
+        self.idle = None
+
+    def _run(self, text: str) -> None:
+        """Run a hunt and show what it finds. Ctrl-C stops the running step; variables made before stay."""
+        found: SimpleQueue[Result] = SimpleQueue()
+
+        def hunt(stopped: Callable[[], bool]) -> None:
+            for result in self.session.stream(text, NAME):
+                found.put(result)
+                if stopped():
+                    raise Stopped
+
+        self.interrupted.clear()
+        _ = self.session.store  # made here, so that there is something to interrupt as soon as the thread begins
+        with Progress(self.session.progress):
+            work = Work(hunt)
+            since: float | None = None
+            while not work.done.wait(LOOK):
+                self._show(found)
+                if self.interrupted.is_set():
+                    since = self._stop(work, since)
+        self._show(found)
+        if work.failure and work.stopped.is_set():
+            self.console.print(Text("\nstopped; the variables made before are still there", style="yellow"))
+        elif isinstance(work.failure, HuntErrors):
+            _fail(self.console, work.failure)
+        elif work.failure:
+            traceback.print_exception(work.failure)
+            _fail(self.console, HuntErrors(Source(text, NAME), [Bug()]))
+
+    def _stop(self, work: Work, since: float | None) -> float:
+        """Ask the work to stop, again and again: it may be between two queries. Returns since when it is asked, for ever
+        later once it is told that it takes long."""
+        work.stopped.set()
+        self.session.interrupt()
+        now = time.monotonic()
+        if since is not None and now - since > PATIENCE:
+            self.console.print(Text("still stopping: what is being read has to be read to its end", style="yellow"))
+            return float("inf")
+        return now if since is None else since
+
+    def _show(self, found: SimpleQueue[Result]) -> None:
+        while True:
+            try:
+                result = found.get_nowait()
+            except Empty:
+                return
+            show(self.console, result)
+            remember(self.session, result)
+
+    def _tell(self, help: Help | None) -> None:
+        if help is None:
+            self.console.print(Text("there is no help for this", style="dim"))
+            return
+        self.console.print(Text(help.title, style="bold"))
+        self.console.print(Text(help.text))
+
+    def _keys(self) -> KeyBindings:
+        keys = KeyBindings()
+        typing = has_focus(DEFAULT_BUFFER)
+
+        @keys.add("enter", filter=typing)
+        def _(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            if buffer.complete_state and buffer.complete_state.current_completion:
+                buffer.complete_state = None
+            elif not buffer.document.text_after_cursor.strip() and finished(buffer.text):
+                buffer.validate_and_handle()
+            else:
+                buffer.newline()
+
+        @keys.add("escape", "enter", filter=typing)
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.newline()
+
+        @keys.add("f1", filter=typing)
+        def _(event: KeyPressEvent) -> None:
+            document = event.current_buffer.document
+            told = help_at(self.session, document.text, document.cursor_position)
+            run_in_terminal(lambda: self._tell(told))
+
+        return keys
+
+
+class SessionCompleter(Completer):
+    """Completion at the prompt: by itself while a word is typed, everywhere on Tab."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Offer]:
+        text = document.text_before_cursor
+        found = complete(self.session, text, len(text))
+        typed = text[found.start :]
+        if not (typed or text.endswith(".") or complete_event.completion_requested):
+            return
+        for item in found.items:
+            yield Offer(item.text, found.start - len(text), display_meta=item.detail)
+
+
+def _fail(console: Console, error: HuntErrors) -> None:
+    for failure in failures(error):
+        show(console, failure)
+
+
+def finished(text: str) -> bool:
+    """Whether Enter after this text runs it: an empty line ends it, or it can be read, or going on could not mend it."""
+    if text.lstrip().startswith("?") or not text.rpartition("\n")[2].strip():
+        return True
+    try:
+        parse(text)
+    except HuntErrors as error:
+        end = len(text.rstrip())
+        return not any(isinstance(e, OpenBracket) or (e.span and e.span.start >= end) for e in error.errors)
+    return True
+
+
+def _history() -> History:
+    """The lines typed so far, of all sessions, for the user's eyes only; of this one where they cannot be kept."""
+    file = state_folder() / "history"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(file)
