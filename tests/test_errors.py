@@ -119,16 +119,6 @@ error[K0102]: this text has no closing quote on its line
   |          ^
   = help: write the last backslash twice: `\\\\'`""",
     ),
-    "a command to come": (
-        X + "SAVE x TO a.csv",
-        """\
-error[K0212]: SAVE is not available in this version
- --> t.hf:2:1
-  |
-2 | SAVE x TO a.csv
-  | ^^^^^^^^^^^^^^^
-  = help: available: GET, FIND, NEW, assignment with WHERE, ATTR, SORT BY and LIMIT, `+`, DISP and INFO""",
-    ),
     "a parameter": (
         "x = NEW [$name]",
         """\
@@ -137,7 +127,7 @@ error[K0213]: parameter `$name` has no value
   |
 1 | x = NEW [$name]
   |          ^^^^^
-  = help: parameters are not available in this version; write the value in place of `$name`""",
+  = help: Give it by `-p name=value`""",
     ),
 }
 

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import New, Step, type_of
+from kestrel.lower.columns import columns_beside
 from kestrel.model.about import about_attribute, about_type, about_verb
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Info, Made, Result, Summary
@@ -85,7 +86,7 @@ def learn(session: Session, stopped: Callable[[], bool] = lambda: False) -> None
         for _, paths in groupby(store.attributes_of(variable), lambda p: p.references):
             if stopped():
                 return
-            full |= {p.text(): n / max(1, entities) for p, n, _ in store.fullness(variable, list(paths))}
+            full |= {p.text(): n / max(1, entities) for p, n, _ in session.answers.fullness(variable, list(paths))}
         _update(session, name, context.Variable(None, full, entities, records, first, last))
 
 
@@ -103,6 +104,7 @@ def _context(session: Session) -> context.Context:
         schemes=_schemes(),
         profiles=_profiles,
         files=_files,
+        analytics=_analytics(),
     )
 
 
@@ -110,7 +112,8 @@ def _known(session: Session, name: str, step: Step) -> context.Variable:
     memory = _seen.setdefault(session, {})
     seen = memory.get(name)
     if seen is None or seen[0] is not step:
-        seen = memory[name] = (step, context.Variable(type_of(step), _written(step)))
+        columns = columns_beside(step, session.known_columns).kinds
+        seen = memory[name] = (step, context.Variable(type_of(step), _written(step) or dict.fromkeys(columns, 1.0)))
     return seen[1]
 
 
@@ -168,6 +171,16 @@ def _profiles() -> list[str]:
     """The profiles that are set up; a settings file that cannot be read names none, and tells when it is used."""
     try:
         return profile_names()
+    except KestrelError:
+        return []
+
+
+def _analytics() -> list[str]:
+    """Everything APPLY can name; a settings file that cannot be read names none, and tells when it is used."""
+    from kestrel import analytics
+
+    try:
+        return analytics.names()
     except KestrelError:
         return []
 

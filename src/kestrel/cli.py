@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kestrel.errors import Bug, HuntErrors, KestrelError, draw
 from kestrel.text import Source
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _expanded(given: list[str]) -> list[str]:
     """`kestrel FILE.hf` and `kestrel -c TEXT` are short for `kestrel run ...`."""
     first = given[0] if given else ""
-    if first in ("-c", "-", "--format") or (first and not first.startswith("-") and first not in COMMANDS and _is_hunt(first)):
+    if first in ("-c", "-p", "-", "--format") or (first and not first.startswith("-") and first not in COMMANDS and _is_hunt(first)):
         return ["run", *given]
     return given
 
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run a hunt flow", description="Run a hunt flow; results appear as they come.")
     _hunt_arguments(run)
+    _parameter_argument(run)
     _format_argument(run)
     run.set_defaults(act=_run)
 
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "check", help="find mistakes without running", description="Report every mistake that can be seen before a hunt runs."
     )
     _hunt_arguments(check)
+    _parameter_argument(check)
     check.set_defaults(act=_check)
 
     fmt = commands.add_parser("fmt", help="print a hunt in its standard form", description="Print a hunt in its standard form.")
@@ -99,6 +101,27 @@ def _hunt_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("-c", dest="text", metavar="TEXT", help="the hunt itself")
 
 
+def _parameter_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-p",
+        dest="parameters",
+        metavar="NAME=VALUE",
+        action="append",
+        type=_parameter,
+        default=[],
+        help="what `$NAME` stands for in the hunt; may be repeated",
+    )
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+    from kestrel.syntax import read_value
+
+    return name, read_value(value)
+
+
 def _format_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people (default), or one JSON object a line")
 
@@ -108,7 +131,7 @@ def _format_argument(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     source = _read(options)
-    return 2 if source is None else _hunt(source, options.format)
+    return 2 if source is None else _hunt(source, options.format, dict(options.parameters))
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -135,7 +158,7 @@ def _check(options: argparse.Namespace) -> int:
     from kestrel.session import Session
 
     try:
-        Session().check(source.text, source.name)
+        Session().check(source.text, source.name, dict(options.parameters))
     except HuntErrors as error:
         print(error, file=sys.stderr)
         return 1
@@ -205,7 +228,7 @@ def _read(options: argparse.Namespace) -> Source | None:
     return None
 
 
-def _hunt(source: Source, form: str) -> int:
+def _hunt(source: Source, form: str, parameters: Mapping[str, Any] | None = None) -> int:
     from kestrel.display.progress import Progress
     from kestrel.session import Session
 
@@ -213,7 +236,7 @@ def _hunt(source: Source, form: str) -> int:
     session = Session()
     try:
         with Progress(session.progress):
-            for result in session.stream(source.text, source.name):
+            for result in session.stream(source.text, source.name, parameters):
                 show(result)
         return 0
     except HuntErrors as error:

@@ -106,7 +106,7 @@ class Session:
             dict(self.scope),
             datetime.now(UTC),
             parameters,
-            self._known_columns,
+            self.known_columns,
             open_source=partial(open_pool, default_scheme=scheme),
             last_sources=self.last_sources,
             is_profile=partial(is_profile, default_scheme=scheme),
@@ -124,7 +124,7 @@ class Session:
         self._peeked[step] = columns
         return step
 
-    def _known_columns(self, step: Step) -> Mapping[str, str] | None:
+    def known_columns(self, step: Step) -> Mapping[str, str] | None:
         """The columns of a file that was looked at, or of an analytic's answer that is there."""
         if isinstance(step, Load):
             same_file = (c for s, c in self._peeked.items() if isinstance(s, Load) and s.path == step.path)

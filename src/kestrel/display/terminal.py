@@ -123,6 +123,8 @@ def _explanation(found: Explanation) -> Iterator[RenderableType]:
     for source, wanted, native in found.queries:
         yield Text("  " + wanted)
         yield Text(f"    {source}: {native}", style="dim")
+
+
 def _words(name: str, text: str) -> Iterator[RenderableType]:
     from rich.text import Text
 

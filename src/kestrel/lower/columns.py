@@ -94,7 +94,7 @@ def model_attributes(kind: str) -> dict[str, str]:
     if kind == TABLE:
         return {}
     entity = vocabulary().entity(kind)
-    found = {name: entity.kind(name) for name in entity.attributes}
+    found: dict[str, str] = {name: entity.kind(name) for name in entity.attributes}
     for reference, target in entity.references.items():
         below = vocabulary().entity(target)
         found |= {f"{reference}.{name}": below.kind(name) for name in below.attributes}

@@ -84,8 +84,8 @@ class Lowering(Patterns):
     """Raises KestrelError for an analytic that is not there, or that cannot take variables of these types or such arguments."""
     turns: dict[str, int] = field(default_factory=dict)
     """How often each APPLY was asked before, by its content."""
-    saved: dict[str, Step] = field(default_factory=dict)
-    """What this cell has written before the statement, by path."""
+    saved: dict[str, Step | None] = field(default_factory=dict)
+    """What this cell has written before the statement, by path; None where that statement is wrong."""
 
     def lower(self, hunt: tree.Hunt) -> list[Action]:
         """The actions of a cell in order. Mistakes are collected in `errors`; a statement with one gives no action."""
@@ -118,9 +118,10 @@ class Lowering(Patterns):
             case tree.Save(variable, pool):
                 known = self.variable(variable)
                 file = self._file(pool)
+                if file is not None:
+                    self.saved[file] = known
                 if known is None or file is None:
                     return None
-                self.saved[file] = known
                 return Save(known, file, variable.text, statement.span)
             case tree.Apply():
                 return self._apply(statement)
@@ -304,6 +305,8 @@ class Lowering(Patterns):
             return None
         if path in self.saved:
             step = self.saved[path]
+            if step is None:
+                return None
             found = Load(path, type_of(step), sources_of(step))
         else:
             try:
@@ -387,7 +390,7 @@ class Lowering(Patterns):
         if path is None:
             return None
         kind = kind_of(path)
-        if kind == "text" or (kind == "time") != (key.unit is not None) and kind != "any":
+        if kind == "text" or ((kind == "time") != (key.unit is not None) and kind != "any"):
             self.errors.append(WrongBin(path.text(), kind, key.span))
             return None
         return Key(path, key.size * SECONDS[key.unit] * 1_000_000 if key.unit else key.size)

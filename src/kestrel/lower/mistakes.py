@@ -153,7 +153,13 @@ class WrongBin(KestrelError):
     code: ClassVar[str] = "K0220"
 
     def __init__(self, attribute: str, kind: str, span: Span) -> None:
-        hint = "give a unit: `BIN({0}, 5 minutes)`" if kind == "time" else "BIN takes a number, or a time and a unit" if kind == "text" else "write `BIN({0}, 10)`"
+        hint = (
+            "give a unit: `BIN({0}, 5 minutes)`"
+            if kind == "time"
+            else "BIN takes a number, or a time and a unit"
+            if kind == "text"
+            else "write `BIN({0}, 10)`"
+        )
         why = "and this bin has no unit" if kind == "time" else "which has no bins" if kind == "text" else "and this bin has a unit of time"
         super().__init__(f"`{attribute}` is a {kind}, {why}", span, hint.format(attribute))
 

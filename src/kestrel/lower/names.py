@@ -111,7 +111,9 @@ class Names:
             below = vocabulary().entity(target)
             self.errors.append(BadReference(kind.name, rest, [f"{rest}.{a}" for a in below.attributes], span))
             return
-        columns = columns_beside(subject.step, self.known_columns).kinds if subject.step is not None and len(parts) == attribute.count(".") + 1 else {}
+        columns = (
+            columns_beside(subject.step, self.known_columns).kinds if subject.step is not None and len(parts) == attribute.count(".") + 1 else {}
+        )
         self.errors.append(UnknownAttribute(kind.name, rest, span, subject.variable, columns))
 
     # -- parameters ----------------------------------------------------------------------------------------------

@@ -247,7 +247,8 @@ class Reading:
         kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
         corrected = 'CASE WHEN "$local" IS NOT NULL OR "$printed" IS NOT NULL THEN "$sensor_time" END AS "$sensor_time"'
         return (
-            f'SELECT src, {f"{also}, " if also else ""}{", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, {corrected}, "$local", "$receipt", "$printed" FROM '
+            f'SELECT src, {f"{also}, " if also else ""}{", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, '
+            f'{corrected}, "$local", "$receipt", "$printed" FROM '
             f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
         )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Collection
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote

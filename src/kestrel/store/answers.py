@@ -90,4 +90,6 @@ class Answers:
         frequent = con.execute(
             f"SELECT f0, count(*) FROM {frame} WHERE f0 IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_FREQUENT}"
         ).fetchall()
-        return Distribution(rows, missing, distinct, lowest, highest, mean, middle_value, spread, tuple((value, number) for value, number in frequent))
+        return Distribution(
+            rows, missing, distinct, lowest, highest, mean, middle_value, spread, tuple((value, number) for value, number in frequent)
+        )

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 import duckdb
 
-from kestrel.graph.predicate import AttributePath, Scalar, Test, ValuesOf
+from kestrel.graph.predicate import Scalar, Test, ValuesOf
 from kestrel.lower.mistakes import BadExpression
 from kestrel.store.query import Query
 from kestrel.store.variable import described, kind_of_type

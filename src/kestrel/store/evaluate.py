@@ -382,7 +382,7 @@ class Store:
             joins += f" LEFT JOIN {lines} l ON l.rec = r.rec"
             shown |= dict.fromkeys(raw, "l.line")
         columns = "".join(f", {shown.get(p, 'NULL::VARCHAR')} AS f{n}" for n, p in enumerate(wanted))
-        rows = f"(SELECT n AS place, n, id, rec FROM {flat.table})" if flat else f"(SELECT place, place AS n, id FROM {self._ordered(variable)})"
+        rows = f"(SELECT n AS place, * FROM {flat.table})" if flat else f"(SELECT place, place AS n, id FROM {self._ordered(variable)})"
         return self.table(f"SELECT r.place, r.n, r.id{columns} FROM {rows} r{joins}")
 
     def counts(self, variable: Variable) -> tuple[int, int, datetime | None, datetime | None]:

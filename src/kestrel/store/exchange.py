@@ -162,7 +162,7 @@ def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) ->
     part = Path(name)
     try:
         row = con.execute(f"COPY ({select}) TO {quoted(name)} ({_options(found, told)})").fetchone()
-        os.chmod(part, 0o666 & ~_mask())
+        part.chmod(0o666 & ~_mask())
         os.replace(part, path)
     except (duckdb.Error, OSError) as error:
         raise CannotSave(path, _reason(error)) from error
@@ -200,5 +200,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error).splitlines()[0]
-
-

@@ -179,9 +179,9 @@ class Given:
             return True
         frame = self.store.frame(variable, [path])
         key = "n" if variable.type == TABLE else "id"
-        differs = f"SELECT 1 FROM {answer} a JOIN {frame} f ON f.{key} = a.key WHERE CAST(a.{quoted_name(name)} AS VARCHAR) IS DISTINCT FROM CAST(f.f0 AS VARCHAR)"
-        differs += f" AND try_cast(a.{quoted_name(name)} AS DOUBLE) IS DISTINCT FROM try_cast(f.f0 AS DOUBLE)"
-        return self.store.any(differs)
+        told = f"a.{quoted_name(name)}"
+        differs = (f"try_cast({told} AS {sql}) IS DISTINCT FROM try_cast(f.f0 AS {sql})" for sql in ("VARCHAR", "DOUBLE"))
+        return self.store.any(f"SELECT 1 FROM {answer} a JOIN {frame} f ON f.{key} = a.key WHERE {' AND '.join(differs)}")
 
     def applied(self, step: Applied) -> Variable:
         """The input with what the analytic told of it."""
@@ -251,6 +251,6 @@ def _sql_type(values: Sequence[Any]) -> str:
         return "BIGINT"
     if kinds <= {int, float, bool}:
         return "DOUBLE"
+    if kinds <= {list, tuple}:
+        return _sql_type([one for v in values if v is not None for one in v]) + "[]"
     return "TIMESTAMP" if {k.__name__ for k in kinds} == {"datetime"} else "VARCHAR"
-
-

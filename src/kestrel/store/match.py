@@ -18,6 +18,7 @@ from kestrel.store.mentions import Events, mentions, references
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.variable import Own, fresh
 
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The records a step may look at, by conditions on `events`, and the attributes that entities brought themselves."""
@@ -130,7 +131,9 @@ class Matcher:
         if own and path.text() in own.columns and path.type == self.type and chain == path.references and chain:
             query = Query()
             x = own.columns[path.text()]
-            condition = "x IS NOT NULL" if test is None else self.comparer.condition("x", x.kind, test, query, f"(SELECT {x.sql} AS x FROM {own.table})")
+            condition = (
+                "x IS NOT NULL" if test is None else self.comparer.condition("x", x.kind, test, query, f"(SELECT {x.sql} AS x FROM {own.table})")
+            )
             brought = f"SELECT id, rec, t FROM (SELECT id, rec, t, {x.sql} AS x FROM {own.table}) WHERE {condition}"
             recorded = self._follow_records(type_name, chain, path, test)
             return self._table(f"{brought} UNION ALL SELECT id, rec, t FROM {recorded}", query)

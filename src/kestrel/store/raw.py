@@ -11,7 +11,7 @@ import duckdb
 from kestrel.graph.steps import Source
 from kestrel.schemas.shape import Reading, Shape, shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store.lines import Lines, complete, careful, lines_of
+from kestrel.store.lines import Lines, careful, complete, lines_of
 from kestrel.store.variable import fresh
 
 

@@ -79,7 +79,11 @@ class RowLists:
         key = "a.f0 = b.f0" if kinds[0] == kinds[1] else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
         own = "".join(f", l.{column.sql} AS c{n}" for n, (_, column) in enumerate(kept))
         others = "".join(f", b.f{n + 1} AS c{len(kept) + n}" for n in range(len(brought)))
-        rows = f"JOIN {left.flat.table} l ON l.n = a.n" if left.flat else f"JOIN (SELECT id, NULL::UBIGINT AS rec, min(t) AS t FROM {left.table} GROUP BY id) l ON l.id = a.id"
+        rows = (
+            f"JOIN {left.flat.table} l ON l.n = a.n"
+            if left.flat
+            else f"JOIN (SELECT id, NULL::UBIGINT AS rec, min(t) AS t FROM {left.table} GROUP BY id) l ON l.id = a.id"
+        )
         table = fresh("joined")
         store.con.execute(
             f"CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY a.place, b.place) AS n, a.id, l.rec, l.t{own}{others} "
@@ -115,7 +119,8 @@ class RowLists:
         columns = ", ".join(f"{sql} AS c{n}" for n, (_, sql) in enumerate(shown))
         table = fresh("rows")
         store.con.execute(
-            f"CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY r.t NULLS LAST, r.n, r.id, r.rec) AS n, r.id, r.rec, r.t, {columns} FROM {source}"
+            f"CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY r.t NULLS LAST, r.n, r.id, r.rec) AS n, "
+            f"r.id, r.rec, r.t, {columns} FROM {source}"
         )
         held = named(store.con, table, [(f"c{n}", name) for n, (name, _) in enumerate(shown)])
         return replace(variable, step=step, order=None, flat=Flat(table, held, by_record=True))
@@ -222,5 +227,3 @@ def _aggregated(x: str, sql: str, one: Aggregate) -> str:
             return f"avg({number})"
         case _:
             assert_never(one.function)
-
-

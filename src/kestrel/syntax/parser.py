@@ -54,6 +54,33 @@ def parse(text: str, name: str = "<hunt>") -> tree.Hunt:
     return hunt
 
 
+Plain = str | int | float | bool | datetime | list["Plain"]
+
+
+def read_value(text: str) -> Plain:
+    """A value given from outside a hunt, as the language reads it: a number, a time, true or false, quoted text or a list.
+    Anything else is the text itself, and so is a number whose spelling would be lost (`007`)."""
+    parser = _Parser(text)
+    parser._space()
+    try:
+        value = parser._value()
+    except KestrelError:
+        return text
+    return text if parser.place < len(text) else _plain(value, text)
+
+
+def _plain(value: tree.Value, text: str) -> Plain:
+    match value:
+        case tree.ListOf(items):
+            return [_plain(item, text[item.span.start : item.span.end]) for item in items]
+        case tree.Number(number):
+            return number if str(number) == text.strip() else text
+        case tree.Text(found) | tree.Boolean(found) | tree.Time(found):
+            return found
+        case _:
+            return text
+
+
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -209,7 +236,7 @@ class _Parser:
                 raise OpenBracket("{", "}", Span(opening, opening + 1))
             name = self._string().value if self._peek("'") or self._peek('"') else self._path().attribute
             self._expect(":")
-            null = self._peek_word().upper() in ("NULL", "NONE")
+            null = re.compile(r"(?:null|none)(?![\w.])", re.IGNORECASE).match(self.text, self.place) is not None
             cells.append((name, None if null else self._value()))
             if null:
                 self._word()
