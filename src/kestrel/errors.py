@@ -13,10 +13,12 @@ class KestrelError(Exception):
 
     Subclasses have a fixed `code` (`K` and four digits) and build `message` (one sentence, lower-case start,
     no full stop) and, where possible, `hint` (what exists, or what to do) from typed arguments.
-    `span` points into the hunt text; None where no text is to blame.
+    `span` points into the hunt text; None where no text is to blame, or where it is raised while running: `part` then
+    says which part of the statement it is about (`syntax/parts.py`).
     """
 
     code: ClassVar[str] = "K0000"
+    part: str = ""
 
     def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
         super().__init__(message)

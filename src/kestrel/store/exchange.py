@@ -20,8 +20,10 @@ from kestrel.graph.steps import TABLE, Load, Source, TimeRange
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.schemas.transforms import quoted
+from kestrel.store.damage import damage
+from kestrel.store.lines import trouble
 from kestrel.store.variable import described, fresh, kind_of_type
-from kestrel.text import nearest
+from kestrel.text import nearest, path_text
 
 PLAIN = [("json", "JSON")]
 """The columns DuckDB gives a JSON file without objects."""
@@ -31,17 +33,20 @@ MARK = "kestrel"
 
 class CannotLoad(KestrelError):
     code: ClassVar[str] = "K0409"
+    part = "file"
 
-    def __init__(self, path: Path, why: str) -> None:
-        close = nearest(path.name, [p.name for p in path.parent.iterdir()]) if not path.exists() and path.parent.is_dir() else None
-        super().__init__(f"cannot load `{path}`: {why}", None, f"did you mean `{path.parent / close}`?" if close else None)
+    def __init__(self, path: Path, why: str, hint: str | None = None) -> None:
+        names = [p.name for p in path.parent.iterdir() if p.is_file()] if not path.exists() and path.parent.is_dir() else []
+        close = nearest(path.name, names, alike=0.75)
+        super().__init__(f"cannot load `{path_text(path)}`: {why}", None, f"did you mean `{path_text(path.parent / close)}`?" if close else hint)
 
 
 class CannotSave(KestrelError):
     code: ClassVar[str] = "K0410"
+    part = "file"
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"cannot save to `{path}`: {why}", None, "the file that was there, if any, is as it was")
+        super().__init__(f"cannot save to `{path_text(path)}`: {why}", None, "the file that was there, if any, is as it was")
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
     try:
         yield _relation(found, path)
     except duckdb.Error as error:
-        raise CannotLoad(path, _reason(error)) from error
+        raise CannotLoad(path, *damage(path, found)) from error
     finally:
         con.execute("SET preserve_insertion_order = false")
 
@@ -158,14 +163,14 @@ def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) ->
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise CannotSave(path, error.strerror or str(error)) from error
+        raise CannotSave(path, trouble(error)) from error
     part = Path(name)
     try:
         row = con.execute(f"COPY ({select}) TO {quoted(name)} ({_options(found, told)})").fetchone()
         part.chmod(0o666 & ~_mask())
         os.replace(part, path)
     except (duckdb.Error, OSError) as error:
-        raise CannotSave(path, _reason(error)) from error
+        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the machine refuses to write it") from error
     finally:
         part.unlink(missing_ok=True)
     return int(row[0]) if row else 0
@@ -194,9 +199,3 @@ def _mask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error).splitlines()[0]

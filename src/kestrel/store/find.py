@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Find, sources_of
-from kestrel.model.vocabulary import ADDRESS_TYPES
+from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.schemas.layout import Edge, layout
 from kestrel.store.dataset import Dataset
 from kestrel.store.match import Scope, within_range
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 class CannotFollow(KestrelError):
     code: ClassVar[str] = "K0302"
+    part = "variable"
 
     def __init__(self, type_name: str) -> None:
+        main = vocabulary().entity(type_name).main
         super().__init__(
             f"the {type_name} entities of this variable are in no record, so nothing can be found from them",
             None,
-            "ask the source for them first: `GET ... WHERE name = v.name`",
+            f"ask a source for them: `GET {type_name} FROM ... WHERE {main} = v.{main}`, with its own name for `v`",
         )
 
 
