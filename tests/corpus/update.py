@@ -21,8 +21,10 @@ BEGIN = re.compile(rf"^(?:{'|'.join(EXPECTED)}):", re.MULTILINE)
 
 
 def update(path: Path) -> bool:
-    """Whether the file changed."""
+    """Whether the file changed. What does not hold yet is left as it should be."""
     case = read(path)
+    if case.xfail:
+        return False
     with tempfile.TemporaryDirectory() as folder:
         found = answer(case, Path(folder))
     text = path.read_text(encoding="utf-8")

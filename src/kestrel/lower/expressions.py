@@ -19,6 +19,7 @@ WORDS = (
     (r"invalid escape sequence: ?(\S+)", "`{}` has no meaning in it"),
     (r"trailing \\|bad escape \(end of pattern\)", "it ends in a backslash"),
     (r"(?:expression|pattern) too large", "it is too large"),
+    (r"invalid (?:perl operator|named capture group): ?(\S+)", "it has `{}`, which RE2 lacks; a group is named by `(?P<name>...)`"),
 )
 """By what Python's engine or RE2 says: what that means. `{}` is the part of the expression it names."""
 

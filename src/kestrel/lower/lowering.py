@@ -59,6 +59,7 @@ from kestrel.lower.patterns import Patterns
 from kestrel.model.vocabulary import ADDRESS_TYPES, EntityType, vocabulary
 from kestrel.settings import Settings
 from kestrel.syntax import tree
+from kestrel.syntax.mistakes import TwiceGiven
 from kestrel.syntax.parts import place_of
 from kestrel.text import Source as Text
 from kestrel.text import nearest
@@ -297,6 +298,8 @@ class Lowering(Patterns):
                 path = self.attribute(name, Subject(kind.name), value.span if value else new.span)
                 if path is None:
                     return None
+                if any(path.text() == other for other, _ in cells):
+                    self.errors.append(TwiceGiven(f"`{name}`", value.span if value else new.span))
                 cells.append((path.text(), self.single(value, path) if value is not None else None))
             rows.append(tuple(cells))
         return New(kind.name, tuple(rows))
@@ -325,7 +328,7 @@ class Lowering(Patterns):
         texts = self._pool_texts(pool)
         if len(texts) != 1:
             return None
-        if "://" in texts[0].removeprefix("file://"):
+        if "://" in texts[0].removeprefix("file://") or "\0" in texts[0]:
             self.errors.append(NotLocal(texts[0], pool.span))
             return None
         path = os.path.abspath(os.path.expanduser(texts[0].removeprefix("file://")))
@@ -455,6 +458,9 @@ class Lowering(Patterns):
                 self.errors.append(AppliedTwice(variable.text, variable.span))
             seen.add(variable.text)
         arguments = [(a.name, self.argument(a.value)) for a in statement.arguments]
+        for n, argument in enumerate(statement.arguments):
+            if any(argument.name == other.name for other in statement.arguments[:n]):
+                self.errors.append(TwiceGiven(f"`{argument.name}`", argument.span))
         known = tuple(s for s in steps if s is not None)
         if len(self.errors) > before or len(known) < len(steps) or len(names) != 1:
             self.broken.update(v.text for v in statement.variables)

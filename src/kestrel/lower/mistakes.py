@@ -236,6 +236,17 @@ class UnknownFormat(KestrelError):
         super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {endings}, alone or with {listed(PACKED)}")
 
 
+class OutOfRange(KestrelError):
+    """`most`: the largest value there is a place for."""
+
+    code: ClassVar[str] = "K0231"
+
+    def __init__(self, attribute: str, value: float, most: int, span: Span) -> None:
+        whole = float(value).is_integer()
+        sentence = f"`{attribute}` cannot be {value:,}" if whole else f"`{attribute}` is a whole number, and `{value:g}` is none"
+        super().__init__(sentence, span, f"it is at most {most:,}" if whole else None)
+
+
 class NotLocal(KestrelError):
     code: ClassVar[str] = "K0230"
 

@@ -10,12 +10,16 @@ from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missin
 from kestrel.lower.actions import Notice
 from kestrel.lower.columns import has_rows, kind_of
 from kestrel.lower.expressions import LACKING, in_words
-from kestrel.lower.mistakes import BadExpression, BadNetwork, NotAddress, NotEntities, NotOne, UnknownVariable, UnorderedText, WrongValue
+from kestrel.lower.mistakes import BadExpression, BadNetwork, NotAddress, NotEntities, NotOne, OutOfRange, UnknownVariable, UnorderedText, WrongValue
 from kestrel.lower.names import Names, Subject
 from kestrel.model.vocabulary import vocabulary
 from kestrel.schemas.transforms import CANONICAL
 from kestrel.syntax import tree
+from kestrel.syntax.mistakes import BadEscape
 from kestrel.text import Span, nearest
+
+MOST = {"BIGINT": 2**63 - 1, "INTEGER": 2**31 - 1}
+"""The largest number a column of each SQL type holds."""
 
 
 class Patterns(Names):
@@ -109,6 +113,9 @@ class Patterns(Names):
         """The single values of a list, parameters replaced by what was given for them."""
         found: list[tree.Scalar] = []
         for item in value.items if isinstance(value, tree.ListOf) else (value,):
+            if isinstance(item, tree.Text) and any("\ud800" <= sign <= "\udfff" for sign in item.value):
+                self.errors.append(BadEscape(item.span))
+        for item in value.items if isinstance(value, tree.ListOf) else (value,):
             given = self.parameter(item) if isinstance(item, tree.Parameter) else item
             match given:
                 case None:
@@ -128,7 +135,14 @@ class Patterns(Names):
                 self.errors.append(NotOne(path.text(), value.span, "write a row for each value"))
             return None
         found = self._value(items[0], path)
-        return None if isinstance(found, ValuesOf) else found
+        if isinstance(found, ValuesOf):
+            return None
+        entity = vocabulary().entity(path.end)
+        most = MOST.get(entity.columns.get(entity.attributes.get(path.attribute, ""), ""))
+        if most and isinstance(found, int | float) and (abs(found) > most or found != int(found)):
+            self.errors.append(OutOfRange(path.text(), found, most, value.span))
+            return None
+        return found
 
     def argument(self, value: tree.Value) -> Scalar | ValuesOf | tuple[Scalar | ValuesOf, ...] | None:
         """A value given to an analytic."""

@@ -397,6 +397,8 @@ class _Parser:
         if not 0 < size < 2**63:
             raise Unexpected(amount.group(), "a size above 0" if not size else "a smaller size", Span(*amount.span()))
         unit = self._unit() if not self._peek(")") else None
+        if unit and not 1e-6 <= size * {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}[unit] <= 1e11:
+            raise Unexpected(amount.group(), "a size from a millionth of a second to a million days", Span(*amount.span()))
         self._expect(")")
         return tree.Bin(path, size, cast(Any, unit), self._since(start))
 
@@ -752,7 +754,9 @@ class _Parser:
         match = PATH.match(self.text, self.place)
         if not match or (match["type"] is None and match["attribute"].upper() in RESERVED):
             hint = None
-            if re.compile(r"['\"\d]").match(self.text, self.place):
+            if re.compile(r"'[\w.]+'\s*[=!<>]|\"[\w.]+\"\s*[=!<>]").match(self.text, self.place):
+                hint = "an attribute is written without quotes, and stands before its value"
+            elif re.compile(r"['\"\d]").match(self.text, self.place):
                 hint = "every comparison names its attribute first: `pid = 1 OR pid = 2`, or `pid IN (1, 2)`"
             elif self._peek("*"):
                 hint = "without ATTR every attribute that is not empty is shown"
