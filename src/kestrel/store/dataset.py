@@ -84,6 +84,8 @@ def open_dataset(
         try:
             con.execute(f"ATTACH {quoted(str(kept))} AS {name} (READ_ONLY)")
             return _described(con, name, sources, key, cached=True)
+        except duckdb.InterruptException:
+            raise
         except duckdb.Error:
             kept.unlink(missing_ok=True)
     if size_of(sources) <= LARGE:

@@ -95,6 +95,8 @@ def _compression(path: Path) -> str:
 def _reads(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
     try:
         con.execute(f"SELECT l FROM {lines.relation} LIMIT 1").fetchall()
+    except duckdb.InterruptException:
+        raise
     except duckdb.Error:
         return False
     return True

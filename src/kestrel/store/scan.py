@@ -167,6 +167,9 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
         read = _insert(con, reading.select(rows, None))
         keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
         seen = set(con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE rowid >= {before}").fetchall())
+    except duckdb.InterruptException:
+        con.execute("ROLLBACK")
+        raise
     except duckdb.Error:
         keyless, seen, read = None, set(), 0
     strange = seen - set(reading.events or ())
