@@ -41,7 +41,7 @@ from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
 from kestrel.store.find import Finder
 from kestrel.store.given import Given
-from kestrel.store.match import Matcher, Scope, moment, paths, tests, within_range
+from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
 from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
 from kestrel.store.merge import merged
 from kestrel.store.query import quoted_name
@@ -52,8 +52,6 @@ from kestrel.store.writing import start_writing
 from kestrel.text import Span, nearest
 
 T = TypeVar("T")
-SMALL = 200_000
-"""A variable of fewer rows narrows what a filter of it looks at; a larger one would cost more than it saves."""
 
 
 class NoSuchData(KestrelError):
