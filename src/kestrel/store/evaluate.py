@@ -29,8 +29,8 @@ from kestrel.graph.steps import (
     Source,
     Step,
     TimeRange,
-    all_steps,
     content_id,
+    loaded_by,
     sources_of,
     type_of,
 )
@@ -167,8 +167,7 @@ class Store:
 
     def _loaded(self, step: Step) -> str:
         """What tells whether the files a step loads are as they were."""
-        paths_loaded = [s.path for s in all_steps(step) if isinstance(s, Load)]
-        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in paths_loaded if os.path.exists(p))
+        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in loaded_by(step) if os.path.exists(p))
 
     def _reading(self, answer: Callable[[], T]) -> T:
         """An answer, after reading what was left in the files if it needs that."""
