@@ -48,8 +48,7 @@ def _closure(keys: Iterable[str], bundled: Mapping[str, Object]) -> Iterator[str
     """The keys that are in the bundle, and all that those refer to."""
     seen: set[str] = set()
     waiting = list(keys)
-    while waiting:
-        key = waiting.pop(0)
+    for key in waiting:  # which grows
         if key not in seen and key in bundled:
             seen.add(key)
             yield key
@@ -67,13 +66,17 @@ class _Record:
     def __init__(self, observed: Object, graph: Mapping[str, Object]) -> None:
         self.observed = observed
         self.graph = graph
-        self.event = next((o for o in graph.values() if o.get("type") == "x-oca-event"), {})
+        self.by_type: dict[str, list[str]] = {}
+        for key, o in graph.items():
+            self.by_type.setdefault(str(o.get("type")), []).append(key)
+        self.event = next((graph[key] for key in self._of_type("x-oca-event")), {})
+        self.told = {r for name, value in self.event.items() if name.endswith("_ref") for r in _texts(value)}
         self.parent_of = dict(self._parents())
         self.taken: set[str] = set()
         self.subject = {what: self._about(what) for what in SUBJECTS}
 
     def _of_type(self, *types: str) -> list[str]:
-        return [key for key, o in self.graph.items() if o.get("type") in types]
+        return [key for kind in types for key in self.by_type.get(kind, ())]
 
     def _refs(self, of: Object, name: str, *types: str) -> list[str]:
         """What an object's references of a name lead to, where the record has it and it is of one of the types."""
@@ -176,8 +179,7 @@ class _Record:
             yield {slot: value for row in together if row for slot, value in row.items()}
 
     def _left(self, *types: str) -> list[str]:
-        told = {r for name in self.event if name.endswith("_ref") for r in _texts(self.event[name])}
-        return sorted((key for key in self._of_type(*types) if key not in self.taken), key=lambda k: k not in told)
+        return sorted((key for key in self._of_type(*types) if key not in self.taken), key=lambda k: k not in self.told)
 
     def _alone(self) -> Row:
         """Lists of the values that are part of nothing else."""

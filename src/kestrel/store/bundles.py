@@ -31,7 +31,8 @@ def is_bundle(head: str) -> bool:
 
 def documents(text: str) -> Iterator[list[Any]]:
     """The rows of each observed-data of the bundles. A place that cannot be read ends them, as a text."""
-    bundled = {o["id"]: o for o in _objects(text) if isinstance(o, dict) and isinstance(o.get("id"), str) and not stix.is_record(o)}
+    apart = _objects(text) if '"object_refs"' in text else ()
+    bundled = {o["id"]: o for o in apart if isinstance(o, dict) and isinstance(o.get("id"), str) and not stix.is_record(o)}
     for found in _objects(text):
         if stix.is_record(found):
             yield stix.rows(found, bundled)
