@@ -168,6 +168,15 @@ def test_overlapping_bundles_double_nothing(tmp_path: Path, session: Session) ->
     assert next(r.message for r in results if isinstance(r, Notice) and r.code == "duplicates").startswith("1 of 3 records")
 
 
+def test_variables_of_two_bundles_together_are_the_same_processes(tmp_path: Path, session: Session) -> None:
+    """Several processes of one record, without host: each keeps its own when more records are known."""
+    several = {"0": process(1, "a.exe"), "1": process(2, "b.exe"), "2": process(3, "c.exe")}
+    first = write(tmp_path / "a.json", observed(1, several))
+    second = write(tmp_path / "b.json", observed(2, several))
+    session.run(f"a = GET process FROM '{first}' WHERE name = 'b.exe' b = GET process FROM '{second}' WHERE name = 'c.exe' c = a + b")
+    assert sorted(p["name"] for p in session["c"].to_dicts()) == ["b.exe", "c.exe"]
+
+
 def test_a_bundle_cut_short_is_read_as_far_as_it_goes(tmp_path: Path, session: Session) -> None:
     text = json.dumps(bundle(*(observed(n, {"0": process(n + 1, "a.exe", x_unique_id=GUID % n)}) for n in range(3))))
     path = tmp_path / "cut.json"

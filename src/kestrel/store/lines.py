@@ -243,12 +243,12 @@ def _decoded_text(content: bytes) -> str:
     return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 
 
-def _written(path: Path, scratch: Path, documents: Iterable[Any]) -> Lines:
+def _written(path: Path, scratch: Path, told: Iterable[Any]) -> Lines:
     """A copy with a line for each document; texts are written as they are."""
     target = scratch / f"{path.name}.{abs(hash(path))}.documents"
     found = Lines(_csv_copy(target))
     with target.open("w", encoding="utf-8", newline="\n") as copy:
-        for document in documents:
+        for document in told:
             line = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)
             line = _clean(line.encode("utf-8", "replace").decode("utf-8"))
             if len(line) > LONG:
