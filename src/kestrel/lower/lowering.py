@@ -125,6 +125,10 @@ class Lowering(Patterns):
                     self.saved[file] = known
                 if known is None or file is None:
                     return None
+                found = format_of(file)
+                if type_of(known) == TABLE and found and found.kind == "stix":
+                    self.errors.append(NoIdentity("a STIX bundle", variable.text, variable.span))
+                    return None
                 return Save(known, file, variable.text, statement.span)
             case tree.Apply():
                 return self._apply(statement)
@@ -231,6 +235,10 @@ class Lowering(Patterns):
     def _sources(self, pool: tree.Pool) -> tuple[Source, ...]:
         found: list[Source] = []
         for text in self._pool_texts(pool):
+            path = _absolute(text)
+            if path in self.saved:
+                found += [Source(text, (path,))] if self.saved[path] else []
+                continue
             try:
                 found += self.open_source(text, pool.quoted)
             except KestrelError as error:
@@ -331,7 +339,7 @@ class Lowering(Patterns):
         if "://" in texts[0].removeprefix("file://") or "\0" in texts[0]:
             self.errors.append(NotLocal(texts[0], pool.span))
             return None
-        path = os.path.abspath(os.path.expanduser(texts[0].removeprefix("file://")))
+        path = _absolute(texts[0])
         if format_of(path) is None:
             self.errors.append(UnknownFormat(texts[0], pool.span))
             return None
@@ -529,6 +537,10 @@ class Lowering(Patterns):
             return None, 0
         count, offset = self._count(limit.count), self._count(limit.offset)
         return None if count is None or count >= MOST else count, min(offset or 0, MOST)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path.removeprefix("file://")))
 
 
 def lower(text: Text, hunt: tree.Hunt, lowering: Lowering, mistakes: Collection[KestrelError] = (), doubtful: Collection[str] = ()) -> list[Action]:

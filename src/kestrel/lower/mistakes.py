@@ -19,7 +19,7 @@ class UnknownType(KestrelError):
 
     def __init__(self, name: str, span: Span) -> None:
         close = TYPES.get(name.lower()) or nearest(name, [*vocabulary().types, *vocabulary().type_aliases])
-        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types)}"
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types, 20)}"
         super().__init__(f"there is no entity type `{name}`", span, hint)
 
 

@@ -45,6 +45,8 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
             return next(_of_csv(text), "its rows have different numbers of fields"), "a field with a comma or a line end stands in double quotes"
         case "ndjson":
             return next(_of_lines(text), "its lines are no objects"), 'every line is one object, like `{"name": "cmd.exe"}`'
+        case "stix":
+            return next(_of_json(text), "it is no STIX bundle"), None
         case _:
             return _of_array(text)
 
@@ -90,17 +92,25 @@ def _of_array(text: str) -> tuple[str, str | None]:
     begins = text.lstrip("\ufeff \t\r\n")
     if begins[:1] == "{" and len(list(islice(_whole_lines(begins), 2))) == 2:
         return "it is no JSON array", several
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        if begins[:1] == "[" and error.pos >= len(text.rstrip()):
-            return f"it is cut off after line {text.rstrip().count(chr(10)) + 1}", None
-        return f"line {error.lineno}, column {error.colno} is no JSON", None if begins[:1] == "[" else "a JSON file is an array of objects"
-    except RecursionError:
-        return "it is nested too deeply", None
+    if why := next(_of_json(text), None):
+        return why, None if begins[:1] == "[" else "a JSON file is an array of objects"
+    value = json.loads(text)
     if not isinstance(value, list):
         return "it is no array", 'a JSON file is an array of objects: `[{"name": "cmd.exe"}]`'
     return "its rows are no objects of one kind", 'a JSON file is an array of objects: `[{"name": "cmd.exe"}]`'
+
+
+def _of_json(text: str) -> Iterator[str]:
+    """Where a JSON text goes wrong."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text.rstrip()) and text.strip():
+            yield f"it is cut off after line {text.rstrip().count(chr(10)) + 1}"
+        else:
+            yield f"line {error.lineno}, column {error.colno} is no JSON"
+    except RecursionError:
+        yield "it is nested too deeply"
 
 
 def _whole_lines(text: str) -> Iterator[str]:

@@ -432,7 +432,7 @@ class _Parser:
                 self._fail(f"`,` and an attribute of `{right.text}`", (), "BY names one attribute of each variable, even if it is the same")
             keys = (first, self._path())
             self.taken = ()
-        elif self._peek_word().upper() in ("ON", "USING"):
+        elif self._peek_word().upper() in ("ON", "USING") and not self._is_assignment():
             self._fail("BY", (), "write it like `JOIN a, b BY pid, pid`")
         return tree.Join(left, right, keys, self._since(start))
 
