@@ -13,10 +13,12 @@ class KestrelError(Exception):
 
     Subclasses have a fixed `code` (`K` and four digits) and build `message` (one sentence, lower-case start,
     no full stop) and, where possible, `hint` (what exists, or what to do) from typed arguments.
-    `span` points into the hunt text; None where no text is to blame.
+    `span` points into the hunt text; None where no text is to blame, or where it is raised while running: `part` then
+    says which part of the statement it is about (`syntax/parts.py`).
     """
 
     code: ClassVar[str] = "K0000"
+    part: str = ""
 
     def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -45,7 +47,7 @@ class HuntErrors(Exception):
 
 def draw(source: Source, error: KestrelError) -> str:
     """The error as text: sentence, place, the source line with carets, and the hint."""
-    lines = [f"error[{error.code}]: {error.message}"]
+    lines = [f"error[{error.code}]: {_shown(error.message)}"]
     if error.span is not None:
         number, column = source.position(error.span.start)
         text = source.line(number)
@@ -59,21 +61,26 @@ def draw(source: Source, error: KestrelError) -> str:
             f"{margin} | {_blank(shown[: column - 1])}{'^' * min(width, max(1, len(shown) - column + 1))}",
         ]
         if error.hint:
-            lines.append(f"{margin} = help: {error.hint}")
+            lines.append(f"{margin} = help: {_shown(error.hint)}")
     elif error.hint:
-        lines.append(f"  = help: {error.hint}")
+        lines.append(f"  = help: {_shown(error.hint)}")
     return "\n".join(lines)
 
 
 def _window(text: str, column: int, width: int, limit: int = 160) -> tuple[str, int]:
     """The part of a very long line around the column, and the column in that part."""
-    text = "".join(c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    text = _shown(text)
     if len(text) <= limit:
         return text, column
     start = max(0, min(column - 1 - limit // 4, len(text) - limit))
     head = "..." if start else ""
     tail = "..." if start + limit < len(text) else ""
     return head + text[start : start + limit] + tail, column - start + len(head)
+
+
+def _shown(text: str) -> str:
+    """Text in which every sign can be seen, one for one."""
+    return text if text.isprintable() else "".join(c if c in "\t\n" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _blank(text: str) -> str:

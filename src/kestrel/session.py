@@ -24,9 +24,11 @@ from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.pool import is_profile, open_pool
-from kestrel.syntax import parse, to_text
+from kestrel.syntax import parse_partly, to_text
+from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
 from kestrel.text import Source as Text
+from kestrel.text import Span, path_text
 
 if TYPE_CHECKING:
     from kestrel.store.answers import Answers
@@ -68,8 +70,7 @@ class Session:
         """The same, each result as soon as it is there."""
         started = time.perf_counter()
         source = Text(text, name)
-        hunt = parse(text, name)
-        actions = self._lower(source, hunt, parameters or {})
+        hunt, actions = self._lower(source, parameters or {})
         yield from self._settings_notices()
         for code, message in hunt.notices:
             yield Told(code, message)
@@ -80,18 +81,22 @@ class Session:
             try:
                 yield from self._act(action, made)
             except KestrelError as error:
-                error.span = error.span or getattr(action, "span", None)
+                whole = getattr(action, "span", None)
+                error.span = error.span or _part(hunt, whole, error.part) or whole
                 raise HuntErrors(source, [error]) from error
         if self.settings.summary:
             yield self._summary(made, started)
 
     def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> None:
         """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
-        lower(Text(text, name), parse(text, name), self._lowering(parameters or {}))
+        source = Text(text, name)
+        hunt, mistakes, doubtful = parse_partly(text)
+        lower(source, hunt, self._lowering(parameters or {}), mistakes, doubtful)
 
-    def _lower(self, source: Text, hunt: Hunt, parameters: Mapping[str, Any]) -> list[Action]:
+    def _lower(self, source: Text, parameters: Mapping[str, Any]) -> tuple[Hunt, list[Action]]:
+        hunt, mistakes, doubtful = parse_partly(source.text)
         lowering = self._lowering(parameters)
-        actions = lower(source, hunt, lowering)
+        actions = lower(source, hunt, lowering, mistakes, doubtful)
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
         for statement in hunt.statements:
@@ -99,7 +104,7 @@ class Session:
                 name = statement.target.text if statement.target else self.settings.default_variable
                 self.origins[name] = to_text(Hunt((statement,))).strip()
         unused = [Notice("unused-parameter", f"parameter `${n}` was given and no statement uses it") for n in parameters if n not in lowering.used]
-        return [*unused, *actions]
+        return hunt, [*unused, *actions]
 
     def _lowering(self, parameters: Mapping[str, Any]) -> Lowering:
         scheme = self.settings.default_scheme
@@ -299,7 +304,7 @@ class Session:
         else:
             told = FileTold(variable.type, sources_of(step), variable.range)
             number = save(self.store.con, self.answers.select(variable, columns), Path(path), told)
-        return Told("saved", f"{number:,} rows of `{name}` are saved in {path}", number)
+        return Told("saved", f"{number:,} rows of `{name}` are saved in {path_text(path)}", number)
 
     def _saved_columns(self, variable: Variable) -> list[AttributePath]:
         """What a file or a program outside is given: identity first, then every attribute."""
@@ -418,6 +423,11 @@ def _ends(type_name: str) -> list[AttributePath]:
     connections = ("opened_connection_refs", "network-traffic")
     ends = (("src_ref", "address"), ("dst_ref", "address")) if type_name == "process" else ()
     return [AttributePath(type_name, (connections, end), "value") for end in ends]
+
+
+def _part(hunt: Hunt, whole: Span | None, part: str) -> Span | None:
+    """The part of a statement that a mistake is about."""
+    return next((place_of(part, s) for s in hunt.statements if s.span == whole), None)
 
 
 def _check_analytic(name: str, types: Sequence[str], arguments: Collection[str]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,16 @@ class Source:
         return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word a misspelt one most likely stands for, or None."""
+def path_text(path: str | Path) -> str:
+    """A path as a hunter would write it: from the current folder where it is inside that."""
+    inside = os.path.relpath(path) if Path(path).is_absolute() else str(path)
+    return str(path) if inside.startswith("..") else inside
+
+
+def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The known word a misspelt one most likely stands for, or None. `alike`: how much of it must be the same."""
     by_folded = {k.casefold(): k for k in known}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=alike)
     return by_folded[found[0]] if found else None
 
 

@@ -80,7 +80,7 @@ expression = st.builds(
 row = st.lists(st.tuples(st.one_of(attribute, text), st.one_of(st.none(), scalar, listed)), max_size=3).map(tuple)
 rows = st.one_of(st.lists(scalar, max_size=3), st.lists(row, max_size=3)).map(tuple)
 binned = st.builds(
-    tree.Bin, path, st.one_of(st.integers(0, 10**9), st.sampled_from([0.5, 2.25])), st.sampled_from([None, "DAY", "HOUR", "MINUTE", "SECOND"])
+    tree.Bin, path, st.one_of(st.integers(1, 10**9), st.sampled_from([0.5, 2.25])), st.sampled_from([None, "DAY", "HOUR", "MINUTE", "SECOND"])
 )
 aggregation = st.builds(tree.Aggregation, st.sampled_from(["MIN", "MAX", "SUM", "AVG", "COUNT", "NUNIQUE"]), path, st.one_of(st.none(), name))
 verb = st.sampled_from(["CREATED", "RESOLVED_TO", "WRITTEN", "LINKED"]).map(tree.Word)

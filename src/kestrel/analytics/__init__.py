@@ -40,7 +40,7 @@ def find(uri: str) -> Analytic:
 
             if found := BUILT_IN.get(name.lower()):
                 return found
-            raise UnknownAnalytic(uri, names(), f"add `{name}` to the analytics that are set up, or use a built-in one")
+            raise UnknownAnalytic(uri, names(), f"Add `{name}` to the analytics that are set up, or use a built-in one")
         case _:
             raise UnknownScheme(uri, scheme)
 

@@ -66,8 +66,8 @@ class UnknownScheme(KestrelError):
 
     def __init__(self, uri: str, scheme: str) -> None:
         close = nearest(scheme, SCHEMES)
-        told = f"did you mean `{close}://`? " if close else ""
-        super().__init__(f"no analytic is reached by `{scheme}://`: `{uri}`", None, told + "known: " + listed(f"{s}://" for s in SCHEMES))
+        told = f"did you mean `{close}://`? Known: " if close else "known: "
+        super().__init__(f"no analytic is reached by `{scheme}://`", None, told + listed(f"{s}://" for s in SCHEMES))
 
 
 class UnknownAnalytic(KestrelError):
@@ -77,8 +77,7 @@ class UnknownAnalytic(KestrelError):
 
     def __init__(self, uri: str, known: Sequence[str], remedy: str) -> None:
         close = nearest(uri, known)
-        told = f"did you mean `{close}`? " if close else ""
-        told += f"known: {listed(known)}. " if known else "none is set up. "
+        told = f"did you mean `{close}`? Known: {listed(known)}. " if close else f"known: {listed(known)}. " if known else "none is set up. "
         super().__init__(f"there is no analytic `{uri}`", None, told + remedy)
 
 
@@ -86,6 +85,7 @@ class AnalyticFailed(KestrelError):
     """It ran and went wrong. `lines`: what it said last."""
 
     code: ClassVar[str] = "K0504"
+    part = "analytic"
 
     def __init__(self, name: str, why: str, lines: Sequence[str], hint: str | None = None) -> None:
         super().__init__(f"the analytic `{name}` {why}{last(lines)}", None, hint)
@@ -93,6 +93,7 @@ class AnalyticFailed(KestrelError):
 
 class TimeLimit(KestrelError):
     code: ClassVar[str] = "K0505"
+    part = "analytic"
 
     def __init__(self, name: str, seconds: float, lines: Sequence[str]) -> None:
         super().__init__(
@@ -106,6 +107,7 @@ class WrongReturn(KestrelError):
     """What it gave back cannot be taken."""
 
     code: ClassVar[str] = "K0506"
+    part = "analytic"
 
     def __init__(self, name: str, what: str, hint: str | None = None) -> None:
         super().__init__(f"the analytic `{name}` {what}", None, hint)
@@ -115,6 +117,7 @@ class WrongInputs(KestrelError):
     """The number or the types of the variables are not what it takes."""
 
     code: ClassVar[str] = "K0507"
+    part = "analytic"
 
     def __init__(self, name: str, what: str, hint: str | None = None) -> None:
         super().__init__(f"the analytic `{name}` {what}", None, hint)
@@ -122,24 +125,29 @@ class WrongInputs(KestrelError):
 
 class UnknownArgument(KestrelError):
     code: ClassVar[str] = "K0508"
+    part = "analytic"
 
     def __init__(self, name: str, argument: str, known: Sequence[str]) -> None:
         close = nearest(argument, known)
         told = f"did you mean `{close}`? " if close else ""
         super().__init__(f"the analytic `{name}` takes no argument `{argument}`", None, told + f"it takes {listed(known) or 'none'}")
+        self.part = f"argument {argument}"
 
 
 class BadArgument(KestrelError):
     code: ClassVar[str] = "K0509"
+    part = "analytic"
 
     def __init__(self, name: str, argument: str, why: str) -> None:
         super().__init__(f"the argument `{argument}` of the analytic `{name}` {why}")
+        self.part = f"argument {argument}"
 
 
 class CannotStart(KestrelError):
     """The program, the container or the library it needs is not there."""
 
     code: ClassVar[str] = "K0510"
+    part = "analytic"
 
     def __init__(self, name: str, why: str, hint: str | None = None) -> None:
         super().__init__(f"the analytic `{name}` cannot start: {why}", None, hint)

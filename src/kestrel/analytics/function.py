@@ -31,6 +31,7 @@ from kestrel.analytics.contract import AnalyticFailed, CannotStart, Input, Outco
 from kestrel.analytics.environment import as_environment
 from kestrel.analytics.settings import BadAnalyticProfile, Profile, profile
 from kestrel.analytics.shown import is_frame, show
+from kestrel.text import path_text
 
 LOGGED = 1000
 """Lines of output that are kept."""
@@ -53,7 +54,7 @@ def _file(found: Profile, module: str) -> Path | None:
     for candidate in (found.base / path, path.absolute()):
         if candidate.is_file():
             return candidate.resolve()
-    raise BadAnalyticProfile(found.uri, f"there is no file `{found.base / path}`", "`module` is a Python file or a dotted name")
+    raise BadAnalyticProfile(found.uri, f"there is no file `{path_text(found.base / path)}`", "`module` is a Python file or a dotted name")
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ UNSEEN = frozenset({"id", "type", "first_observed", "last_observed", "number_obs
 
 class BadIndicators(KestrelError):
     code: ClassVar[str] = "K0511"
+    part = "argument path"
 
     def __init__(self, path: str, why: str, hint: str | None = None) -> None:
         super().__init__(f"the list of indicators `{path}` {why}", None, hint)
@@ -214,8 +215,10 @@ def load(path: str, known: Known) -> None:
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no UTF-8 text"
-        raise BadIndicators(path, f"cannot be read: {why}", "paths are relative to the folder Kestrel was started in") from None
+        if isinstance(error, FileNotFoundError):
+            raise BadIndicators(path, "cannot be read: there is no such file", "paths are relative to the folder Kestrel was started in") from None
+        why = (error.strerror or "the machine refuses it").lower() if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise BadIndicators(path, f"cannot be read: {why}") from None
     before = known.count
     if re.match(r"\s*(?:\[\s*)?\{", text):
         _load_stix(path, text, known)

@@ -85,8 +85,10 @@ def run_to_end(name: str, command: Sequence[str], folder: Path, environment: Map
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
             )
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise CannotStart(name, f"`{command[0]}`: {why}", "is the program installed, and on the PATH?") from None
+            if isinstance(error, FileNotFoundError):
+                raise CannotStart(name, f"there is no program `{command[0]}`", "is it installed, and on the PATH?") from None
+            why = (error.strerror or "the machine refuses it").lower() if isinstance(error, OSError) else "its command has a sign no command may have"
+            raise CannotStart(name, f"`{command[0]}`: {why}") from None
     try:
         return process.wait(seconds), last_lines(log)
     except subprocess.TimeoutExpired:

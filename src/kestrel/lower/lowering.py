@@ -44,20 +44,23 @@ from kestrel.lower.mistakes import (
     NoKeys,
     NoRecords,
     NoSource,
+    NotLocal,
     NotNumbers,
     NotYet,
     TwoColumns,
     UnknownFormat,
     UnknownRelation,
     WrongBin,
+    WrongParameter,
     WrongPool,
-    WrongValue,
 )
 from kestrel.lower.names import Subject
 from kestrel.lower.patterns import Patterns
 from kestrel.model.vocabulary import ADDRESS_TYPES, EntityType, vocabulary
 from kestrel.settings import Settings
 from kestrel.syntax import tree
+from kestrel.syntax.mistakes import TwiceGiven
+from kestrel.syntax.parts import place_of
 from kestrel.text import Source as Text
 from kestrel.text import nearest
 
@@ -254,7 +257,7 @@ class Lowering(Patterns):
         items = given.items if isinstance(given, tree.ListOf) else (given,) if given else ()
         texts = [i.value for i in items if isinstance(i, tree.Text)]
         if len(texts) < len(items):
-            self.errors.append(WrongValue(f"${pool.text.name}", "name of a data source or a file", pool.span))
+            self.errors.append(WrongParameter(pool.text.name, "a data source or a file", pool.span, "logs.json"))
         return texts
 
     def _find(self, find: tree.Find) -> Step | None:
@@ -273,7 +276,8 @@ class Lowering(Patterns):
             return None
         if not vocabulary().can(relation.verb, kind.name, type_of(given), find.by):
             others = vocabulary().leading_from(type_of(given))
-            self.errors.append(ImpossibleRelation(kind.name, find.verb.text, find.by, type_of(given), others, find.type.span.to(find.variable.span)))
+            span_of = find.type.span.to(find.variable.span)
+            self.errors.append(ImpossibleRelation(kind.name, find.verb.text, find.by, type_of(given), find.variable.text, others, span_of))
             return None
         depth = None if find.depth == "ANY" else (find.depth or 1)
         sources = () if sources_of(given) else self.last_sources
@@ -302,6 +306,8 @@ class Lowering(Patterns):
                 path = self.attribute(name, Subject(kind.name), value.span if value else new.span)
                 if path is None:
                     return None
+                if any(path.text() == other for other, _ in cells):
+                    self.errors.append(TwiceGiven(f"`{name}`", value.span if value else new.span))
                 cells.append((path.text(), self.single(value, path) if value is not None else None))
             rows.append(tuple(cells))
         return New(kind.name, tuple(rows))
@@ -329,6 +335,9 @@ class Lowering(Patterns):
         """The absolute path of a file to save or load, of a format that is known."""
         texts = self._pool_texts(pool)
         if len(texts) != 1:
+            return None
+        if "://" in texts[0].removeprefix("file://") or "\0" in texts[0]:
+            self.errors.append(NotLocal(texts[0], pool.span))
             return None
         path = _absolute(texts[0])
         if format_of(path) is None:
@@ -386,7 +395,7 @@ class Lowering(Patterns):
         if len(self.errors) == before:
             for name, place in zip([*(k.name for k in keys), *(a.name for a in aggregates)], places, strict=True):
                 if name in seen:
-                    self.errors.append(TwoColumns(name, place.span))
+                    self.errors.append(TwoColumns(name, place.span, not isinstance(place, tree.Aggregation)))
                 seen.add(name)
         return Group(step, tuple(keys), tuple(aggregates)) if len(self.errors) == before else None
 
@@ -449,7 +458,7 @@ class Lowering(Patterns):
             try:
                 self.check_analytic(name, [type_of(s) for s in steps if s], [a.name for a in statement.arguments])
             except KestrelError as error:
-                error.span = statement.analytics.span
+                error.span = place_of(error.part, statement) or statement.analytics.span
                 self.errors.append(error)
         seen: set[str] = set()
         for variable in statement.variables:
@@ -457,6 +466,9 @@ class Lowering(Patterns):
                 self.errors.append(AppliedTwice(variable.text, variable.span))
             seen.add(variable.text)
         arguments = [(a.name, self.argument(a.value)) for a in statement.arguments]
+        for n, argument in enumerate(statement.arguments):
+            if any(argument.name == other.name for other in statement.arguments[:n]):
+                self.errors.append(TwiceGiven(f"`{argument.name}`", argument.span))
         known = tuple(s for s in steps if s is not None)
         if len(self.errors) > before or len(known) < len(steps) or len(names) != 1:
             self.broken.update(v.text for v in statement.variables)
@@ -507,7 +519,7 @@ class Lowering(Patterns):
                     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
                 except (ValueError, OverflowError):
                     pass
-        self.errors.append(WrongValue(f"${getattr(given, 'name', '')}", "time", given.span, "give it as `2021-04-03T00:00:00Z`"))
+        self.errors.append(WrongParameter(getattr(given, "name", ""), "a time", given.span, "2021-04-03T00:00:00Z"))
         return None
 
     def _count(self, given: int | tree.Parameter) -> int | None:
@@ -517,7 +529,7 @@ class Lowering(Patterns):
         if isinstance(value, tree.Number) and isinstance(value.value, int) and value.value >= 0:
             return value.value
         if value is not None:
-            self.errors.append(WrongValue(f"${given.name}", "whole number", given.span))
+            self.errors.append(WrongParameter(given.name, "a whole number", given.span, "10"))
         return None
 
     def _limit(self, limit: tree.Limit | None) -> tuple[int | None, int]:
@@ -531,9 +543,17 @@ def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path.removeprefix("file://")))
 
 
-def lower(text: Text, hunt: tree.Hunt, lowering: Lowering) -> list[Action]:
-    """The actions of a cell, or HuntErrors with everything that is wrong with it."""
+def lower(text: Text, hunt: tree.Hunt, lowering: Lowering, mistakes: Collection[KestrelError] = (), doubtful: Collection[str] = ()) -> list[Action]:
+    """The actions of a cell, or HuntErrors with everything that is wrong with it.
+
+    `mistakes` are those of the statements that could not be read, `doubtful` the names they may have changed."""
+    lowering.broken.update(doubtful)
+    for name in doubtful:
+        lowering.scope.pop(name, None)
     actions = lowering.lower(hunt)
+    lowering.errors += mistakes
+    if mistakes or any(e.code.startswith("K04") for e in lowering.errors):  # a step that could not name its source made others lack one
+        lowering.errors = [e for e in lowering.errors if not isinstance(e, NoSource)]
     if lowering.errors:
         raise HuntErrors(text, lowering.errors)
     return actions

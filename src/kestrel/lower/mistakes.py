@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from kestrel.errors import KestrelError
 from kestrel.graph.formats import PACKED, SUFFIXES
+from kestrel.graph.steps import TABLE
+from kestrel.lower.columns import EVENT_COLUMNS, model_attributes
+from kestrel.lower.expected import FIELDS, TYPES, VERBS
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.text import Span, listed, nearest
 
@@ -15,8 +18,8 @@ class UnknownType(KestrelError):
     code: ClassVar[str] = "K0201"
 
     def __init__(self, name: str, span: Span) -> None:
-        close = nearest(name, [*vocabulary().types, *vocabulary().type_aliases])
-        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types)}"
+        close = TYPES.get(name.lower()) or nearest(name, [*vocabulary().types, *vocabulary().type_aliases])
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types, 20)}"
         super().__init__(f"there is no entity type `{name}`", span, hint)
 
 
@@ -35,11 +38,15 @@ class UnknownAttribute(KestrelError):
 
     def __init__(self, kind: str, name: str, span: Span, variable: str | None = None, columns: Iterable[str] = ()) -> None:
         entity = vocabulary().entity(kind)
-        own = [*columns, *entity.attributes]
-        close = nearest(name, [*own, *entity.references, *entity.synonyms, *EVERY_ENTITY])
-        hint = f"did you mean `{close}`?" if close else f"its attributes: {listed(own, 20)}"
-        if variable:
-            hint += f" `INFO {variable}` lists them all"
+        own = list(dict.fromkeys([*columns, *entity.attributes]))
+        meant = FIELDS.get(name.lower().replace("_", "").replace(".", ""), {}).get(kind)
+        behind = [a for a in model_attributes(kind) if a not in own]
+        close = meant or nearest(name, [*own, *entity.synonyms, *EVERY_ENTITY]) or nearest(name, behind)
+        hint = f"did you mean `{close}`?" if close else f"its attributes: {listed(own, 20)}" if own else None
+        if name in EVENT_COLUMNS and kind != TABLE:
+            hint = f"the records have it: `RECORDS({variable or 'x'})`"
+        elif variable and hint:
+            hint += f"{'' if close else '.'} `INFO {variable}` lists them all"
         super().__init__(f"{kind} has no attribute `{name}`", span, hint)
 
 
@@ -47,7 +54,7 @@ class UnknownRelation(KestrelError):
     code: ClassVar[str] = "K0204"
 
     def __init__(self, verb: str, span: Span) -> None:
-        close = nearest(verb, vocabulary().relations)
+        close = VERBS.get(verb.upper()) or nearest(verb, vocabulary().relations)
         hint = f"did you mean `{close}`?" if close else f"the verbs are {listed(vocabulary().relations, 20)}"
         super().__init__(f"there is no relation `{verb}`", span, hint)
 
@@ -55,20 +62,55 @@ class UnknownRelation(KestrelError):
 class ImpossibleRelation(KestrelError):
     code: ClassVar[str] = "K0205"
 
-    def __init__(self, wanted: str, verb: str, by: bool, given: str, others: Sequence[str], span: Span) -> None:
+    def __init__(self, wanted: str, verb: str, by: bool, given: str, variable: str, others: Sequence[str], span: Span) -> None:
         sentence = f"{given} {verb} {wanted}" if by else f"{wanted} {verb} {given}"
-        hint = f"from {given} you can ask: {listed(others, 20)}" if others else None
+        relation = vocabulary().relation(verb)
+        fitting = [f"{o} {variable}" for o in others if o.split()[1] == wanted]
+        if relation and vocabulary().can(relation.verb, wanted, given, not by):
+            hint = f"did you mean `FIND {wanted} {verb}{'' if by else ' BY'} {variable}`?"
+        elif fitting:
+            hint = f"from {given} to {wanted}: {listed(fitting)}"
+        else:
+            hint = f"from {given} to {wanted} there is `FIND {wanted} LINKED {variable}`; `INFO {variable}` lists the relations that lead on"
         super().__init__(f"no record can show `{sentence}`", span, hint)
 
 
 class WrongValue(KestrelError):
+    """`value`: what was given, as text."""
+
     code: ClassVar[str] = "K0206"
 
-    def __init__(self, attribute: str, kind: str, span: Span, hint: str | None = None) -> None:
-        super().__init__(f"`{attribute}` is a {kind}, and this is not", span, hint)
+    def __init__(self, attribute: str, kind: str, span: Span, hint: str | None = None, value: str | None = None) -> None:
+        given = "this is not" if value is None else f"`{value[:40]}` is not"
+        super().__init__(f"`{attribute}` is a {kind}, and {given}", span, hint)
+
+
+class NotOne(KestrelError):
+    code: ClassVar[str] = "K0227"
+
+    def __init__(self, attribute: str, span: Span, hint: str) -> None:
+        super().__init__(f"`{attribute}` takes one value, and this is a list", span, hint)
+
+
+class WrongParameter(KestrelError):
+    """`wanted`: what it stands for, in words."""
+
+    code: ClassVar[str] = "K0228"
+
+    def __init__(self, name: str, wanted: str, span: Span, example: str) -> None:
+        super().__init__(f"`${name}` stands for {wanted} here, and its value is none", span, f"give it like `-p {name}={example}`")
+
+
+class NotAddress(KestrelError):
+    code: ClassVar[str] = "K0229"
+
+    def __init__(self, attribute: str, kind: str, operator: str, span: Span) -> None:
+        super().__init__(f"{operator} compares addresses, and `{attribute}` is a {kind}", span, "ask for an address, like `dst_ref.value`")
 
 
 class UnorderedText(KestrelError):
+    """`attribute` is text; it was compared with a number, or a number with it."""
+
     code: ClassVar[str] = "K0207"
 
     def __init__(self, attribute: str, operator: str, span: Span) -> None:
@@ -80,12 +122,15 @@ class UnorderedText(KestrelError):
 class BadExpression(KestrelError):
     code: ClassVar[str] = "K0208"
 
-    def __init__(self, why: str, span: Span) -> None:
-        super().__init__(
-            f"this MATCHES expression cannot be used: {why}",
-            span,
-            "expressions are those of RE2: no look-ahead, look-behind or back-references",
-        )
+    def __init__(self, why: str, span: Span, foreign: bool = False) -> None:
+        hint = None
+        if foreign:
+            hint = "expressions are those of RE2: no look-ahead, look-behind, back-references or possessive repetition"
+        elif "`*`" in why:
+            hint = "any run of signs is `.*` here, and `%` in LIKE"
+        elif "closed" in why or "closes" in why:
+            hint = "a bracket that is meant as it stands has a backslash before it: `\\(`"
+        super().__init__(f"this MATCHES expression cannot be used: {why}", span, hint)
 
 
 class BadNetwork(KestrelError):
@@ -121,7 +166,11 @@ class MixedTypes(KestrelError):
     code: ClassVar[str] = "K0211"
 
     def __init__(self, kinds: Iterable[str], span: Span) -> None:
-        super().__init__(f"`+` joins variables of one type, these are {listed(kinds)}", span)
+        super().__init__(
+            f"`+` joins variables of one type, these are {listed(kinds)}",
+            span,
+            "entities of two types stay in two variables; FIND leads from one to another",
+        )
 
 
 class NoIdentity(KestrelError):
@@ -167,8 +216,9 @@ class WrongBin(KestrelError):
 class TwoColumns(KestrelError):
     code: ClassVar[str] = "K0221"
 
-    def __init__(self, name: str, span: Span) -> None:
-        super().__init__(f"two columns would be called `{name}`", span, "give one another name: `MAX(pid) AS highest`")
+    def __init__(self, name: str, span: Span, key: bool = False) -> None:
+        hint = "name it once" if key else "give one another name: `MAX(pid) AS highest`"
+        super().__init__(f"two columns would be called `{name}`", span, hint)
 
 
 class NoKeys(KestrelError):
@@ -186,15 +236,35 @@ class UnknownFormat(KestrelError):
         super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {endings}, alone or with {listed(PACKED)}")
 
 
+class OutOfRange(KestrelError):
+    """`most`: the largest value there is a place for."""
+
+    code: ClassVar[str] = "K0231"
+
+    def __init__(self, attribute: str, value: float, most: int, span: Span) -> None:
+        whole = float(value).is_integer()
+        sentence = f"`{attribute}` cannot be {value:,}" if whole else f"`{attribute}` is a whole number, and `{value:g}` is none"
+        super().__init__(sentence, span, f"it is at most {most:,}" if whole else None)
+
+
+class NotLocal(KestrelError):
+    code: ClassVar[str] = "K0230"
+
+    def __init__(self, address: str, span: Span) -> None:
+        super().__init__(f"`{address}` is no file of this machine", span, "SAVE and LOAD take a path, like `results/found.parquet`")
+
+
 class NotEntities(KestrelError):
     code: ClassVar[str] = "K0224"
 
     def __init__(self, attribute: str, kind: str, variable: str, span: Span) -> None:
-        super().__init__(
-            f"the rows of `{variable}` know attributes of their {kind} only, and `{attribute}` is of another entity",
-            span,
-            f"test it before: `GET {kind} FROM ... WHERE {attribute} ...`",
-        )
+        if kind == TABLE:
+            sentence = f"the rows of `{variable}` are no entities, and have columns only"
+            hint = f"test it before they are grouped; `INFO {variable}` lists the columns"
+        else:
+            sentence = f"the rows of `{variable}` know attributes of their {kind} only, and `{attribute}` is of another entity"
+            hint = f"test it before: `GET {kind} FROM ... WHERE {attribute} ...`"
+        super().__init__(sentence, span, hint)
 
 
 class AppliedTwice(KestrelError):
@@ -217,8 +287,8 @@ class MissingParameter(KestrelError):
     def __init__(self, name: str, known: Iterable[str], span: Span) -> None:
         known = list(known)
         close = nearest(name, known)
-        given = f"did you mean `${close}`? " if close else f"given are {listed(f'${k}' for k in known)}. " if known else ""
-        super().__init__(f"parameter `${name}` has no value", span, f"{given}Give it by `-p {name}=value`")
+        given = f"did you mean `${close}`? Else " if close else f"given are {listed(f'${k}' for k in known)}; " if known else ""
+        super().__init__(f"parameter `${name}` has no value", span, f"{given}give it by `-p {name}=value`")
 
 
 class BackwardRange(KestrelError):
@@ -240,5 +310,5 @@ class BadReference(KestrelError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], span: Span) -> None:
         super().__init__(
-            f"`{name}` of {kind} leads to another entity and has no value of its own", span, f"name one of its attributes: {listed(known)}"
+            f"`{name}` of {kind} leads to another entity and has no value of its own", span, f"name one of its attributes: {listed(known, 6)}"
         )

@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
+from kestrel.lower.actions import Notice
 from kestrel.lower.columns import has_rows, kind_of
-from kestrel.lower.mistakes import BadExpression, BadNetwork, NotEntities, UnknownVariable, UnorderedText, WrongValue
+from kestrel.lower.expressions import LACKING, in_words
+from kestrel.lower.mistakes import BadExpression, BadNetwork, NotAddress, NotEntities, NotOne, OutOfRange, UnknownVariable, UnorderedText, WrongValue
 from kestrel.lower.names import Names, Subject
 from kestrel.model.vocabulary import vocabulary
 from kestrel.schemas.transforms import CANONICAL
 from kestrel.syntax import tree
+from kestrel.syntax.mistakes import BadEscape
 from kestrel.text import Span, nearest
 
-LACKING = re.compile(r"\(\?(?:=|!|<=|<!|>)|\\[1-9]|\(\?P=|\(\?\(|[*+?}]\+")
-"""What expressions of other engines have and RE2 has not."""
+MOST = {"BIGINT": 2**63 - 1, "INTEGER": 2**31 - 1}
+"""The largest number a column of each SQL type holds."""
 
 
 class Patterns(Names):
@@ -65,16 +68,53 @@ class Patterns(Names):
                 self.errors.append(UnorderedText(path.text(), operator, comparison.span))
                 return None
             if len(items) != 1:
-                self.errors.append(WrongValue(path.text(), "single value", comparison.value.span, "use IN for lists"))
+                self.errors.append(NotOne(f"{path.text()} {operator}", comparison.value.span, "use IN for lists"))
                 return None
+        if operator in ("ISSUBSET", "ISSUPERSET") and kind_of(path) not in ("text", "any"):
+            self.errors.append(NotAddress(path.text(), kind_of(path), operator, comparison.path.span))
+            return None
         values = tuple(v for i in items if (v := self._value(i, path, operator)) is not None)
         if len(self.errors) > before:
             return None
-        return Test(path, operator, values, negated)
+        for item in items:
+            self._doubt(item, path, operator)
+            if operator in ("<", "<=", ">", ">=") and isinstance(item, tree.Reference):
+                text = self._text_against_number(path, values)
+                if text:
+                    self.errors.append(UnorderedText(text, operator, comparison.span))
+                    return None
+        return Test(path, operator, values, negated, comparison.value.span)
+
+    def _text_against_number(self, path: AttributePath, values: tuple[Scalar | ValuesOf, ...]) -> str | None:
+        """The one that is text where one side of a comparison is text and the other a number or a time."""
+        for value in values:
+            if isinstance(value, ValuesOf):
+                kinds = kind_of(path), kind_of(value.path)
+                if kinds[0] != kinds[1] and "text" in kinds and "any" not in kinds:
+                    return (path if kinds[0] == "text" else value.path).text()
+        return None
+
+    def _doubt(self, item: tree.Scalar, path: AttributePath, operator: str) -> None:
+        """Tell of a comparison that means something, and most likely something else than was wanted."""
+        if not isinstance(item, tree.Text):
+            return
+        text = item.value
+        bare = item.span.end - item.span.start == len(text)
+        if bare and text in self.scope and operator in ("=", "IN"):
+            self.notices.append(
+                Notice("text-not-variable", f"`{text}` is a text here; the values of the variable are written `{text}.{path.attribute}`")
+            )
+        elif operator == "LIKE" and "*" in text and "%" not in text:
+            self.notices.append(Notice("like-signs", f"`*` in `{text}` is a plain sign: in LIKE any run of signs is `%`"))
+        elif operator in ("=", "IN") and "/" in text and vocabulary().entity(path.end).canonical.get(path.attribute) == "address":
+            self.notices.append(Notice("network-not-address", f"no address is `{text}`: those inside a network are found by ISSUBSET"))
 
     def _items(self, value: tree.Value) -> tuple[tree.Scalar, ...]:
         """The single values of a list, parameters replaced by what was given for them."""
         found: list[tree.Scalar] = []
+        for item in value.items if isinstance(value, tree.ListOf) else (value,):
+            if isinstance(item, tree.Text) and any("\ud800" <= sign <= "\udfff" for sign in item.value):
+                self.errors.append(BadEscape(item.span))
         for item in value.items if isinstance(value, tree.ListOf) else (value,):
             given = self.parameter(item) if isinstance(item, tree.Parameter) else item
             match given:
@@ -92,10 +132,17 @@ class Patterns(Names):
         items = self._items(value)
         if len(items) != 1 or isinstance(items[0], tree.Reference):
             if len(self.errors) == before:
-                self.errors.append(WrongValue(path.text(), "single value", value.span))
+                self.errors.append(NotOne(path.text(), value.span, "write a row for each value"))
             return None
         found = self._value(items[0], path)
-        return None if isinstance(found, ValuesOf) else found
+        if isinstance(found, ValuesOf):
+            return None
+        entity = vocabulary().entity(path.end)
+        most = MOST.get(entity.columns.get(entity.attributes.get(path.attribute, ""), ""))
+        if most and isinstance(found, int | float) and (abs(found) > most or found != int(found)):
+            self.errors.append(OutOfRange(path.text(), found, most, value.span))
+            return None
+        return found
 
     def argument(self, value: tree.Value) -> Scalar | ValuesOf | tuple[Scalar | ValuesOf, ...] | None:
         """A value given to an analytic."""
@@ -185,7 +232,7 @@ class Patterns(Names):
             number = float(text)
             return int(number) if number.is_integer() and abs(number) < 2**63 else number
         except ValueError:
-            self.errors.append(WrongValue(path.text(), "number", span))
+            self.errors.append(WrongValue(path.text(), "number", span, value=text))
             return None
 
     def _moment(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
@@ -194,7 +241,7 @@ class Patterns(Names):
         try:
             found = datetime.fromisoformat(str(value))
         except ValueError:
-            self.errors.append(WrongValue(path.text(), "time", span, "write it as t'2021-04-03T00:00:00Z'"))
+            self.errors.append(WrongValue(path.text(), "time", span, "write it as t'2021-04-03T00:00:00Z'", str(value)))
             return None
         return (found if found.tzinfo is None else found.astimezone(UTC)).replace(tzinfo=None)
 
@@ -202,13 +249,14 @@ class Patterns(Names):
         """An RE2 expression. What RE2 lacks of others' is told here; the store's engine has the last word."""
         found = LACKING.search(re.sub(r"\\\\", "", text))
         if found:
-            self.errors.append(BadExpression(f"it has `{found.group()}`", span))
+            self.errors.append(BadExpression(f"it has `{found.group()}`", span, foreign=True))
             return None
         try:
             re.compile(text)
         except re.error as error:
-            if "global flags not at the start" not in str(error) and "unknown extension" not in str(error) and "bad escape" not in str(error):
-                self.errors.append(BadExpression(str(error), span))
+            why = in_words(error.msg)
+            if why:
+                self.errors.append(BadExpression(why, span))
                 return None
         except (RecursionError, OverflowError):
             self.errors.append(BadExpression("it is too large", span))

@@ -25,9 +25,12 @@ class NoSuchFile(KestrelError):
     code: ClassVar[str] = "K0402"
 
     def __init__(self, path: str) -> None:
-        folder = Path(path).expanduser().parent
-        names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-        close = nearest(Path(path).name, names)
+        if glob.has_magic(path):
+            super().__init__(f"no file fits `{path}`", None, "`*` stands for any name in one folder, `**` for any folders below")
+            return
+        folder = Path(os.path.expanduser(path)).parent
+        names = sorted(p.name for p in folder.iterdir()) if os.access(folder, os.R_OK) and folder.is_dir() else []
+        close = nearest(Path(path).name, names, alike=0.75)
         hint = f"did you mean `{folder / close}`?" if close else "paths are relative to the folder Kestrel was started in"
         super().__init__(f"there is no file `{path}`", None, hint)
 

@@ -38,7 +38,7 @@ def open_pool(text: str, quoted: bool, default_scheme: str = Settings.default_sc
     scheme, separator, rest = text.partition("://")
     if separator:
         return tuple(_opener(scheme.lower())(f"{scheme}://{name}", name) for name in _names(scheme, rest))
-    if quoted or looks_like_path(text):
+    if quoted or looks_like_path(text) or ("." in text and not is_profile(text, default_scheme)):
         return (files_source(text, [text]),)
     return (_opener(default_scheme)(f"{default_scheme}://{text}", text),)
 

@@ -50,9 +50,10 @@ class UnknownProfile(KestrelError):
     def __init__(self, name: str, known: list[str]) -> None:
         close = nearest(name, known)
         upper = name.upper()
-        told = f"did you mean `{close}`? " if close else ""
-        told += f"known profiles: {listed(known)}. " if known else "no profile is set up. "
-        told += f"Set `{PREFIX}{upper}_CONNECTOR`, `{PREFIX}{upper}_CONNECTION` and `{PREFIX}{upper}_CONFIG`, or add `{name}` to {settings_file()}"
+        told = f"did you mean `{close}`? Known profiles: " if close else "known profiles: " if known else "no profile is set up"
+        told += f"{listed(known)}. To add one, set "
+        told += f"`{PREFIX}{upper}_CONNECTOR`, `{PREFIX}{upper}_CONNECTION` and `{PREFIX}{upper}_CONFIG`, or put `{name}` into {settings_file()}"
+        told += "" if close else "; a file is named by its path, like `./logs.json`"
         super().__init__(f"there is no data source profile `{name}`", None, told)
 
 
@@ -60,7 +61,7 @@ class BadProfile(KestrelError):
     code: ClassVar[str] = "K0404"
 
     def __init__(self, name: str, where: str, why: str) -> None:
-        super().__init__(f"the profile `{name}` cannot be used: {where} {why}")
+        super().__init__(f"{f'the profile `{name}`' if name else 'no profile'} can{'not' if name else ''} be used: {where} {why}")
 
 
 class UnknownConnector(KestrelError):
@@ -147,7 +148,7 @@ def _from_file() -> dict[str, Any]:
         data = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = wrong_line(error)
-        raise BadProfile("all", f"`{path}`", f"is no YAML (line {line})" if line else "is no YAML") from None
+        raise BadProfile("", f"`{path}`", f"is no YAML (line {line})" if line else "is no YAML") from None
     profiles = data.get("profiles") if isinstance(data, dict) else None
     return profiles if isinstance(profiles, dict) else {}
 

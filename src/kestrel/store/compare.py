@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import duckdb
 
 from kestrel.graph.predicate import Scalar, Test, ValuesOf
+from kestrel.lower.expressions import in_words
 from kestrel.lower.mistakes import BadExpression
 from kestrel.store.query import Query
 from kestrel.store.variable import described, kind_of_type
@@ -43,7 +44,7 @@ class Comparer:
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "<" | "<=" | ">" | ">=":
                 parts = [f"{_typed(x, kind, v)} {test.operator} {query.value(v)}" for v in fitting]
-                parts += [f"{x} {test.operator} ANY (SELECT value FROM {t})" for t in tables]
+                parts += [f"{_ordered(x, kind)} {test.operator} ANY (SELECT {_ordered('value', kind)} FROM {t})" for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "LIKE":
                 parts = [f"{shown} ILIKE {query.value(str(v))}" for v in plain]
@@ -55,7 +56,7 @@ class Comparer:
             case "ISSUBSET" | "ISSUPERSET":
                 networks = [str(v) for v in plain] + [v for t in tables for v in self._values(t)]
                 inside = self._related(networks, test.operator == "ISSUBSET", known)
-                return f"{x} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
+                return f"{shown} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
             case _:
                 assert_never(test.operator)
 
@@ -75,8 +76,7 @@ class Comparer:
             try:
                 self.con.execute("SELECT regexp_matches('', ?)", [text])
             except duckdb.InvalidInputException as error:
-                why = str(error).removeprefix("Invalid Input Error: ").splitlines()[0]
-                raise BadExpression(why, test.path.span) from None
+                raise BadExpression(in_words(str(error)) or "it is no RE2 expression", test.span) from None
         return texts
 
     def _related(self, texts: Sequence[str], subset: bool, known: str) -> list[str]:
@@ -88,7 +88,7 @@ class Comparer:
             except ValueError:
                 continue
         rows = self.con.execute(f"SELECT DISTINCT x FROM {known} WHERE x IS NOT NULL").fetchall()
-        return [value for (value,) in rows if any(_is_related(value, n, subset) for n in wanted)]
+        return [str(value) for (value,) in rows if any(_is_related(value, n, subset) for n in wanted)]
 
 
 def fit(value: Scalar, kind: str) -> Scalar | None:
@@ -114,6 +114,11 @@ def fit(value: Scalar, kind: str) -> Scalar | None:
             return value if isinstance(value, datetime) else None
         case _:
             return value
+
+
+def _ordered(x: str, kind: str) -> str:
+    """A column as `<` compares it with one of another origin: what is of another kind compares with nothing."""
+    return f"try_cast({x} AS {({'text': 'VARCHAR', 'time': 'TIMESTAMP'}).get(kind, 'DOUBLE')})"
 
 
 def _typed(x: str, kind: str, value: Scalar) -> str:

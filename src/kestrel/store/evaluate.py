@@ -49,7 +49,7 @@ from kestrel.store.raw import originals
 from kestrel.store.rows import ORIGINAL, RowLists
 from kestrel.store.variable import NO_ROWS, Column, Own, Variable, fresh, shown_as
 from kestrel.store.writing import start_writing
-from kestrel.text import Span, nearest
+from kestrel.text import Span, listed, nearest
 
 T = TypeVar("T")
 
@@ -61,15 +61,18 @@ class NoSuchData(KestrelError):
 
     def __init__(self, type_name: str, name: str, known: Sequence[str], span: Span | None) -> None:
         close = nearest(name, known)
-        super().__init__(f"no record has `{name}` of {type_name}", span, f"did you mean `{close}`?" if close else None)
+        hint = f"did you mean `{close}`?" if close else f"known attributes: {listed(dict.fromkeys(known))}" if known else None
+        super().__init__(f"no record has `{name}` of {type_name}", span, hint)
 
 
 class NoSuchType(KestrelError):
     code: ClassVar[str] = "K0304"
+    part = "type"
 
     def __init__(self, name: str) -> None:
         close = nearest(name, vocabulary().types)
-        super().__init__(f"no record has an entity of type `{name}`", None, f"did you mean `{close}`?" if close else None)
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types, 20)}"
+        super().__init__(f"no record has an entity of type `{name}`", None, hint)
 
 
 @dataclass

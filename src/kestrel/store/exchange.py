@@ -22,10 +22,11 @@ from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.schemas.stix_bundle import rows_of
 from kestrel.schemas.transforms import quoted
-from kestrel.store.lines import opened
+from kestrel.store.damage import damage
+from kestrel.store.lines import opened, trouble
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import described, fresh, kind_of_type
-from kestrel.text import nearest
+from kestrel.text import nearest, path_text
 
 PLAIN = [("json", "JSON")]
 """The columns DuckDB gives a JSON file without objects."""
@@ -35,17 +36,20 @@ MARK = "kestrel"
 
 class CannotLoad(KestrelError):
     code: ClassVar[str] = "K0409"
+    part = "file"
 
-    def __init__(self, path: Path, why: str) -> None:
-        close = nearest(path.name, [p.name for p in path.parent.iterdir()]) if not path.exists() and path.parent.is_dir() else None
-        super().__init__(f"cannot load `{path}`: {why}", None, f"did you mean `{path.parent / close}`?" if close else None)
+    def __init__(self, path: Path, why: str, hint: str | None = None) -> None:
+        names = [p.name for p in path.parent.iterdir() if p.is_file()] if not path.exists() and path.parent.is_dir() else []
+        close = nearest(path.name, names, alike=0.75)
+        super().__init__(f"cannot load `{path_text(path)}`: {why}", None, f"did you mean `{path_text(path.parent / close)}`?" if close else hint)
 
 
 class CannotSave(KestrelError):
     code: ClassVar[str] = "K0410"
+    part = "file"
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"cannot save to `{path}`: {why}", None, "the file that was there, if any, is as it was")
+        super().__init__(f"cannot save to `{path_text(path)}`: {why}", None, "the file that was there, if any, is as it was")
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,9 @@ def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
         with opened(path) as stream:
             bundle = json.loads(stream.read())
     except (OSError, EOFError, ValueError, RecursionError) as error:
-        raise CannotLoad(path, "it is no JSON" if isinstance(error, ValueError) else _reason(error)) from error
+        raise CannotLoad(
+            path, "it is no JSON" if isinstance(error, ValueError) else trouble(error) if isinstance(error, OSError) else "it ends early"
+        ) from error
     kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
     return kind, list(dict.fromkeys(name for row in rows for name in row)), rows
 
@@ -161,7 +167,7 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        raise CannotLoad(path, _reason(error)) from error
+        raise CannotLoad(path, *damage(path, found)) from error
     finally:
         con.execute("SET preserve_insertion_order = false")
 
@@ -236,7 +242,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise CannotSave(path, error.strerror or str(error)) from error
+        raise CannotSave(path, trouble(error)) from error
     part = Path(name)
     try:
         yield part
@@ -245,7 +251,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
     except duckdb.InterruptException:
         raise
     except (duckdb.Error, OSError) as error:
-        raise CannotSave(path, _reason(error)) from error
+        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the machine refuses to write it") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -273,9 +279,3 @@ def _mask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error).splitlines()[0]

@@ -24,12 +24,14 @@ BROAD = 16
 
 class CannotFollow(KestrelError):
     code: ClassVar[str] = "K0302"
+    part = "variable"
 
     def __init__(self, type_name: str) -> None:
+        main = vocabulary().entity(type_name).main
         super().__init__(
             f"the {type_name} entities of this variable are in no record, so nothing can be found from them",
             None,
-            "ask the source for them first: `GET ... WHERE name = v.name`",
+            f"ask a source for them: `GET {type_name} FROM ... WHERE {main} = v.{main}`, with its own name for `v`",
         )
 
 

@@ -28,6 +28,7 @@ HASHED = {"x-oca-asset": "asset", "domain-name": "domain", "ipv4-addr": "address
 
 class NoIds(KestrelError):
     code: ClassVar[str] = "K0305"
+    part = "analytic"
 
     def __init__(self, analytic: str, variable: str) -> None:
         super().__init__(
@@ -39,6 +40,7 @@ class NoIds(KestrelError):
 
 class UnknownRows(KestrelError):
     code: ClassVar[str] = "K0306"
+    part = "analytic"
 
     def __init__(self, analytic: str, variable: str, ids: Sequence[str], number: int) -> None:
         super().__init__(
@@ -50,9 +52,12 @@ class UnknownRows(KestrelError):
 
 class UnusableAnswer(KestrelError):
     code: ClassVar[str] = "K0307"
+    part = "analytic"
 
     def __init__(self, analytic: str, why: str) -> None:
-        super().__init__(f"the answer of `{analytic}` cannot be read as a table: {why}")
+        super().__init__(
+            f"the answer of `{analytic}` cannot be read as a table{why}", None, "an analytic returns a DataFrame, dictionaries, or a Parquet file"
+        )
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ class Given:
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:
-            raise UnusableAnswer(step.analytics, str(error).splitlines()[0]) from error
+            raise UnusableAnswer(step.analytics, ": it is no Parquet file" if isinstance(answer, Path) else "") from error
         return table
 
     def _tells_more(self, variable: Variable, answer: str, name: str) -> bool:

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,17 +18,36 @@ import duckdb
 from kestrel.errors import KestrelError
 from kestrel.schemas.transforms import quoted
 from kestrel.store.bundles import documents, is_bundle
+from kestrel.text import path_text
 
 LONG = 1 << 20
 """Lines longer than this many bytes take the careful road: DuckDB's line buffer is not made for them."""
 HEAD = 1 << 16
+DAMAGED = "it is packed, and damaged or cut off"
 
 
 class UnreadableFile(KestrelError):
     code: ClassVar[str] = "K0401"
+    part = "source"
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"cannot read `{path}`: {why}", None, "Kestrel reads JSON log files: .json, .ndjson, .jsonl, plain or as .gz, .zst or .zip")
+        hint = "Kestrel reads JSON log files: .json, .ndjson, .jsonl, plain or as .gz, .zst or .zip"
+        super().__init__(f"cannot read `{path_text(path)}`: {why}", None, hint)
+
+
+def trouble(error: OSError) -> str:
+    """What the machine says of a file, in words."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case PermissionError():
+            return "this user may not open it"
+        case FileExistsError() | NotADirectoryError():
+            return "a part of its path is a file, where a folder should be"
+        case IsADirectoryError():
+            return "it is a folder"
+        case _:
+            return (error.strerror or "the machine refuses it").lower()
 
 
 @dataclass
@@ -112,7 +132,7 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(4)
     except OSError as error:
-        raise UnreadableFile(path, error.strerror or str(error)) from error
+        raise UnreadableFile(path, trouble(error)) from error
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -133,12 +153,12 @@ def _start(path: Path, head: bytes) -> bytes:
     try:
         with opened(path) as stream:
             return stream.read(HEAD)
-    except (OSError, EOFError) as error:
-        raise UnreadableFile(path, f"it is damaged ({error})") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFile(path, DAMAGED) from error
     except Exception as error:  # zstandard has an error class of its own
         if type(error).__name__ != "ZstdError":
             raise
-        raise UnreadableFile(path, f"it is damaged ({error})") from error
+        raise UnreadableFile(path, DAMAGED) from error
 
 
 def _is_spread(text: bytes) -> bool:
@@ -163,7 +183,7 @@ def _unzipped(path: Path, scratch: Path) -> Iterator[Path]:
                         copy.write(block)
                 yield target
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise UnreadableFile(path, f"it is a damaged or locked ZIP archive ({error})") from error
+        raise UnreadableFile(path, "it is a ZIP archive that is damaged or locked by a password") from error
 
 
 def _copied(path: Path, scratch: Path, text: bytes) -> Lines:
@@ -235,8 +255,8 @@ def _text(path: Path) -> str:
     with opened(path) as stream:
         try:
             content = stream.read()
-        except (OSError, EOFError) as error:
-            raise UnreadableFile(path, f"it is damaged ({error})") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise UnreadableFile(path, DAMAGED) from error
     return _decoded_text(content)
 
 

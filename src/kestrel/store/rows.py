@@ -75,8 +75,10 @@ class RowLists:
         brought = [p for p in store.attributes_of(right) if p.text() not in has]
         kept = list(left.flat.columns.items()) if left.flat else []
         a, b = store.frame(left, [step.left_key]), store.frame(right, [step.right_key, *brought])
-        kinds = [kind_of_type(dict(described(store.con, frame))["f0"]) for frame in (a, b)]
-        key = "a.f0 = b.f0" if kinds[0] == kinds[1] else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
+        types = [dict(described(store.con, frame))["f0"] for frame in (a, b)]
+        kinds = [kind_of_type(sql) for sql in types]
+        alike = types[0] == types[1] or (kinds[0] == kinds[1] and kinds[0] != "any")
+        key = "a.f0 = b.f0" if alike else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
         own = "".join(f", l.{column.sql} AS c{n}" for n, (_, column) in enumerate(kept))
         others = "".join(f", b.f{n + 1} AS c{len(kept) + n}" for n in range(len(brought)))
         rows = (

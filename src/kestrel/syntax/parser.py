@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import bisect
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
 
 from kestrel.errors import HuntErrors, KestrelError
 from kestrel.syntax import strings, tree
-from kestrel.syntax.mistakes import BadEscape, BadTime, Misplaced, OpenBracket, OpenString, TooDeep, TwiceGiven, Unexpected, WrongOperand
-from kestrel.text import Source, Span
+from kestrel.syntax.habits import ADVICE, LOOKALIKES, advice, foreign
+from kestrel.syntax.mistakes import (
+    NEXT,
+    BadEscape,
+    BadTime,
+    LookAlike,
+    Misplaced,
+    OpenBracket,
+    OpenString,
+    TooDeep,
+    TwiceGiven,
+    Unexpected,
+    WrongOperand,
+)
+from kestrel.text import Source, Span, nearest
 
 COMMANDS = ("GET", "FIND", "NEW", "LOAD", "SAVE", "SORT", "GROUP", "JOIN", "APPLY", "DISP", "INFO", "DESCRIBE", "EXPLAIN")
 YIELDING = ("GET", "FIND", "NEW", "LOAD", "SORT", "GROUP", "JOIN")
@@ -41,17 +55,27 @@ POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
 AMOUNT = re.compile(r"[0-9]++(?:\.[0-9]++)?")
 REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern})")
+FOUND = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\s,()\[\]{}'\"]+|.", re.DOTALL)
+"""What a mistake shows of the text: a quoted text, a word, or a sign."""
+MISNAMED = re.compile(r"[^\W\d][^\n=]*?\s*(:=|<-|==|\uff1d)|[^\s=(]+(?:[^\S\n]*,[^\S\n]*[^\s=(]+)*[^\S\n]*=(?!=)")
+"""What was meant to name a result."""
 STATEMENT = re.compile(rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE)
 SAFE_PART = re.compile(r"[\w@]+(?:-\w+)*(?:\[\*\])?")
 
 
 def parse(text: str, name: str = "<hunt>") -> tree.Hunt:
     """The tree of a cell or file. Raises HuntErrors with every mistake found."""
+    hunt, errors, _ = parse_partly(text)
+    if errors:
+        raise HuntErrors(Source(text, name), errors)
+    return hunt
+
+
+def parse_partly(text: str) -> tuple[tree.Hunt, list[KestrelError], frozenset[str]]:
+    """The statements that can be read, the mistakes of the others, and every word of those."""
     parser = _Parser(text)
     hunt = parser.hunt()
-    if parser.errors:
-        raise HuntErrors(Source(text, name), parser.errors)
-    return hunt
+    return hunt, parser.errors, frozenset(parser.broken)
 
 
 Plain = str | int | float | bool | datetime | list["Plain"]
@@ -90,6 +114,12 @@ class _Parser:
         self.brackets = 0
         self.depth = 0
         self.errors: list[KestrelError] = []
+        self.broken: set[str] = set()
+        """Every word of the statements that have a mistake: what they would have made is not known."""
+        self.began = 0
+        """Where the statement that is read begins."""
+        self.taken: tuple[str, ...] = ()
+        """What could still follow in the statement that was read last."""
         self.comments: dict[int, tree.Comment] = {}
         self.spared = False
 
@@ -101,12 +131,15 @@ class _Parser:
         self._space()
         starts = [m.start() for m in STATEMENT.finditer(self.text)]
         while self.place < len(self.text):
-            began = self.place
+            began, mistakes = self.place, len(self.errors)
+            self.began = began
             try:
                 statements.append(self._statement())
             except KestrelError as error:
                 self.errors.append(error)
                 self._recover(began, starts)
+                self.broken.update(WORD.findall(self.text, began, self.place))
+            self.taken = self.taken if len(self.errors) == mistakes else ()
         comments = tuple(self.comments[k] for k in sorted(self.comments))
         notices = (("path-escapes", "backslashes in Windows paths stay as written; `\\\\` is one backslash"),) if self.spared else ()
         return tree.Hunt(tuple(statements), comments, notices, self._parted(statements, comments), Span(0, len(self.text)))
@@ -140,9 +173,43 @@ class _Parser:
             "EXPLAIN": lambda s: tree.Explain(self._variable(), self._since(s)),
         }
         if upper in others:
+            self.taken = ()
             self._word()
             return others[upper](start)
-        return self._fail("a command (GET, FIND, DISP, ...) or `variable = ...`", COMMANDS)
+        return self._no_statement()
+
+    def _no_statement(self) -> NoReturn:
+        """Something stands here that neither begins a statement nor goes on with the one before it."""
+        found = FOUND.match(self.text, self.place)
+        word = found.group() if found else ""
+        fresh_line = self._fresh_line()
+        after_pattern = "AND" in self.taken
+        if not fresh_line or nearest(word, self.taken) or (self.taken and advice(word) and not self._peek("SELECT")):
+            hint = None
+            if word == ")" or word == "]":
+                hint = f"no bracket is open that this `{word}` could close"
+            elif word == ",":
+                hint = "a second condition is joined by AND" if after_pattern else "one at a time: the others have a statement of their own"
+                if re.compile(r"LIMIT\s+\S+\s*$", re.IGNORECASE).search(self.text, max(0, self.place - 60), self.place):
+                    hint = "what is left out before the first row is the OFFSET: `LIMIT 10 OFFSET 5`"
+            elif word.upper() in CLAUSES and not ("AND" in self.taken or "LIMIT" in self.taken):
+                hint = "name that first, `y = ...`, and go on from there"
+            elif self.end == self.place and self.text[self.place - 1] in "'\"" and word[0].isalnum():
+                hint = "a quote inside a text is written `\\\"` or `\\'`"
+            elif after_pattern and not fresh_line and self.text[self.end - 1] not in "'\")]":
+                hint = "a value with spaces stands in quotes: `'...'`"
+            self._fail(" or ".join(filter(None, (", ".join(self.taken), "the next statement"))), (*self.taken, *COMMANDS), hint)
+        misnamed = MISNAMED.match(self.text, self.place)
+        hint = None
+        if misnamed and misnamed.group(1):
+            if misnamed.group(1) in LOOKALIKES:
+                raise LookAlike(misnamed.group(1), Span(*misnamed.span(1)))
+            hint = "a result is named by `x = ...`"
+        elif misnamed:
+            hint = "a name is one word of letters, digits and `_`, and begins with a letter"
+        elif word.isidentifier() and self.text[self.place + len(word) :].split("\n", 1)[0].strip() == "":
+            hint = f"a variable is shown by `DISP {word}`"
+        self._fail("a command (GET, FIND, DISP, ...) or `variable = ...`", COMMANDS, hint)
 
     def _is_assignment(self) -> bool:
         match = WORD.match(self.text, self.place)
@@ -158,6 +225,7 @@ class _Parser:
 
     def _yielding(self) -> tree.Yielding:
         start = self.place
+        self.taken = ()
         upper = self._peek_word().upper()
         readers: dict[str, Callable[[int], tree.Yielding]] = {
             "GET": self._get,
@@ -171,25 +239,37 @@ class _Parser:
         if upper in readers:
             self._word()
             return readers[upper](start)
-        if not upper or upper in RESERVED:
-            self._fail("GET, FIND, NEW, LOAD, SORT, GROUP, JOIN or a variable", YIELDING)
-        close = self._suspect(readers)
-        if close:
-            self._fail("GET, FIND, NEW, LOAD, SORT, GROUP, JOIN or a variable", YIELDING)
+        if not upper or upper in RESERVED or self._suspect():
+            self._fail("GET, FIND, NEW, LOAD, SORT, GROUP, JOIN or a variable", YIELDING, self._no_command(upper))
         expression = self._expression()
         if self._peek("+"):
             return self._merge(expression, start)
         return expression
 
-    def _suspect(self, readers: Iterable[str]) -> bool:
+    def _no_command(self, upper: str) -> str | None:
+        """What to say of a result that no command gives."""
+        if upper in COMMANDS:
+            return f"{upper} gives no variable: write it without `... =`"
+        if upper or not re.compile(r"['\"\d.$-]").match(self.text, self.place):
+            return None
+        if self.text[self.text.rfind("\n", 0, self.place) + 1 : self.place].count("=") > 1:
+            return "a second condition is joined by AND"
+        return "a variable holds entities: `x = NEW ['cmd.exe']`; a value is given from outside, by `-p x=5`, and written `$x`"
+
+    def _suspect(self) -> bool:
         """Whether the word here is a misspelt command: what follows on its line is no clause and no statement."""
         match = WORD.match(self.text, self.place)
         assert match is not None
-        rest = re.compile(r"[^\S\n]+([^\W\d]\w*)(\s*=(?!=))?").match(self.text, match.end())
-        return rest is not None and not rest.group(2) and rest.group(1).upper() not in (*CLAUSES, *COMMANDS)
+        rest = re.compile(r"[^\S\n]+([^\W\d][\w-]*|\*)(?:(\s*=(?!=))|[^\S\n]+([^\W\d]\w*))?").match(self.text, match.end())
+        if rest is None or rest.group(2) or rest.group(1).upper() in (*CLAUSES, *COMMANDS):
+            return False
+        word = unicodedata.normalize("NFKC", match.group()).upper()
+        asked = (rest.group(3) or "").upper() in ("FROM", "BY") and rest.group(1).upper() not in ADVICE
+        return bool(nearest(word, YIELDING) or word in ADVICE or asked)
 
     def _merge(self, first: tree.Expression, start: int) -> tree.Merge:
         words = [first.variable]
+        self.taken = ("`+`",)
         while self._take("+"):
             words.append(self._variable())
         return tree.Merge(tuple(words), self._since(start))
@@ -201,21 +281,25 @@ class _Parser:
 
     def _find(self, start: int) -> tree.Find:
         kind = self._type()
-        verb = self._name("a relation, like CREATED or LINKED", allow_reserved=False)
+        example = f"write it like `FIND {kind.text} CREATED BY x`"
+        verb = self._name("a relation, like CREATED or LINKED", hint=example)
         by = bool(self._keyword("BY"))
-        variable = self._variable()
+        variable = self._name("a variable", hint=example)
         found = self._clauses("FIND", ("DEPTH", "WHERE", "START", "LAST", "LIMIT"))
         verb = tree.Word(verb.text.upper(), verb.span)
         return tree.Find(kind, verb, by, variable, found.get("DEPTH"), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start))
 
     def _new(self, start: int) -> tree.New:
+        example = 'a list, like `[\'cmd.exe\']` or `[{"name": "cmd.exe"}]`'
+        if self._peek("{") or re.compile(r"['\"\d]").match(self.text, self.place):
+            self._fail(example)
         kind = None if self._peek("[") else self._type()
         opening = self.place
-        self._expect("[")
+        if not self._take("["):
+            self._fail(example)
         rows: list[Any] = []
         while not self._peek("]"):
-            if self.place >= len(self.text):
-                raise OpenBracket("[", "]", Span(opening, opening + 1))
+            self._still_open("[", "]", opening)
             rows.append(self._row() if self._peek("{") else self._scalar())
             if rows and isinstance(rows[-1], tuple) != isinstance(rows[0], tuple):
                 raise WrongOperand(
@@ -223,53 +307,68 @@ class _Parser:
                 )
             if not self._take(","):
                 break
+        self._still_open("[", "]", opening)
         if not self._take("]"):
             self._fail("`,` or `]`")
         return tree.New(kind, tuple(rows), self._since(start))
+
+    def _still_open(self, opening: str, closing: str, place: int) -> None:
+        """Blame a bracket that nothing closes before the text, or the next statement, begins anew."""
+        if self.place >= len(self.text) or (self._fresh_line() and not self._peek(closing) and STATEMENT.match(self.text, self.place)):
+            raise OpenBracket(opening, closing, Span(place, place + 1))
+
+    def _fresh_line(self) -> bool:
+        """Whether nothing stands before this place on its line."""
+        return not self.text[self.text.rfind("\n", 0, self.place) + 1 : self.place].strip()
 
     def _row(self) -> tuple[tuple[str, tree.Value | None], ...]:
         opening = self.place
         self._expect("{")
         cells: list[tuple[str, tree.Value | None]] = []
         while not self._peek("}"):
-            if self.place >= len(self.text):
-                raise OpenBracket("{", "}", Span(opening, opening + 1))
+            self._still_open("{", "}", opening)
             name = self._string().value if self._peek("'") or self._peek('"') else self._path().attribute
-            self._expect(":")
+            if not self._take(":"):
+                self._fail("`:`", (), 'write a row as {"name": "cmd.exe", "pid": 123}')
             null = re.compile(r"(?:null|none)(?![\w.])", re.IGNORECASE).match(self.text, self.place) is not None
             cells.append((name, None if null else self._value()))
             if null:
                 self._word()
             if not self._take(","):
                 break
+        self._still_open("{", "}", opening)
         if not self._take("}"):
             self._fail("`,` or `}`")
         return tuple(cells)
 
     def _load(self, start: int) -> tree.Load:
-        path = self._pool()
+        path = self._pool("a file")
         kind = self._type() if self._keyword("AS") else None
         return tree.Load(path, kind, self._since(start))
 
     def _sort_by(self, start: int) -> tree.SortBy:
-        variable = self._variable()
+        variable = self._name("a variable", hint="write it like `SORT x BY name ASC`")
         return tree.SortBy(variable, self._sort(start), self._since(start))
 
     def _sort(self, start: int) -> tree.Sort:
         if not self._keyword("BY"):
-            self._fail("BY and an attribute", ("BY",))
+            self._fail("BY and an attribute", ("BY",), "write it like `SORT x BY name ASC`")
         path = self._path()
         ascending = False
         if self._keyword("ASC"):
             ascending = True
         else:
             self._keyword("DESC")
+        self.taken = () if ascending else ("ASC", "DESC")
+        if self._peek(","):
+            raise WrongOperand("SORT takes one attribute", Span(self.place, self.place + 1), "name the one that matters most")
         return tree.Sort(path, ascending, self._since(start))
 
     def _group(self, start: int) -> tree.Group:
-        variable = self._variable()
+        variable = self._name("a variable", hint="write it like `g = GROUP x BY name WITH COUNT(pid)`")
         if not self._keyword("BY"):
-            self._fail("BY and attributes to group by", ("BY",))
+            self._fail("BY and attributes to group by", ("BY",), "write it like `g = GROUP x BY name WITH COUNT(pid)`")
+        self.taken = ("WITH",)
         keys = [self._group_key()]
         while self._take(","):
             keys.append(self._group_key())
@@ -287,13 +386,19 @@ class _Parser:
         self._word()
         self._expect("(")
         path = self._path()
-        self._expect(",")
+        example = "the size of a bin: `BIN(pid, 100)`, `BIN(first_observed, 5 minutes)`"
+        if not self._take(","):
+            self._fail(f"`,` and {example}")
         amount = AMOUNT.match(self.text, self.place)
         if not amount:
-            self._fail("a number, and a unit for times: `BIN(first_observed, 5 minutes)`")
+            self._fail(example)
         self._move(amount.end())
         size = float(amount.group()) if "." in amount.group() else int(amount.group())
+        if not 0 < size < 2**63:
+            raise Unexpected(amount.group(), "a size above 0" if not size else "a smaller size", Span(*amount.span()))
         unit = self._unit() if not self._peek(")") else None
+        if unit and not 1e-6 <= size * {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}[unit] <= 1e11:
+            raise Unexpected(amount.group(), "a size from a millionth of a second to a million days", Span(*amount.span()))
         self._expect(")")
         return tree.Bin(path, size, cast(Any, unit), self._since(start))
 
@@ -303,30 +408,42 @@ class _Parser:
         if word not in AGGREGATIONS:
             self._fail("an aggregation (MIN, MAX, SUM, AVG, COUNT or NUNIQUE)", AGGREGATIONS)
         self._word()
-        self._expect("(")
+        example = f"`({{}})`, like `{word}(pid)`"
+        if not self._take("("):
+            self._fail(example.format("attribute"))
+        if self._peek("*"):
+            self._fail("an attribute", (), "COUNT takes an attribute; GROUP without WITH has a column `count`")
         path = self._path()
         self._expect(")")
+        self.taken = ("AS",)
         name = self._name("a name for the column").text if self._keyword("AS") else None
         return tree.Aggregation(cast(Any, word), path, name, self._since(start))
 
     def _join(self, start: int) -> tree.Join:
         left = self._variable()
-        self._expect(",")
+        if not self._take(","):
+            self._fail("`,` and a second variable", (), "write it like `JOIN a, b BY pid, pid`")
         right = self._variable()
         keys = None
+        self.taken = ("BY",)
         if self._keyword("BY"):
             first = self._path()
-            self._expect(",")
+            if not self._take(","):
+                self._fail(f"`,` and an attribute of `{right.text}`", (), "BY names one attribute of each variable, even if it is the same")
             keys = (first, self._path())
+            self.taken = ()
+        elif self._peek_word().upper() in ("ON", "USING"):
+            self._fail("BY", (), "write it like `JOIN a, b BY pid, pid`")
         return tree.Join(left, right, keys, self._since(start))
 
     def _apply(self, start: int) -> tree.Apply:
-        analytics = self._pool()
+        analytics = self._pool("an analytic, like risk or python://NAME")
         if not self._keyword("ON"):
-            self._fail("ON and the variables to analyse", ("ON",))
+            self._fail("ON and the variables to analyse", ("ON",), "write it like `APPLY risk ON x`")
         variables = [self._variable()]
         while self._take(","):
             variables.append(self._variable())
+        self.taken = ("WITH",)
         arguments: list[tree.Argument] = []
         if self._keyword("WITH"):
             arguments.append(self._argument())
@@ -343,8 +460,8 @@ class _Parser:
     def _save(self, start: int) -> tree.Save:
         variable = self._variable()
         if not self._keyword("TO"):
-            self._fail("TO and a file", ("TO",))
-        return tree.Save(variable, self._pool(), self._since(start))
+            self._fail("TO and a file", ("TO",), "write it like `SAVE x TO found.csv`")
+        return tree.Save(variable, self._pool("a file"), self._since(start))
 
     def _disp(self, start: int) -> tree.Disp:
         expression = self._expression(display=True)
@@ -355,7 +472,7 @@ class _Parser:
     def _describe(self, start: int) -> tree.Describe:
         match = REFERENCE.match(self.text, self.place)
         if not match:
-            self._fail("a variable and its attribute, like `v.pid`")
+            self._fail("a variable and its attribute", (), f"write it like `DESCRIBE {self._peek_word() or 'x'}.pid`")
         word = tree.Word(match["variable"], Span(*match.span("variable")))
         path = tree.Path(None, _canonical(match["attribute"]), Span(*match.span("attribute")))
         self._move(match.end())
@@ -369,11 +486,19 @@ class _Parser:
         if upper in TRANSFORMS and self._follows("("):
             transform = upper
             self._word()
+            opening = self.place
             self._expect("(")
             variable = self._variable()
+            self._still_open("(", ")", opening)
             if not self._take(")"):
                 self._fail("`)`")
         else:
+            follows = re.compile(r"[^\S\n]+([^\W\d]\w*+)(?!\s*=)").match(self.text, self.place + len(upper))
+            if upper in TRANSFORMS and follows and follows.group(1).upper() not in (*CLAUSES, *COMMANDS):
+                self._word()
+                self._fail("`(`", (), f"write `{upper}({follows.group(1)})`")
+            if upper and upper not in RESERVED and self._follows("("):
+                self._fail("TIMESTAMPED, ADDOBSID or RECORDS before `(`", TRANSFORMS)
             variable = self._variable()
         allowed = ("WHERE", "ATTR", "SORT", "LIMIT", "OFFSET", *(("AS",) if display else ()))
         found = self._clauses("DISP" if display else "an expression", allowed)
@@ -386,18 +511,23 @@ class _Parser:
 
     def _clauses(self, command: str, allowed: tuple[str, ...]) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        own = {"START": "time", "LAST": "time"}
         while True:
             start = self.place
             upper = self._peek_word().upper()
+            joining = self.taken if found and self.taken in (("ASC", "DESC"), ("AND", "OR"), ("`,`",)) else ()
+            self.taken = (*joining, *("SORT BY" if c == "SORT" else c for c in allowed if own.get(c, c) not in found))
             if upper not in CLAUSES or self._is_assignment() or (upper == "SORT" and not self._is_sort_clause()):
                 return found
             if upper not in allowed:
                 if upper in ("BY", "AS", "WITH", "STOP", "OFFSET") or upper not in CLAUSES:
                     if upper == "STOP":
-                        raise Misplaced("STOP without START", command, ("START t'...' STOP t'...'",), self._word().span)
+                        raise Misplaced("STOP before START", command, ("START t'...' STOP t'...'",), self._word().span)
                     return found
-                raise Misplaced(upper, command, [c for c in allowed if c != "OFFSET"], self._word().span)
+                shown = ["SORT BY" if c == "SORT" else c for c in allowed if c != "OFFSET"]
+                raise Misplaced("SORT BY" if upper == "SORT" else upper, command, shown, self._word().span)
             word = self._word()
+            self.taken = ()
             key = "time" if upper in ("START", "LAST") else upper
             if key in found and not (key == "LIMIT" and found[key].count == EVERY):
                 raise TwiceGiven("the time" if key == "time" else upper, word.span)
@@ -408,6 +538,8 @@ class _Parser:
             if key == "OFFSET":
                 limit = found.get("LIMIT")
                 found["LIMIT"] = tree.Limit(limit.count if limit else EVERY, found.pop("OFFSET"), self._since(start))
+            if key in ("WHERE", "ATTR"):
+                self.taken = ("AND", "OR") if key == "WHERE" else ("`,`",)
 
     def _is_sort_clause(self) -> bool:
         return re.compile(r"SORT\s+BY\b", re.IGNORECASE).match(self.text, self.place) is not None
@@ -438,10 +570,11 @@ class _Parser:
             case "DEPTH":
                 if self._keyword("ANY"):
                     return "ANY"
-                number = self._number()
-                if not isinstance(number.value, int) or number.value < 1:
-                    raise Unexpected(self.text[number.span.start : number.span.end], "a number of hops, or ANY", number.span)
-                return number.value
+                hops = NUMBER.match(self.text, self.place)
+                if not hops or not re.fullmatch("[0-9]+", hops.group()) or int(hops.group()) < 1:
+                    self._fail("a number of hops, or ANY", ("ANY",))
+                self._move(hops.end())
+                return int(hops.group())
             case "AS":
                 view = self._peek_word().upper()
                 if view not in VIEWS:
@@ -460,9 +593,9 @@ class _Parser:
     def _last(self, start: int) -> tree.Last:
         count = self._parameter() if self._peek("$") else None
         if count is None:
-            match = re.compile(r"\d+").match(self.text, self.place)
-            if not match:
-                self._fail("a number and a unit, like `LAST 3 days`")
+            match = re.compile(r"[0-9]+(?![.\d])").match(self.text, self.place)
+            if not match or len(match.group()) > 4000:
+                self._fail("a whole number and a unit, like `LAST 3 days`")
             self._move(match.end())
             return tree.Last(int(match.group()), cast(Any, self._unit()), self._since(start))
         return tree.Last(count, cast(Any, self._unit()), self._since(start))
@@ -478,9 +611,11 @@ class _Parser:
         if self._peek("$"):
             return self._parameter()
         start = self.place
+        if not NUMBER.match(self.text, start):
+            self._fail("a whole number")
         number = self._number()
         if not isinstance(number.value, int) or number.value < 0:
-            raise Unexpected(self.text[start : self.end], "a whole number", Span(start, self.end))
+            raise Unexpected(self.text[start : self.end], "a whole number, 0 or more", Span(start, self.end))
         return number.value
 
     def _pools(self) -> tuple[tree.Pool, ...]:
@@ -500,7 +635,7 @@ class _Parser:
             return [pool]
         return [tree.Pool(f"{scheme}://{name}", False, pool.span) for name in rest.split(",") if name]
 
-    def _pool(self, several: bool = False) -> tree.Pool:
+    def _pool(self, what: str = "a data source, a file or a variable", several: bool = False) -> tree.Pool:
         start = self.place
         if self._peek("$"):
             parameter = self._parameter()
@@ -510,7 +645,7 @@ class _Parser:
             return tree.Pool(string.value, True, string.span)
         match = POOL.match(self.text, self.place)
         if not match or match.group().upper() in RESERVED:
-            self._fail("a data source, a file or a variable")
+            self._fail(what)
         text = match.group()
         if "://" in text:
             cut = re.search(r",(?=[^\W\d][\w+.-]*://)", text)
@@ -551,7 +686,8 @@ class _Parser:
                     self.brackets += inside
                     part = self._pattern()
                     if not self._peek(closing):
-                        if self.place >= len(self.text) or self._peek_word().upper() in COMMANDS:
+                        self._still_open(opening, closing, start)
+                        if self._peek_word().upper() in COMMANDS:
                             raise OpenBracket(opening, closing, Span(start, start + 1))
                         self._fail(f"AND, OR or `{closing}`", ("AND", "OR"))
                     self.brackets -= inside
@@ -567,12 +703,20 @@ class _Parser:
         if self._keyword("IS"):
             negated = bool(self._keyword("NOT"))
             if not self._keyword("NULL"):
-                self._fail("NULL or NOT NULL", ("NULL",))
+                self._fail("NULL or NOT NULL", ("NULL",), "for a value write `!=`" if negated else "for a value write `=`")
             return tree.IsNull(path, negated, self._since(start))
         negated = bool(self._keyword("NOT"))
         operator = self._operator()
+        if re.compile(r"NULL(?![\w.])", re.IGNORECASE).match(self.text, self.place):
+            raise WrongOperand(
+                f"NULL is no value that `{operator}` could compare with", self._word().span, f"write `IS {'NOT ' if operator == '!=' else ''}NULL`"
+            )
         value = self._value()
         listed = isinstance(value, tree.ListOf)
+        if operator == "IN" and not listed and self._peek(","):
+            raise WrongOperand(
+                "IN takes a list, which stands in parentheses", value.span.to(Span(self.place, self.place + 1)), "write `IN (1, 2, 3)`"
+            )
         match operator:
             case "=" if listed:
                 operator = "IN"
@@ -589,20 +733,34 @@ class _Parser:
     def _operator(self) -> str:
         match = OPERATOR.match(self.text, self.place)
         if match:
+            longest = re.compile(r"[=<>!~]+").match(self.text, self.place)
+            assert longest is not None
+            if longest.group() in ADVICE:
+                raise WrongOperand(f"there is no operator `{longest.group()}`", Span(*longest.span()), ADVICE[longest.group()])
             self._move(match.end())
-            if match.group() == "<>":
-                raise WrongOperand("there is no operator `<>`", Span(*match.span()), "write `!=`")
             return match.group().replace("==", "=")
         word = self._peek_word().upper()
         if word in ("IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
             self._word()
             return word
-        return self._fail("an operator (=, !=, <, >, IN, LIKE, MATCHES, IS NULL, ISSUBSET, ISSUPERSET)", JOINING)
+        hint = None
+        if self.text[self.place : self.place + 1] in ("'", '"') or self._peek("("):
+            hint = "between an attribute and a value stands an operator, like `name = 'cmd.exe'`"
+        elif self._peek("["):
+            hint = "all values of a list are meant by `[*]`"
+        return self._fail("an operator (=, !=, <, >, IN, LIKE, MATCHES, IS NULL, ISSUBSET, ISSUPERSET)", JOINING, hint)
 
     def _path(self) -> tree.Path:
         match = PATH.match(self.text, self.place)
         if not match or (match["type"] is None and match["attribute"].upper() in RESERVED):
-            self._fail("an attribute")
+            hint = None
+            if re.compile(r"'[\w.]+'\s*[=!<>]|\"[\w.]+\"\s*[=!<>]").match(self.text, self.place):
+                hint = "an attribute is written without quotes, and stands before its value"
+            elif re.compile(r"['\"\d]").match(self.text, self.place):
+                hint = "every comparison names its attribute first: `pid = 1 OR pid = 2`, or `pid IN (1, 2)`"
+            elif self._peek("*"):
+                hint = "without ATTR every attribute that is not empty is shown"
+            self._fail("an attribute", (), hint)
         self._move(match.end())
         return tree.Path(match["type"], _canonical(match["attribute"]), Span(*match.span()))
 
@@ -622,15 +780,13 @@ class _Parser:
         self._take(opening)
         items: list[Any] = []
         while not self._peek(closing):
-            if self.place >= len(self.text):
-                raise OpenBracket(opening, closing, Span(start, start + 1))
+            self._still_open(opening, closing, start)
             value = self._value()
             items += value.items if isinstance(value, tree.ListOf) else [value]
             if not self._take(","):
                 break
+        self._still_open(opening, closing, start)
         if not self._peek(closing):
-            if self.place >= len(self.text):
-                raise OpenBracket(opening, closing, Span(start, start + 1))
             self._fail(f"`,` or `{closing}`")
         self._take(closing)
         self.depth -= 1
@@ -653,8 +809,8 @@ class _Parser:
             self._move(reference.end())
             return tree.Reference(reference["variable"], _canonical(reference["attribute"]), Span(*reference.span()))
         match = BARE.match(self.text, start)
-        if not match or match.group().upper() in RESERVED:
-            self._fail("a value", ())
+        if not match or match.group().upper() in RESERVED or foreign(match.group()[0]):
+            self._fail("a value", (), "a list is written `(1, 2, 3)`" if self._peek("{") else None)
         text = match.group()
         span = Span(*match.span())
         self._move(match.end())
@@ -696,6 +852,12 @@ class _Parser:
             text = match.group()
         elif match := re.compile(r"[tT]?['\"]").match(self.text, start):
             raise OpenString(match.group()[-1], False, Span(start, match.end()))
+        elif (
+            (match := re.compile(r"[^\s()\[\]{},'\"$]+").match(self.text, start))
+            and match.group().upper() not in RESERVED
+            and not foreign(match.group())
+        ):
+            raise BadTime(match.group(), Span(*match.span()))
         else:
             self._fail("a time, like t'2021-04-03T00:00:00Z'")
         self._move(match.end())
@@ -722,7 +884,10 @@ class _Parser:
         if self.text[body.end() : body.end() + 1] != quote:
             line = self.text[match.end() : body.end()]
             swallowed = f"\\{quote}" in line
+            other = next((i for i, sign in enumerate(line) if LOOKALIKES.get(sign) in ("'", '"')), None)
             self.place = body.end()
+            if other is not None and not swallowed:
+                raise LookAlike(line[other], Span(match.end() + other, match.end() + other + 1), f"`{quote}`, as at the beginning of the text")
             raise OpenString(quote, swallowed, Span(start, match.end()))
         span = Span(start, body.end() + 1)
         self._move(body.end() + 1)
@@ -743,17 +908,21 @@ class _Parser:
     def _type(self) -> tree.Word:
         match = TYPE.match(self.text, self.place)
         if not match or match.group().upper() in RESERVED:
-            self._fail("an entity type, like process")
+            self._fail("an entity type, like process", (), "the type comes first: `GET process FROM ... WHERE ...`" if match else None)
         self._move(match.end())
         return tree.Word(match.group(), Span(*match.span()))
 
     def _variable(self) -> tree.Word:
         return self._name("a variable")
 
-    def _name(self, what: str, allow_reserved: bool = False) -> tree.Word:
+    def _name(self, what: str, allow_reserved: bool = False, hint: str | None = None) -> tree.Word:
         match = WORD.match(self.text, self.place)
         if not match or (not allow_reserved and match.group().upper() in RESERVED):
-            self._fail(what)
+            if match and what == "a variable" and match.group().upper() in YIELDING and not hint:
+                hint = f"name its result first: `x = {match.group().upper()} ...`"
+            elif match and what == "a variable name":
+                hint = f"`{match.group()}` is a word of the language"
+            self._fail(what, (), hint)
         self._move(match.end())
         return tree.Word(match.group(), Span(*match.span()))
 
@@ -810,11 +979,29 @@ class _Parser:
     def _since(self, start: int) -> Span:
         return Span(start, max(start, self.end))
 
-    def _fail(self, expected: str, words: Iterable[str] = ()) -> NoReturn:
-        match = re.compile(r"[^\s,()\[\]{}'\"]+|.", re.DOTALL).match(self.text, self.place)
-        found = match.group() if match else ""
-        end = self.place + max(1, len(found))
-        raise Unexpected(found, expected, Span(self.place, end), words)
+    def _fail(self, expected: str, words: Iterable[str] = (), hint: str | None = None) -> NoReturn:
+        match = FOUND.match(self.text, self.place)
+        if match is None:
+            end = len(self.text.rstrip())
+            raise Unexpected("", expected, Span(end, end + 1), words, hint)
+        found = match.group()
+        if self.place > self.began and self._fresh_line() and STATEMENT.match(self.text, self.place):
+            raise Unexpected(NEXT, expected, Span(self.end, self.end + 1), (), hint)
+        if found[0] not in "'\"" and (sign := foreign(found)):
+            self._look_alike(sign, found)
+        raise Unexpected(found, expected, Span(self.place, self.place + len(found)), words, hint)
+
+    def _look_alike(self, sign: str, found: str) -> NoReturn:
+        """Tell of a sign that only looks like one of the language; a text in curly quotes is shown as it should be."""
+        place = self.place + found.index(sign)
+        quote = LOOKALIKES.get(sign, "")
+        if quote in ("'", '"'):
+            text = next(
+                (i for i in range(place + 1, len(self.text)) if LOOKALIKES.get(self.text[i]) == quote or self.text[i] in "'\"\n"), len(self.text)
+            )
+            if LOOKALIKES.get(self.text[text : text + 1]) == quote:
+                raise LookAlike(sign, Span(place, text + 1), f"`{quote}{self.text[place + 1 : text]}{quote}`")
+        raise LookAlike(sign, Span(place, place + 1))
 
 
 def _canonical(attribute: str) -> str:

@@ -1,0 +1,111 @@
+"""What is wrong with a file that LOAD cannot read: found by looking at the file, with line and column where that can be told."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from kestrel.graph.formats import FileFormat
+from kestrel.store.lines import DAMAGED, opened, trouble
+
+LOOKED_AT = 64 << 20
+"""Of a larger file only so many bytes are looked at."""
+
+
+def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
+    """Why the file cannot be read, and what to do about it."""
+    try:
+        if found.kind == "parquet":
+            return "it is no Parquet file, or is cut off", None
+        if found.packed:
+            with path.open("rb") as file:
+                if not file.read(4).startswith({"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}[found.packed]):
+                    return f"it is not packed by {found.packed}, as its name says", None
+        with opened(path) as stream:
+            text = stream.read(LOOKED_AT).decode("utf-8")
+    except UnicodeDecodeError:
+        return "it is no UTF-8 text", "save it as UTF-8"
+    except EOFError:
+        return DAMAGED, None
+    except OSError as error:
+        return (trouble(error) if error.errno else DAMAGED), None
+    except zlib.error:
+        return DAMAGED, None
+    except Exception as error:  # zstandard has an error class of its own
+        if type(error).__name__ != "ZstdError":
+            raise
+        return DAMAGED, None
+    match found.kind:
+        case "csv":
+            return next(_of_csv(text), "its rows have different numbers of fields"), "a field with a comma or a line end stands in double quotes"
+        case "ndjson":
+            return next(_of_lines(text), "its lines are no objects"), 'every line is one object, like `{"name": "cmd.exe"}`'
+        case _:
+            return _of_array(text)
+
+
+def _of_csv(text: str) -> Iterator[str]:
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    width = 0
+    try:
+        for row in reader:
+            width = width or len(row)
+            if row and len(row) != width:
+                yield f"line {reader.line_num} has {len(row)} fields, and the first line {width}"
+    except csv.Error:
+        yield f"line {_open_quote(text)} has a quote that is never closed, or signs after one"
+
+
+def _open_quote(text: str) -> int:
+    """The line of the first record that cannot be read."""
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    last = 0
+    with suppress(csv.Error):
+        for _ in reader:
+            last = reader.line_num
+    return last + 1
+
+
+def _of_lines(text: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                value = json.loads(line)
+            except ValueError as error:
+                yield f"line {number}, column {getattr(error, 'colno', 1)} is no JSON"
+            except RecursionError:
+                yield f"line {number} is nested too deeply"
+            else:
+                if not isinstance(value, dict):
+                    yield f"line {number} is no object"
+
+
+def _of_array(text: str) -> tuple[str, str | None]:
+    several = "a file of one object a line is called `.ndjson` or `.jsonl`"
+    begins = text.lstrip("\ufeff \t\r\n")
+    if begins[:1] == "{" and len(list(islice(_whole_lines(begins), 2))) == 2:
+        return "it is no JSON array", several
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if begins[:1] == "[" and error.pos >= len(text.rstrip()):
+            return f"it is cut off after line {text.rstrip().count(chr(10)) + 1}", None
+        return f"line {error.lineno}, column {error.colno} is no JSON", None if begins[:1] == "[" else "a JSON file is an array of objects"
+    except RecursionError:
+        return "it is nested too deeply", None
+    if not isinstance(value, list):
+        return "it is no array", 'a JSON file is an array of objects: `[{"name": "cmd.exe"}]`'
+    return "its rows are no objects of one kind", 'a JSON file is an array of objects: `[{"name": "cmd.exe"}]`'
+
+
+def _whole_lines(text: str) -> Iterator[str]:
+    """Lines that are an object each."""
+    for line in text.splitlines():
+        with suppress(ValueError, RecursionError):
+            if isinstance(json.loads(line), dict):
+                yield line
