@@ -21,6 +21,8 @@ READABLE = 24
 """Signs a column keeps, if its values have so many, when there is no room for all; below that rows become blocks."""
 LONGEST = 500
 """Signs of a value that are shown; what follows says how many it has."""
+NAMES = 15
+"""Columns of an empty table that are named."""
 COUNTS = ("entities", "rows", "missing", "distinct")
 """Statistics of DESCRIBE that count, and are no values."""
 
@@ -74,7 +76,9 @@ def _hanging(head: str, text: str, width: int, style: str = "") -> Iterator[Text
 
 def _table(table: Table, width: int) -> Iterator[Text]:
     if not table.total:
-        yield from _hanging(f"{table.variable}: ", "empty" + (f" ({', '.join(table.columns)})" if table.columns else ""), width)
+        more = [f"{len(table.columns) - NAMES} more"] if len(table.columns) > NAMES else []
+        names = ", ".join([*table.columns[:NAMES], *more])
+        yield from _hanging(f"{table.variable}: ", "empty" + (f" ({names})" if names else ""), width)
         yield _line()
         return
     yield from _rows(table.columns, table.rows, width)
@@ -221,8 +225,8 @@ def _info(info: Info, width: int) -> Iterator[Text]:
 
 def _attributes(info: Info, width: int) -> Iterator[Text]:
     """How full each attribute is, and a value cut to one line."""
-    unit = "rows" if info.type == "table" else "entities"
     known = [a for a in info.attributes if a.count]
+    unit = "rows" if info.type == "table" or any(a.count > info.entities for a in known) else "entities"
     widths = [max([len("attribute"), *(wide(a.name) for a in known)]), max(len(unit), len(f"{info.entities:,}"))]
     room = max(READABLE, width - sum(widths) - 2 * GAP)
     rows = [(a.name, f"{a.count:,}", _one_line(plain(a.example), room)) for a in known]
@@ -263,7 +267,9 @@ def _description(found: Description, width: int) -> Iterator[Text]:
     for name, value in found.statistics:
         shown = f"{value:,}" if name in COUNTS else plain(value)
         yield from _hanging(f"  {name:<{margin}}", shown, width)
-    if found.frequent:
+    if len(found.frequent) > 1 and all(number == 1 for _, number in found.frequent):
+        yield _line("  every value occurs once")
+    elif found.frequent:
         yield _line()
         rows = [(number, _cut(plain(value), 100)) for value, number in found.frequent]
         yield from _rows(("rows", "most frequent"), rows, width)
@@ -288,19 +294,24 @@ def _explanation(found: Explanation, width: int) -> Iterator[Text]:
 
 
 def _summary(summary: Summary, width: int) -> Iterator[Text]:
-    """What was made. Where there is no room for the sources and all stem from the same ones, these are told once."""
+    """What was made. Sources that are the same for all are told once where there is no room for a column."""
     made = summary.variables
     if made:
-        rows: list[tuple[Any, ...]] = [(m.name, m.type, m.entities, m.records, _span(m.first_observed, m.last_observed)) for m in made]
-        sources = [", ".join(m.sources) for m in made]
-        columns = ["variable", "type", "entities", "records", "observed"]
-        whole = [(*row, source) for row, source in zip(rows, sources, strict=True)]
-        told = {source for source in sources if source}
-        if len(told) != 1 or _total([*columns, "source"], whole) <= width:
-            yield from _rows([*columns, "source"], whole, width, always=True)
-        else:
-            yield from _rows(columns, rows, width, always=True)
-            yield from _hanging("source: ", told.pop(), width)
+        columns = ["variable", "type", "entities", "records"]
+        rows: list[tuple[Any, ...]] = [(m.name, m.type, m.entities, m.records) for m in made]
+        observed, sources = [_span(m.first_observed, m.last_observed) for m in made], [", ".join(m.sources) for m in made]
+        once = None
+        if any(observed):
+            columns, rows = [*columns, "observed"], [(*row, span) for row, span in zip(rows, observed, strict=True)]
+        if any(sources):
+            whole = [(*row, source) for row, source in zip(rows, sources, strict=True)]
+            if len(set(sources)) > 1 or _total([*columns, "source"], whole) <= width:
+                columns, rows = [*columns, "source"], whole
+            else:
+                once = sources[0]
+        yield from _rows(columns, rows, width, always=True)
+        if once:
+            yield from _hanging("source: ", once, width)
     yield _line(f"{summary.seconds:.2f} s", "dim")
 
 
