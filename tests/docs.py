@@ -7,7 +7,7 @@ A page is one session. Its fenced blocks are run in order, in a folder of the pa
     ```python              Python, all blocks of a page in one namespace
     ```console             lines `$ kestrel ...`, each followed by what it prints
     ```LANGUAGE file=NAME  a file that is written and not run
-    ```text                what the block before it prints
+    ```text                what the block before it prints; a sentence may stand between
 
 A summary is shown without its seconds. Between `<!-- NAME -->` and `<!-- end -->` stand tables made from the model.
 """
@@ -41,6 +41,7 @@ from kestrel.result import Summary
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(p for p in (ROOT / "docs").rglob("*.md") if "internals" not in p.parts)])
 WIDTH = 100
+SENTENCE = 200
 FOLDER = "/hunts"
 """What the folder of a page is called in its outputs."""
 FENCE = re.compile(r"^```(?P<language>\w+)(?P<words>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -58,14 +59,15 @@ class Block:
     body: str
     span: tuple[int, int]
     adjacent: bool
-    """Whether nothing but an empty line parts it from the block before."""
+    """Whether at most a sentence parts it from the block before."""
 
 
 def blocks(text: str) -> list[Block]:
     """The fenced blocks of a page."""
     found, before = [], -1
     for match in FENCE.finditer(text):
-        adjacent = before >= 0 and not text[before : match.start()].strip()
+        between = text[before : match.start()]
+        adjacent = before >= 0 and len(between) < SENTENCE and "\n#" not in between
         found.append(Block(match["language"], tuple(match["words"].split()), match["body"], match.span("body"), adjacent))
         before = match.end()
     return found
