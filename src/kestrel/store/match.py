@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -17,6 +17,10 @@ from kestrel.store.compare import Comparer
 from kestrel.store.mentions import Events, mentions, references
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.variable import Own, fresh
+
+
+SMALL = 200_000
+"""Fewer entities narrow what else is looked at; for more that would cost more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +62,33 @@ class Matcher:
             case Missing():
                 return self._missing(predicate)
             case All(parts):
-                own = [p for p in parts if not self._is_foreign(p)]
-                foreign = [p for p in parts if self._is_foreign(p)]
-                sets = [self._ids(p) for p in own]
-                if foreign:
-                    sets.append(self._by_records(foreign[0] if len(foreign) == 1 else All(tuple(foreign))))
-                rest = " AND ".join(f"id IN ({other})" for other in sets[1:]) or "true"
-                return f"SELECT id FROM ({sets[0]}) WHERE {rest}"
+                return self._all(parts)
             case Any_(parts):
                 return " UNION ".join(f"SELECT id FROM ({self._ids(p)})" for p in parts)
             case Complement(part):
                 return f"SELECT id FROM ({self._universe()}) WHERE id NOT IN ({self._ids(part)})"
             case _:
                 assert_never(predicate)
+
+    def _all(self, parts: Sequence[Predicate]) -> str:
+        """What every part holds for. A selective comparison goes first: the others then look at its entities only."""
+        own = sorted((p for p in parts if not self._is_foreign(p)), key=lambda p: not _is_selective(p))
+        foreign = tuple(p for p in parts if self._is_foreign(p))
+        matcher, sets = self, []
+        for part in own:
+            sets.append(f"SELECT id FROM {self._table(f'SELECT DISTINCT id FROM ({matcher._ids(part)})', Query())}")
+            if matcher.within is None and _is_selective(part):
+                matcher = matcher.narrowed(sets[-1])
+        if foreign:
+            sets.append(matcher._by_records(foreign[0] if len(foreign) == 1 else All(foreign)))
+        rest = " AND ".join(f"id IN ({other})" for other in sets[1:]) or "true"
+        return f"SELECT id FROM ({sets[0]}) WHERE {rest}"
+
+    def narrowed(self, ids: str) -> Matcher:
+        """The same for the entities of a SELECT only, if they are few enough to be worth it."""
+        table = self._table(ids, Query())
+        row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return replace(self, within=table) if row and row[0] < SMALL else self
 
     def _is_foreign(self, predicate: Predicate) -> bool:
         """Whether every comparison is of another entity of the record."""
@@ -210,6 +228,11 @@ class Matcher:
         name = fresh("leaf")
         query.run(self.con, f"CREATE TEMP TABLE {name} AS {select}")
         return name
+
+
+def _is_selective(predicate: Predicate) -> bool:
+    """A comparison that likely leaves few entities."""
+    return isinstance(predicate, Test) and not predicate.negated and predicate.operator in ("=", "IN", "LIKE", "MATCHES", "ISSUBSET")
 
 
 def paths(predicate: Predicate) -> Iterator[AttributePath]:
