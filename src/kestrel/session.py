@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
+from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import TABLE, Load, New, Source, Step, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
@@ -287,12 +288,17 @@ class Session:
 
     def _save(self, step: Step, path: str, name: str) -> Told:
         from kestrel.store.exchange import Told as FileTold
-        from kestrel.store.exchange import save
+        from kestrel.store.exchange import save, save_bundle
 
         variable = self.store.evaluate(step)
-        select = self.answers.select(variable, self._saved_columns(variable))
-        told = FileTold(variable.type, sources_of(step), variable.range)
-        number = save(self.store.con, select, Path(path), told)
+        columns = self._saved_columns(variable)
+        found = format_of(path)
+        if found and found.kind == "stix":
+            save_bundle(Path(path), self.answers.bundle(variable, [*columns, *_ends(variable.type)]))
+            number = self.store.counts(variable)[0]
+        else:
+            told = FileTold(variable.type, sources_of(step), variable.range)
+            number = save(self.store.con, self.answers.select(variable, columns), Path(path), told)
         return Told("saved", f"{number:,} rows of `{name}` are saved in {path}", number)
 
     def _saved_columns(self, variable: Variable) -> list[AttributePath]:
@@ -405,6 +411,13 @@ def _columns(actions: list[Action]) -> frozenset[str] | None:
             case _:
                 assert_never(action)
     return needed(steps, shown)
+
+
+def _ends(type_name: str) -> list[AttributePath]:
+    """What STIX wants of a process's connections beside the attributes a variable lists: their addresses."""
+    connections = ("opened_connection_refs", "network-traffic")
+    ends = (("src_ref", "address"), ("dst_ref", "address")) if type_name == "process" else ()
+    return [AttributePath(type_name, (connections, end), "value") for end in ends]
 
 
 def _check_analytic(name: str, types: Sequence[str], arguments: Collection[str]) -> None:

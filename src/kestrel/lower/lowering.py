@@ -122,6 +122,10 @@ class Lowering(Patterns):
                     self.saved[file] = known
                 if known is None or file is None:
                     return None
+                found = format_of(file)
+                if type_of(known) == TABLE and found and found.kind == "stix":
+                    self.errors.append(NoIdentity("a STIX bundle", variable.text, variable.span))
+                    return None
                 return Save(known, file, variable.text, statement.span)
             case tree.Apply():
                 return self._apply(statement)
@@ -228,6 +232,10 @@ class Lowering(Patterns):
     def _sources(self, pool: tree.Pool) -> tuple[Source, ...]:
         found: list[Source] = []
         for text in self._pool_texts(pool):
+            path = _absolute(text)
+            if path in self.saved:
+                found += [Source(text, (path,))] if self.saved[path] else []
+                continue
             try:
                 found += self.open_source(text, pool.quoted)
             except KestrelError as error:
@@ -322,7 +330,7 @@ class Lowering(Patterns):
         texts = self._pool_texts(pool)
         if len(texts) != 1:
             return None
-        path = os.path.abspath(os.path.expanduser(texts[0].removeprefix("file://")))
+        path = _absolute(texts[0])
         if format_of(path) is None:
             self.errors.append(UnknownFormat(texts[0], pool.span))
             return None
@@ -517,6 +525,10 @@ class Lowering(Patterns):
             return None, 0
         count, offset = self._count(limit.count), self._count(limit.offset)
         return None if count is None or count >= MOST else count, min(offset or 0, MOST)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path.removeprefix("file://")))
 
 
 def lower(text: Text, hunt: tree.Hunt, lowering: Lowering) -> list[Action]:

@@ -89,7 +89,7 @@ DEFAULTS = {"network-traffic": {"protocols": ["ip"]}}
 class NotWritten(KestrelError):
     """A bundle that is no saved variable."""
 
-    code: ClassVar[str] = "K0409"
+    code: ClassVar[str] = "K0411"
 
     def __init__(self) -> None:
         super().__init__("this STIX bundle was not saved by Kestrel", None, "ask it as a data source: `GET process FROM` its path")

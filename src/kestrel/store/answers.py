@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE
+from kestrel.schemas.stix_bundle import bundle_of
 from kestrel.store.evaluate import Store
+from kestrel.store.find import Finder
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import Variable, described, kind_of_type
 
@@ -64,6 +67,25 @@ class Answers:
     def relation(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> duckdb.DuckDBPyRelation:
         """The same as a DuckDB relation."""
         return self.store.con.sql(self.select(variable, wanted, keyed))
+
+    def bundle(self, variable: Variable, wanted: Sequence[AttributePath]) -> dict[str, Any]:
+        """The entities as a STIX 2.1 bundle, with the relations among them that records show."""
+        relation = self.relation(variable, wanted)
+        names = [p.text() for p in wanted]
+        hosts = self._hosts(variable)
+        rows = []
+        for values in relation.fetchall():
+            row = {n: v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for n, v in zip(names, values, strict=True)}
+            rows.append(row | {"host": hosts.get(str(row["id"]))})
+        return bundle_of(variable.type, rows, datetime.now(UTC), names, Finder(self.store).among(variable))
+
+    def _hosts(self, variable: Variable) -> dict[str, str]:
+        """The host of each entity that a record of it names, by id."""
+        if variable.dataset is None:
+            return {}
+        shown = f"'{variable.type}--' || lower(printf('%016x', v.id))"
+        records = f"{variable.table} v JOIN {variable.dataset.events.table} e ON e.rec = v.rec"
+        return dict(self.store.con.execute(f"SELECT {shown}, min(e.host) FROM {records} WHERE e.host IS NOT NULL GROUP BY v.id").fetchall())
 
     def fullness(self, variable: Variable, wanted: Sequence[AttributePath]) -> list[tuple[AttributePath, int, Any]]:
         """For each attribute: how many rows have it, and its most frequent value."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import duckdb
 
@@ -19,7 +20,10 @@ from kestrel.graph.formats import FileFormat, format_of
 from kestrel.graph.steps import TABLE, Load, Source, TimeRange
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+from kestrel.schemas.stix_bundle import rows_of
 from kestrel.schemas.transforms import quoted
+from kestrel.store.lines import opened
+from kestrel.store.query import quoted_name
 from kestrel.store.variable import described, fresh, kind_of_type
 from kestrel.text import nearest
 
@@ -58,8 +62,11 @@ class Told:
 
 
 def load(con: duckdb.DuckDBPyConnection, path: Path) -> str:
-    """The rows of a file as a table, in the order of the file. Raises CannotLoad."""
+    """The rows of a file as a table, in the order of the file. Raises CannotLoad, NotWritten."""
     table = fresh("file")
+    if _is_bundle(path):
+        put_rows(con, table, *_bundle_rows(path)[1:])
+        return table
     with _reading(con, path) as relation:
         con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {relation}")
     if described(con, table) == PLAIN:
@@ -71,14 +78,17 @@ def peek(con: duckdb.DuckDBPyConnection, path: str) -> tuple[Load, Mapping[str, 
     """The LOAD of a file, with the type, sources and range it tells of, and its columns with their kinds. Raises CannotLoad."""
     file = Path(path)
     found = format_of(path)
+    if _is_bundle(file):
+        written, names, rows = _bundle_rows(file)
+        return Load(path, written), {n: kind_of_type(sql_type([row[n] for row in rows])) for n in names}
     with _reading(con, file) as relation:
         columns = described(con, f"(SELECT * FROM {relation})")
         told = _metadata(con, file) if found and found.kind == "parquet" else Told()
         kind = told.type
         if kind is None and "type" in dict(columns):
-            rows = con.execute(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM (SELECT * FROM {relation}) WHERE type IS NOT NULL LIMIT 2").fetchall()
-            entity = vocabulary().type_named(rows[0][0]) if len(rows) == 1 else None
-            kind = entity.name if entity else None if rows else _type_of_columns(dict(columns))
+            types = con.execute(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM (SELECT * FROM {relation}) WHERE type IS NOT NULL LIMIT 2").fetchall()
+            entity = vocabulary().type_named(types[0][0]) if len(types) == 1 else None
+            kind = entity.name if entity else None if types else _type_of_columns(dict(columns))
     if columns == PLAIN:
         return Load(path, kind or "process", told.sources, told.range), {}
     return Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}
@@ -97,6 +107,44 @@ def _of_plain_values(con: duckdb.DuckDBPyConnection, table: str) -> str:
     else:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT json ->> '$' AS name FROM {table}")
     return table
+
+
+def _is_bundle(path: Path) -> bool:
+    found = format_of(str(path))
+    return found is not None and found.kind == "stix" and path.is_file()
+
+
+def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
+    """Type, columns and rows of a saved STIX bundle. Raises CannotLoad, NotWritten."""
+    try:
+        with opened(path) as stream:
+            bundle = json.loads(stream.read())
+    except (OSError, EOFError, ValueError, RecursionError) as error:
+        raise CannotLoad(path, "it is no JSON" if isinstance(error, ValueError) else _reason(error)) from error
+    kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
+    return kind, list(dict.fromkeys(name for row in rows for name in row)), rows
+
+
+def put_rows(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Create a table of rows given as mappings; each column of the type that holds its values."""
+    columns = ", ".join(f"{quoted_name(n)} {sql_type([row.get(n) for row in rows])}" for n in names or ["id"])
+    con.execute(f"CREATE TEMP TABLE {table} ({columns})")
+    if rows:
+        con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", [[row.get(n) for n in names] for row in rows])
+
+
+def sql_type(values: Sequence[Any]) -> str:
+    """The SQL type that holds some Python values."""
+    kinds = {type(v) for v in values if v is not None}
+    if kinds <= {bool}:
+        return "BOOLEAN" if kinds else "VARCHAR"
+    if kinds <= {int, bool}:
+        return "BIGINT"
+    if kinds <= {int, float, bool}:
+        return "DOUBLE"
+    if kinds <= {list, tuple}:
+        return sql_type([one for v in values if v is not None for one in v]) + "[]"
+    return "TIMESTAMP" if {k.__name__ for k in kinds} == {"datetime"} else "VARCHAR"
 
 
 @contextmanager
@@ -155,6 +203,34 @@ def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) ->
     """Write the rows of a SELECT; the number of rows. The file appears whole or not at all. Raises CannotSave."""
     found = format_of(str(path))
     assert found is not None, "lowering knows the formats"
+    with _whole_or_not(path) as part:
+        row = con.execute(f"COPY ({select}) TO {quoted(str(part))} ({_options(found, told)})").fetchone()
+    return int(row[0]) if row else 0
+
+
+def save_bundle(path: Path, bundle: Mapping[str, Any]) -> None:
+    """Write a STIX bundle, whole or not at all. Raises CannotSave."""
+    found = format_of(str(path))
+    with _whole_or_not(path) as part:
+        content = json.dumps(bundle, indent=1).encode("ascii")
+        part.write_bytes(_packed(content, found.packed if found else None))
+
+
+def _packed(content: bytes, codec: str | None) -> bytes:
+    match codec:
+        case "gzip":
+            return gzip.compress(content)
+        case "zstd":
+            import zstandard
+
+            return bytes(zstandard.ZstdCompressor().compress(content))
+        case _:
+            return content
+
+
+@contextmanager
+def _whole_or_not(path: Path) -> Iterator[Path]:
+    """Where to write a file so that it takes its place only when it is complete. Raises CannotSave."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -163,7 +239,7 @@ def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) ->
         raise CannotSave(path, error.strerror or str(error)) from error
     part = Path(name)
     try:
-        row = con.execute(f"COPY ({select}) TO {quoted(name)} ({_options(found, told)})").fetchone()
+        yield part
         part.chmod(0o666 & ~_mask())
         os.replace(part, path)
     except duckdb.InterruptException:
@@ -172,7 +248,6 @@ def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) ->
         raise CannotSave(path, _reason(error)) from error
     finally:
         part.unlink(missing_ok=True)
-    return int(row[0]) if row else 0
 
 
 def _options(found: FileFormat, told: Told) -> str:

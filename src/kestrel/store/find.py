@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Find, sources_of
-from kestrel.model.vocabulary import ADDRESS_TYPES
+from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.schemas.layout import Edge, layout
 from kestrel.store.dataset import Dataset
 from kestrel.store.match import Scope, within_range
@@ -57,6 +57,21 @@ class Finder:
             kept, _ = self.store.matcher(step.type, scope, step.where, rows).match(step.where)
             variable = replace(variable, table=self.store.table(f"SELECT id, rec, t FROM {rows} WHERE id IN (SELECT id FROM {kept})"))
         return self.store.limited(variable, step.limit, 0)
+
+    def among(self, variable: Variable) -> list[tuple[str, str, str]]:
+        """Every relation between two entities of a variable that the records of its range show: (id, verb, id)."""
+        if variable.dataset is None:
+            return []
+        events, within, ids = variable.dataset.events, within_range(variable.range), f"(SELECT id FROM {variable.table})"
+        shown = [f"'{variable.type}--' || lower(printf('%016x', {side}))" for side in ("subject", "object")]
+        found: list[tuple[str, str, str]] = []
+        for verb in vocabulary().relations:
+            chosen = [e for e in layout().edges if e.verb == verb and _is(e.subject, variable.type) and _is(e.object, variable.type)]
+            if chosen:
+                both = f"subject IN {ids} AND object IN {ids} AND subject <> object"
+                rows = f"SELECT DISTINCT {shown[0]}, {shown[1]} FROM ({edges(events, chosen, within)}) WHERE {both} ORDER BY ALL"
+                found += [(subject, verb, thing) for subject, thing in self.store.con.execute(rows).fetchall()]
+        return found
 
     def _known(self, ids: str, type_name: str, dataset: Dataset) -> bool:
         every = mentions(dataset.events, type_name, [])

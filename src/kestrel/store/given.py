@@ -13,7 +13,7 @@ from kestrel.errors import KestrelError
 from kestrel.graph.steps import TABLE, Applied, Load, New, content_id
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
-from kestrel.store.exchange import load
+from kestrel.store.exchange import load, put_rows
 from kestrel.store.mentions import entity_type
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.variable import Flat, Own, Variable, described, fresh, named
@@ -157,11 +157,7 @@ class Given:
                 con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?)", [str(answer)])
             elif isinstance(answer, list):
                 rows = [dict(row) for row in answer]
-                names = list(dict.fromkeys(n for row in rows for n in row)) or ["id"]
-                columns = ", ".join(f"{quoted_name(n)} {_sql_type([row.get(n) for row in rows])}" for n in names)
-                con.execute(f"CREATE TEMP TABLE {table} ({columns})")
-                if rows:
-                    con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", [[row.get(n) for n in names] for row in rows])
+                put_rows(con, table, list(dict.fromkeys(n for row in rows for n in row)) or ["id"], rows)
             else:
                 con.register("answer_of_analytic", answer)
                 try:
@@ -242,17 +238,3 @@ def _as_model(kind: EntityType, name: str) -> str:
     """A column of a file or an answer, of the SQL type the model has for the attribute."""
     known = {"number": "BIGINT", "time": "TIMESTAMP", "text": "VARCHAR"}.get(model_attributes(kind.name).get(name, ""))
     return f"try_cast({quoted_name(name)} AS {known})" if known else quoted_name(name)
-
-
-def _sql_type(values: Sequence[Any]) -> str:
-    """The SQL type that holds some Python values."""
-    kinds = {type(v) for v in values if v is not None}
-    if kinds <= {bool}:
-        return "BOOLEAN" if kinds else "VARCHAR"
-    if kinds <= {int, bool}:
-        return "BIGINT"
-    if kinds <= {int, float, bool}:
-        return "DOUBLE"
-    if kinds <= {list, tuple}:
-        return _sql_type([one for v in values if v is not None for one in v]) + "[]"
-    return "TIMESTAMP" if {k.__name__ for k in kinds} == {"datetime"} else "VARCHAR"

@@ -14,10 +14,9 @@ from kestrel.graph.steps import TimeRange
 from kestrel.lower.columns import kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.store.compare import Comparer
-from kestrel.store.mentions import Events, mentions, references
+from kestrel.store.mentions import Events, inherent, mentions, references
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.variable import Own, fresh
-
 
 SMALL = 200_000
 """Fewer entities narrow what else is looked at; for more that would cost more than it saves."""
@@ -91,8 +90,8 @@ class Matcher:
         return replace(self, within=table) if row and row[0] < SMALL else self
 
     def _is_foreign(self, predicate: Predicate) -> bool:
-        """Whether every comparison is of another entity of the record."""
-        return all(path.type != self.type for path in paths(predicate))
+        """Whether every comparison is of another entity of the record. A complement is one of entities, not of records."""
+        return not _has_complement(predicate) and all(path.type != self.type for path in paths(predicate))
 
     def _universe(self) -> str:
         return f"SELECT id FROM {self._asked(None)}"
@@ -173,15 +172,8 @@ class Matcher:
 
     def _inherent(self, type_name: str, path: AttributePath, test: Test | None, query: Query) -> str:
         """Tests of id, type, first_observed, last_observed, number_observed: of a variable's own records where it is asked."""
-        values = {
-            "id": f"'{type_name}--' || lower(printf('%016x', id))",
-            "type": f"'{type_name}'",
-            "first_observed": "min(t)",
-            "last_observed": "max(t)",
-            "number_observed": "count(DISTINCT rec)",
-        }
         rows = self.rows if self.rows and type_name == self.type else self._rows_of(type_name, None)
-        known = f"(SELECT id, {values[path.attribute]} AS x FROM {rows} GROUP BY id)"
+        known = f"(SELECT id, value AS x FROM {inherent(self.scope.events, rows, type_name, path.attribute)})"
         condition = "x IS NOT NULL" if test is None else self.comparer.condition("x", kind_of(path), test, query, known)
         return f"SELECT id, rec, t FROM {rows} SEMI JOIN (SELECT id FROM {known} WHERE {condition}) USING (id)"
 
@@ -219,8 +211,8 @@ class Matcher:
                 return " INTERSECT ".join(f"SELECT rec FROM ({self._records(p)})" for p in parts)
             case Any_(parts):
                 return " UNION ".join(f"SELECT rec FROM ({self._records(p)})" for p in parts)
-            case Complement(part):
-                return f"SELECT rec FROM {self._rows_of(self.type, None)} WHERE rec NOT IN ({self._records(part)})"
+            case Complement():
+                raise AssertionError("complements are of entities")
             case _:
                 assert_never(predicate)
 
@@ -228,6 +220,14 @@ class Matcher:
         name = fresh("leaf")
         query.run(self.con, f"CREATE TEMP TABLE {name} AS {select}")
         return name
+
+
+def _has_complement(predicate: Predicate) -> bool:
+    match predicate:
+        case All(parts) | Any_(parts):
+            return any(_has_complement(p) for p in parts)
+        case _:
+            return isinstance(predicate, Complement)
 
 
 def _is_selective(predicate: Predicate) -> bool:

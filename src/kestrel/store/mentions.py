@@ -167,6 +167,23 @@ def from_slot(events: Events, slot: Slot) -> str:
     return events.table
 
 
+def inherent(events: Events | None, rows: str, type_name: str, name: str) -> str:
+    """A FROM item of (id, value): what every entity has by its rows of (id, rec, t). Some records stand for several events and
+    know when the last of them was."""
+    if events is not None and name in ("last_observed", "number_observed") and events.has("last"):
+        records = f"(SELECT rec, max(last) AS last, max(number) AS number FROM {events.table} GROUP BY rec)"
+        value = "max(greatest(t, last))" if name == "last_observed" else "sum(greatest(coalesce(number, 1), 1))::BIGINT"
+        return f"(SELECT id, {value} AS value FROM (SELECT DISTINCT id, rec, t FROM {rows}) LEFT JOIN {records} USING (rec) GROUP BY id)"
+    value = {
+        "id": f"any_value('{type_name}--' || lower(printf('%016x', id)))",
+        "type": f"'{type_name}'",
+        "first_observed": "min(t)",
+        "last_observed": "max(t)",
+        "number_observed": "count(DISTINCT rec)",
+    }[name]
+    return f"(SELECT id, {value} AS value FROM {rows} GROUP BY id)"
+
+
 def mentions(
     events: Events,
     type_name: str,

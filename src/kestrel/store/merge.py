@@ -11,7 +11,7 @@ from kestrel.graph.predicate import AttributePath
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas.layout import layout
 from kestrel.store.match import Scope
-from kestrel.store.mentions import PARTED, mentions, references
+from kestrel.store.mentions import PARTED, inherent, mentions, references
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import fresh, shown_as
 
@@ -61,7 +61,7 @@ def _rank() -> str:
 
 def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, str]:
     """Attributes of the entities themselves: by name, a FROM item of (id, value)."""
-    found = {n: _inherent(ids, type_name, n, scope) for n in names if n in EVERY_ENTITY}
+    found = {n: inherent(scope.events, ids, type_name, n) for n in names if n in EVERY_ENTITY}
     stored = [n for n in names if n not in EVERY_ENTITY]
     if not stored:
         return found
@@ -78,23 +78,6 @@ def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Seq
     table = fresh("direct")
     con.execute(f"CREATE TEMP TABLE {table} AS SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id")
     return found | {n: f"(SELECT id, b{i} AS value FROM {table})" for i, n in enumerate(stored)}
-
-
-def _inherent(ids: str, type_name: str, name: str, scope: Scope) -> str:
-    """What every entity has by its records; some records stand for several events and know when the last was."""
-    summed = scope.events is not None and scope.events.has("last") and name in ("last_observed", "number_observed")
-    if summed and scope.events:
-        records = f"(SELECT rec, max(last) AS last, max(number) AS number FROM {scope.events.table} GROUP BY rec)"
-        value = "max(greatest(t, last))" if name == "last_observed" else "sum(greatest(coalesce(number, 1), 1))::BIGINT"
-        return f"(SELECT id, {value} AS value FROM (SELECT DISTINCT id, rec, t FROM {ids}) LEFT JOIN {records} USING (rec) GROUP BY id)"
-    value = {
-        "id": f"any_value('{type_name}--' || lower(printf('%016x', id)))",
-        "type": f"'{type_name}'",
-        "first_observed": "min(t)",
-        "last_observed": "max(t)",
-        "number_observed": "count(DISTINCT rec)",
-    }[name]
-    return f"(SELECT id, {value} AS value FROM {ids} GROUP BY id)"
 
 
 def _through(
