@@ -104,11 +104,11 @@ def test_mistakes_are_drawn_and_the_session_goes_on(start: Callable[[], Terminal
 
 
 def test_a_running_step_is_stopped_and_the_session_stays(start: Callable[[], Terminal], tmp_path: Path) -> None:
-    write(tmp_path / "chain.json", [creation(n, parent=n - 1 if n > 1 else None) for n in range(1, 3500)])
+    write(tmp_path / "chain.json", [creation(n, parent=n - 1 if n > 1 else None) for n in range(1, 5000)])
     terminal = start()
     terminal.types(f"p = GET process FROM 'chain.json' WHERE pid = 101{ENTER}")
     terminal.sees(TIME)
-    terminal.types(f"d = FIND process CREATED BY p DEPTH ANY{ENTER}")
+    terminal.types(f"a = GET process FROM 'chain.json' d = JOIN a, a BY type, type{ENTER}")
     terminal.child.delaybeforesend = 0.5
     terminal.types(CTRL_C)
     terminal.sees("stopped")
