@@ -418,16 +418,16 @@ def _columns(actions: list[Action]) -> frozenset[str] | None:
     return needed(steps, shown)
 
 
-def _part(hunt: Hunt, whole: Span | None, part: str) -> Span | None:
-    """The part of a statement that a mistake is about."""
-    return next((place_of(part, s) for s in hunt.statements if s.span == whole), None)
-
-
 def _ends(type_name: str) -> list[AttributePath]:
     """What STIX wants of a process's connections beside the attributes a variable lists: their addresses."""
     connections = ("opened_connection_refs", "network-traffic")
     ends = (("src_ref", "address"), ("dst_ref", "address")) if type_name == "process" else ()
     return [AttributePath(type_name, (connections, end), "value") for end in ends]
+
+
+def _part(hunt: Hunt, whole: Span | None, part: str) -> Span | None:
+    """The part of a statement that a mistake is about."""
+    return next((place_of(part, s) for s in hunt.statements if s.span == whole), None)
 
 
 def _check_analytic(name: str, types: Sequence[str], arguments: Collection[str]) -> None:

@@ -215,7 +215,7 @@ _NO_OFFSETS = Former("which records belong to one process is not decided by offs
 
 FORMER: dict[str, Former] = {
     "language.default_sort_order": Former("SORT is descending unless it says ASC", held="desc"),
-    "language.default_analytics_schema": Former("APPLY is not available in this version"),
+    "language.default_analytics_schema": Former("a name without a scheme is a Python function that is set up, else a built-in analytic"),
     "session.cache_directory_prefix": Former("a session has no folder of its own; `cache.folder` says where read files are kept"),
     "session.local_database_path": Former("the variables of a session are kept in memory"),
     "session.log_path": Former("no log file is written"),
@@ -236,7 +236,7 @@ FORMER: dict[str, Former] = {
     "debug.session_exit_marker": _NO_DEBUG,
     "debug.maximum_exited_session": _NO_DEBUG,
     "datasources": Former("profiles of data sources are kept in `stixshifter.yaml`"),
-    "analytics": Former("APPLY is not available in this version"),
+    "analytics": Former("analytics are set up in `pythonanalytics.yaml`"),
 }
 """Keys of Kestrel 1.x (all its releases) that have no meaning here."""
 

@@ -16,12 +16,19 @@ def plain(value: Any) -> str:
             return "true" if value else "false"
         case datetime():
             return instant(value)
-        case float() if value.is_integer() and abs(value) < 2**53:
-            return str(int(value))
+        case float():
+            return number(value)
         case list() | tuple():
             return ", ".join(plain(v) for v in value)
         case _:
             return visible(str(value))
+
+
+def number(value: float) -> str:
+    """A number to three places after the point, a small one to four digits that say something; whole ones without a point."""
+    if value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return f"{value:.3f}".rstrip("0").rstrip(".") if 1 <= abs(value) < 2**53 else f"{value:.4g}"
 
 
 def instant(value: datetime) -> str:
@@ -51,6 +58,48 @@ def _escaped(sign: str) -> str:
     if unicodedata.category(sign) == "Zs":
         return " "
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def wide(text: str) -> int:
+    """How many columns of a terminal a text takes: East Asian signs take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A text on lines of at most `width` columns, broken at spaces, else after what divides paths and lists, else anywhere.
+    Nothing but the spaces at a break is lost."""
+    lines = []
+    while wide(text) > width:
+        end = fitting(text, width)
+        at = max(_break(text, end), 1)
+        lines.append(text[:at].rstrip(" "))
+        text = text[at:].lstrip(" ")
+    return [*lines, text] if text or not lines else lines
+
+
+def fitting(text: str, width: int) -> int:
+    """How many signs from the start fit into a width."""
+    used = 0
+    for number, sign in enumerate(text):
+        used += wide(sign)
+        if used > width:
+            return number
+    return len(text)
+
+
+def _break(text: str, end: int) -> int:
+    """Where to break before `end`: behind the last space, else the last divider, if that leaves a line worth having."""
+    if text[end : end + 1] == " ":
+        return end
+    for dividers in (" ", "\\/,;&|"):
+        at = max(text.rfind(sign, 0, end) for sign in dividers) + 1
+        if at > end // 3:
+            return at
+    return end
 
 
 def jsonable(value: Any) -> Any:
