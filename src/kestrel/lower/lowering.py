@@ -393,7 +393,11 @@ class Lowering(Patterns):
         if kind == "text" or ((kind == "time") != (key.unit is not None) and kind != "any"):
             self.errors.append(WrongBin(path.text(), kind, key.span))
             return None
-        return Key(path, key.size * SECONDS[key.unit] * 1_000_000 if key.unit else key.size)
+        size = key.size * SECONDS[key.unit] * 1_000_000 if key.unit else key.size
+        if not (1 if key.unit else 0.000_001) <= size <= MOST:
+            self.errors.append(WrongValue(f"BIN({path.text()}, size)", "size above 0 and not beyond all values", key.span))
+            return None
+        return Key(path, size)
 
     def _aggregate(self, one: tree.Aggregation, subject: Subject) -> Aggregate | None:
         path = self.path(one.attribute, subject)
