@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def fingerprint(sources: Sequence[Source]) -> str:
     return digest.hexdigest()[:40]
 
 
+@cache
 def _vocabulary() -> str:
     """A digest of everything that decides what is read out of a record."""
     digest = hashlib.sha256()
