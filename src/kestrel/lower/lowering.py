@@ -59,7 +59,7 @@ from kestrel.model.vocabulary import ADDRESS_TYPES, EntityType, vocabulary
 from kestrel.settings import Settings
 from kestrel.syntax import tree
 from kestrel.text import Source as Text
-from kestrel.text import nearest
+from kestrel.text import Span, nearest
 
 SECONDS = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
 MOST = 2**62
@@ -241,13 +241,20 @@ class Lowering(Patterns):
     def _pool_texts(self, pool: tree.Pool) -> list[str]:
         """What a pool names: more than one where a parameter is a list."""
         if isinstance(pool.text, str):
-            return [pool.text]
+            return [pool.text] if self._nameable(pool.text, pool.span) else []
         given = self.parameter(pool.text)
         items = given.items if isinstance(given, tree.ListOf) else (given,) if given else ()
         texts = [i.value for i in items if isinstance(i, tree.Text)]
         if len(texts) < len(items):
             self.errors.append(WrongValue(f"${pool.text.name}", "name of a data source or a file", pool.span))
-        return texts
+        return [text for text in texts if self._nameable(text, pool.span)]
+
+    def _nameable(self, text: str, span: Span) -> bool:
+        """Whether a text can be the name of a file."""
+        if "\0" in text:
+            self.errors.append(WrongValue(text.replace("\0", "\\x00"), "name of a data source or a file", span, "no name holds the sign 0"))
+            return False
+        return self.whole(text, span)
 
     def _find(self, find: tree.Find) -> Step | None:
         kind = self.type_named(find.type)

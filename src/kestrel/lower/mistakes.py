@@ -204,6 +204,14 @@ class AppliedTwice(KestrelError):
         super().__init__(f"`{variable}` is given to the analytic twice", span)
 
 
+class HalfSign(KestrelError):
+    code: ClassVar[str] = "K0227"
+
+    def __init__(self, half: str, span: Span) -> None:
+        code = f"{ord(half):04x}"
+        super().__init__(f"`\\u{code}` is half of a sign, which no text can hold", span, "write the whole sign, or `\\U` and eight digits")
+
+
 class NotYet(KestrelError):
     code: ClassVar[str] = "K0212"
 

@@ -70,6 +70,9 @@ class Patterns(Names):
         values = tuple(v for i in items if (v := self._value(i, path, operator)) is not None)
         if len(self.errors) > before:
             return None
+        if operator[0] in "<>" and kind_of(path) == "text" and any(isinstance(v, ValuesOf) and kind_of(v.path) == "number" for v in values):
+            self.errors.append(UnorderedText(path.text(), operator, comparison.span))
+            return None
         return Test(path, operator, values, negated)
 
     def _items(self, value: tree.Value) -> tuple[tree.Scalar, ...]:
@@ -84,6 +87,9 @@ class Patterns(Names):
                     found += items
                 case _:
                     found.append(given)
+        for item in found:
+            if isinstance(item, tree.Text):
+                self.whole(item.value, item.span)
         return tuple(found)
 
     def single(self, value: tree.Value, path: AttributePath) -> Scalar | None:

@@ -15,6 +15,8 @@ from kestrel.lower.mistakes import BadExpression
 from kestrel.store.query import Query
 from kestrel.store.variable import described, kind_of_type
 
+ORDERED = {"number": "DOUBLE", "time": "TIMESTAMP"}
+
 
 @dataclass(frozen=True)
 class Comparer:
@@ -43,7 +45,7 @@ class Comparer:
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "<" | "<=" | ">" | ">=":
                 parts = [f"{_typed(x, kind, v)} {test.operator} {query.value(v)}" for v in fitting]
-                parts += [f"{x} {test.operator} ANY (SELECT value FROM {t})" for t in tables]
+                parts += [f"{x} {test.operator} ANY (SELECT {self._as_kind(kind, t)} FROM {t})" for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "LIKE":
                 parts = [f"{shown} ILIKE {query.value(str(v))}" for v in plain]
@@ -55,7 +57,7 @@ class Comparer:
             case "ISSUBSET" | "ISSUPERSET":
                 networks = [str(v) for v in plain] + [v for t in tables for v in self._values(t)]
                 inside = self._related(networks, test.operator == "ISSUBSET", known)
-                return f"{x} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
+                return f"{shown} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
             case _:
                 assert_never(test.operator)
 
@@ -64,6 +66,12 @@ class Comparer:
         if kind_of_type(described(self.con, table)[0][1]) == kind:
             return f"{x} IN (SELECT value FROM {table})"
         return f"CAST({x} AS VARCHAR) IN (SELECT CAST(value AS VARCHAR) FROM {table})"
+
+    def _as_kind(self, kind: str, table: str) -> str:
+        """A table's values as those of a column of some kind compare with them by order; what can be none of them is missing."""
+        if kind_of_type(described(self.con, table)[0][1]) == kind:
+            return "value"
+        return f"try_cast(value AS {ORDERED.get(kind, 'VARCHAR')})"
 
     def _values(self, table: str) -> list[str]:
         return [str(r[0]) for r in self.con.execute(f"SELECT value FROM {table}").fetchall()]
@@ -88,7 +96,7 @@ class Comparer:
             except ValueError:
                 continue
         rows = self.con.execute(f"SELECT DISTINCT x FROM {known} WHERE x IS NOT NULL").fetchall()
-        return [value for (value,) in rows if any(_is_related(value, n, subset) for n in wanted)]
+        return [str(value) for (value,) in rows if any(_is_related(value, n, subset) for n in wanted)]
 
 
 def fit(value: Scalar, kind: str) -> Scalar | None:

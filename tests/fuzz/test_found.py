@@ -1,0 +1,54 @@
+"""Hunts that once ended in another failure than a located mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kestrel import Session
+from kestrel.errors import HuntErrors
+from tests.events import connection, creation, write
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> str:
+    return f"'{write(tmp_path / 'a.json', [creation(1), creation(2, parent=1), connection(1, 2)])}'"
+
+
+@pytest.mark.parametrize("attribute", ["pid", "created", "first_observed", "number_observed"])
+def test_no_number_or_time_is_inside_a_network(session: Session, logs: str, attribute: str) -> None:
+    session.run(f"p = GET process FROM {logs} WHERE {attribute} ISSUBSET '0.0.0.0/0'")
+    assert not len(session["p"])
+
+
+@pytest.mark.parametrize(
+    ("comparison", "found"),
+    [("pid > q.name", set()), ("pid >= q.pid", {101, 102}), ("pid < q.first_observed", set()), ("created < q.pid", set()), ("name > q.name", {102})],
+)
+def test_an_order_holds_between_values_of_one_kind(session: Session, logs: str, comparison: str, found: set[int]) -> None:
+    session.run(f"q = GET process FROM {logs} WHERE name = 'p1.exe' p = GET process FROM {logs} WHERE {comparison} t = q WHERE {comparison}")
+    assert {row["pid"] for row in session["p"].to_dicts()} == found
+
+
+def test_text_has_no_order_with_the_numbers_of_a_variable(session: Session, logs: str) -> None:
+    with pytest.raises(HuntErrors) as caught:
+        session.run(f"q = GET process FROM {logs} p = q WHERE name > q.pid")
+    assert [e.code for e in caught.value.errors] == ["K0207"]
+
+
+@pytest.mark.parametrize("text", ["name = '\\ud800'", "name LIKE $half", "name IN ('a', $half)", "x_a.'\ud800' = 1", "hashes.'\ud800' = 'a'"])
+def test_half_a_sign_is_no_text(session: Session, logs: str, text: str) -> None:
+    for hunt in (f"p = GET process FROM {logs} WHERE {text}", "p = NEW ['\\ud800']", 'p = NEW [{"name": "\\ud800"}]'):
+        with pytest.raises(HuntErrors) as caught:
+            session.run(hunt, parameters={"half": "\udfff"})
+        assert [e.code for e in caught.value.errors] == ["K0227"]
+
+
+@pytest.mark.parametrize("path", ["a\\x00.csv", "\\ud800.csv"])
+def test_a_name_no_file_can_have_is_a_mistake(session: Session, logs: str, path: str) -> None:
+    session.run(f"p = GET process FROM {logs}")
+    for hunt in (f"SAVE p TO '{path}'", f"q = LOAD '{path}'", f"q = GET process FROM '{path}'", f"APPLY '{path}' ON p"):
+        with pytest.raises(HuntErrors) as caught:
+            session.run(hunt)
+        assert caught.value.errors[0].code in ("K0206", "K0227")
