@@ -52,3 +52,36 @@ def test_a_name_no_file_can_have_is_a_mistake(session: Session, logs: str, path:
         with pytest.raises(HuntErrors) as caught:
             session.run(hunt)
         assert caught.value.errors[0].code in ("K0206", "K0227")
+
+
+@pytest.mark.parametrize(
+    "number", ["'99999999999999999999999999999999999999999999999999'", "'0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF'", "$huge", "-$huge"]
+)
+def test_a_number_beyond_every_pid_is_a_number(session: Session, logs: str, number: str) -> None:
+    huge = -(10**400) if number.startswith("-") else 10**400
+    for operator, found in (("=", 0), ("<" if huge > 0 else ">", 2)):
+        session.run(f"p = GET process FROM {logs} WHERE pid {operator} {number.lstrip('-')}", parameters={"huge": huge} if "$" in number else {})
+        assert len(session["p"]) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p = GET process FROM $logs WHERE created > '0001-01-01T00:00:00+23:00'",
+        'p = NEW [{"pid": 1.5}]',
+        'p = NEW [{"pid": 99999999999999999999999}]',
+        'p = NEW network-traffic [{"dst_port": 99999999999}]',
+        "p = NEW [$none]",
+        "p = NEW [$bytes]",
+    ],
+)
+def test_a_value_no_record_can_hold_is_a_mistake(session: Session, logs: str, text: str) -> None:
+    with pytest.raises(HuntErrors) as caught:
+        session.run(text, parameters={"logs": logs.strip("'"), "none": None, "bytes": b"x"})
+    assert [e.code for e in caught.value.errors] == ["K0206"]
+
+
+def test_nothing_is_written_under_the_name_of_another_format(session: Session, logs: str, tmp_path: Path) -> None:
+    with pytest.raises(HuntErrors) as caught:
+        session.run(f"p = GET process FROM {logs} SAVE p TO '{tmp_path / 'p.stix.json'}'")
+    assert [e.code for e in caught.value.errors] == ["K0223"] and ".stix.json`," not in str(caught.value)

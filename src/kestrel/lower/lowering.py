@@ -330,7 +330,8 @@ class Lowering(Patterns):
         if len(texts) != 1:
             return None
         path = os.path.abspath(os.path.expanduser(texts[0].removeprefix("file://")))
-        if format_of(path) is None:
+        found = format_of(path)
+        if found is None or found.kind == "stix":
             self.errors.append(UnknownFormat(texts[0], pool.span))
             return None
         return path

@@ -182,7 +182,7 @@ class UnknownFormat(KestrelError):
     code: ClassVar[str] = "K0223"
 
     def __init__(self, path: str, span: Span) -> None:
-        endings = listed(SUFFIXES)
+        endings = listed(suffix for suffix, kind in SUFFIXES.items() if kind != "stix")
         super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {endings}, alone or with {listed(PACKED)}")
 
 

@@ -13,7 +13,7 @@ from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE, Step, type_of
 from kestrel.lower.actions import Notice
 from kestrel.lower.columns import columns_beside
-from kestrel.lower.mistakes import BadReference, HalfSign, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable
+from kestrel.lower.mistakes import BadReference, HalfSign, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable, WrongValue
 from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.syntax import tree
 from kestrel.text import Span
@@ -138,7 +138,11 @@ class Names:
             self.errors.append(MissingParameter(parameter.name, self.parameters, parameter.span))
             return None
         self.used.add(parameter.name)
-        return as_value(self.parameters[parameter.name], parameter.span)
+        try:
+            return as_value(self.parameters[parameter.name], parameter.span)
+        except TypeError:
+            self.errors.append(WrongValue(f"${parameter.name}", "text, a number, a time, true, false or a list of these", parameter.span))
+            return None
 
 
 def as_value(given: Any, span: Span) -> tree.Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import assert_never
@@ -101,7 +102,12 @@ class Patterns(Names):
                 self.errors.append(WrongValue(path.text(), "single value", value.span))
             return None
         found = self._value(items[0], path)
-        return None if isinstance(found, ValuesOf) else found
+        if isinstance(found, ValuesOf):
+            return None
+        if found is not None and kind_of(path) == "number" and not _is_whole(found, path):
+            self.errors.append(WrongValue(path.text(), "whole number", value.span))
+            return None
+        return found
 
     def argument(self, value: tree.Value) -> Scalar | ValuesOf | tuple[Scalar | ValuesOf, ...] | None:
         """A value given to an analytic."""
@@ -173,7 +179,9 @@ class Patterns(Names):
             case "time":
                 return self._moment(value, path, span)
             case "any":
-                return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+                if isinstance(value, datetime):
+                    return value.replace(tzinfo=None)
+                return _in_range(value) if isinstance(value, int) else value
             case _:
                 text = value.isoformat() if isinstance(value, datetime) else str(value)
                 form = vocabulary().entity(path.end).canonical.get(path.attribute)
@@ -181,10 +189,10 @@ class Patterns(Names):
 
     def _number(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
         if isinstance(value, bool | int | float):
-            return value if abs(value) < 2**63 else float(value)
+            return _in_range(value)
         text = str(value)
         try:
-            return int(text, 0)
+            return _in_range(int(text, 0))
         except ValueError:
             pass
         try:
@@ -196,13 +204,14 @@ class Patterns(Names):
 
     def _moment(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
         if isinstance(value, datetime):
-            return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+            return value.replace(tzinfo=None)
         try:
             found = datetime.fromisoformat(str(value))
-        except ValueError:
+            found = found if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError):
             self.errors.append(WrongValue(path.text(), "time", span, "write it as t'2021-04-03T00:00:00Z'"))
             return None
-        return (found if found.tzinfo is None else found.astimezone(UTC)).replace(tzinfo=None)
+        return found.replace(tzinfo=None)
 
     def _regular(self, text: str, span: Span) -> str | None:
         """An RE2 expression. What RE2 lacks of others' is told here; the store's engine has the last word."""
@@ -229,3 +238,20 @@ class Patterns(Names):
         except ValueError:
             self.errors.append(BadNetwork(text, span))
             return None
+
+
+def _in_range(number: int | float) -> int | float:
+    """A number as the engine can hold it: beyond 64 bits as the nearest float."""
+    if abs(number) < 2**63:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def _is_whole(value: Scalar, path: AttributePath) -> bool:
+    """Whether a number can be the value of an attribute that is recorded: all of those are whole."""
+    kind = vocabulary().entity(path.end)
+    bits = 31 if kind.columns.get(kind.attributes.get(path.attribute, "")) == "INTEGER" else 63
+    return isinstance(value, int) and abs(value) < 2**bits
