@@ -39,7 +39,7 @@ class Content:
     """What makes a step equal to another: its content, digested once from its own fields and its inputs' digests."""
 
     def __post_init__(self) -> None:
-        _ = self.content
+        _ = self.content, self.sources_below, self.files_below
 
     @cached_property
     def content(self) -> str:
@@ -49,6 +49,11 @@ class Content:
     def sources_below(self) -> tuple[Source, ...]:
         own = self.sources if isinstance(self, Get | Find | Load) else ()
         return tuple(dict.fromkeys([*(s for i in inputs_of(self) for s in i.sources_below), *own]))
+
+    @cached_property
+    def files_below(self) -> tuple[str, ...]:
+        own = (self.path,) if isinstance(self, Load) else ()
+        return tuple(dict.fromkeys([*(f for i in inputs_of(self) for f in i.files_below), *own]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Content) and self.content == other.content
@@ -220,6 +225,11 @@ def type_of(step: Step) -> str:
 def sources_of(step: Step) -> tuple[Source, ...]:
     """Every source the entities stem from, in the order first asked."""
     return step.sources_below
+
+
+def loaded_by(step: Step) -> tuple[str, ...]:
+    """The paths of every file a step's rows were loaded from."""
+    return step.files_below
 
 
 def columns_of(step: Step) -> tuple[AttributePath, ...]:

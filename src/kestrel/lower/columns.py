@@ -28,6 +28,8 @@ class Columns:
 
 def columns_beside(step: Step, known: Callable[[Step], Mapping[str, str] | None]) -> Columns:
     """The columns of a step. `known` tells those of a file or of an analytic's answer where that is there already."""
+    while isinstance(step, Refine):
+        step = step.input
     match step:
         case Get() | Find():
             return Columns()
@@ -41,8 +43,6 @@ def columns_beside(step: Step, known: Callable[[Step], Mapping[str, str] | None]
             found = known(step)
             below = columns_beside(step.input, known)
             return below.and_(Columns({}, True) if found is None else Columns(found))
-        case Refine():
-            return columns_beside(step.input, known)
         case Rows():
             added = ROW_COLUMNS | ({"observation_id": "text"} if step.transform == "ADDOBSID" else {})
             added |= EVENT_COLUMNS if step.transform == "RECORDS" else {}
@@ -53,10 +53,11 @@ def columns_beside(step: Step, known: Callable[[Step], Mapping[str, str] | None]
             left, right = columns_beside(step.left, known), columns_beside(step.right, known)
             return left.and_(right).and_(Columns(dict(model_attributes(type_of(step.right)))))
         case Merge():
-            found_all = Columns()
+            merged = Columns()
             for part in step.inputs:
-                found_all = found_all.and_(columns_beside(part, known))
-            return found_all
+                if type_of(step) == TABLE or not has_rows(part):
+                    merged = merged.and_(columns_beside(part, known))
+            return merged
         case _:
             assert_never(step)
 
@@ -74,13 +75,13 @@ def _of_group(step: Group, known: Callable[[Step], Mapping[str, str] | None]) ->
 
 def has_rows(step: Step) -> bool:
     """Whether the variable is a list of rows, and not one row an entity."""
+    while isinstance(step, Refine | Applied):
+        step = step.input
     match step:
         case Rows() | Group() | Join():
             return True
         case Load():
             return step.type == TABLE
-        case Refine() | Applied():
-            return has_rows(step.input)
         case Merge():
             return type_of(step) == TABLE
         case Get() | Find() | New():

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Literal
 
 from kestrel.config import packaged
 from kestrel.schemas import expression
 from kestrel.schemas.expression import Node
 from kestrel.schemas.layout import Layout, layout
-from kestrel.schemas.transforms import quoted
+from kestrel.schemas.transforms import instant, quoted
 
-SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6")
-ENVELOPE = ("rec", "t", "host", "kind")
+SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6", "stix")
+ENVELOPE = {"rec": "UBIGINT", "t": "TIMESTAMP", "host": "VARCHAR", "kind": "UTINYINT", "part": "UINTEGER", "last": "TIMESTAMP", "number": "BIGINT"}
+"""What a record has beside its slots. Some shapes only: `part` tells the rows of one record apart (none is 0), `last` and `number` are
+the time of the last and the number of the events it stands for."""
+OPTIONAL = ("part", "last", "number")
+ANY = "*"
+"""Stands for every provider no other sensor of the shape names."""
 CLOCKS = ("local", "receipt", "printed", "log", "otherwise")
 DOUBTED = ("network", "dns-query")
 """Kinds whose sensor clock may be another one: hours to days off in real logs (MEASURED.md, Clocks)."""
@@ -45,7 +50,7 @@ class Shape:
     def event_of(self, record: Mapping[str, Any]) -> tuple[int, int]:
         """The sensor's number and the code of a parsed record; OTHER where no sensor of the event file wrote it."""
         provider = str(expression.to_value(expression.top(self.envelope["provider"]), record) or "").lower()
-        sensor = next((n for name, n in self.sensors.items() if provider in [p.lower() for p in self.envelope["sensors"][name]["provider"]]), 0)
+        sensor = next((n for name, n in self.sensors.items() if provider in [p.lower() for p in self.providers(name)]), self.otherwise)
         try:
             return (sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))) if sensor else OTHER
         except (TypeError, ValueError):
@@ -63,6 +68,16 @@ class Shape:
         """The number of each sensor of the event file; 0 stands for none of them."""
         return {name: n for n, name in enumerate(self.envelope["sensors"], start=1)}
 
+    def providers(self, sensor: str) -> list[str]:
+        """The providers under whose names a sensor writes."""
+        found: list[str] = self.envelope["sensors"][sensor]["provider"]
+        return found
+
+    @cached_property
+    def otherwise(self) -> int:
+        """The number of the sensor that stands for every other provider; 0 where the shape has none."""
+        return next((number for name, number in self.sensors.items() if ANY in self.providers(name)), 0)
+
     @cached_property
     def rules(self) -> list[Rule]:
         """What each column is for the events of each sensor."""
@@ -77,10 +92,11 @@ class Shape:
                 ]
         return found
 
-    def kind_of(self, sensor: str, code: int) -> str | dict[str, str] | None:
-        """The kind of event of a code: a name, or `by` a field and a name for each of its values."""
-        event = self.events.get(sensor, {}).get(code)
-        return event["kind"] if event else None
+    def kind_of(self, sensor: str, code: int | Literal["all"]) -> str | dict[str, str] | None:
+        """The kind of event of a code (`all`: of codes that have none): a name, or `by` a field and a name for each of its
+        values."""
+        found: str | dict[str, str] | None = self.events.get(sensor, {}).get(code, {}).get("kind")
+        return found
 
     def clock(self, name: str) -> Node | None:
         text = self.envelope["clock"].get(name)
@@ -88,7 +104,8 @@ class Shape:
 
     def columns(self) -> set[str]:
         """Every column of the layout that some event of this shape fills."""
-        return {r.column for r in self.rules if r.node is not None} | set(ENVELOPE) | {"event.code", "event.provider", "event.action"}
+        own = {c for c in ENVELOPE if c not in OPTIONAL or c in self.envelope}
+        return {r.column for r in self.rules if r.node is not None} | own | {"event.code", "event.provider", "event.action"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +135,16 @@ def shapes() -> dict[str, Shape]:
     for name in SHAPES:
         envelope = packaged("kestrel.schemas", f"shapes/{name}.yaml")
         events = packaged("kestrel.schemas", envelope["events"] + ".yaml")
+        if "kinds" in envelope:
+            events = _with_kinds(events, packaged("kestrel.schemas", envelope["kinds"] + ".yaml"))
         found[name] = Shape(envelope["name"], envelope["about"], envelope, events)
     return found
 
 
-@cache
-def all_columns() -> frozenset[str]:
-    """Every column of the layout that some shape fills."""
-    return frozenset().union(*(s.columns() for s in shapes().values()))
+def _with_kinds(events: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The events of a shape whose sensors' codes mean what another event file says; only the kinds are taken from it."""
+    codes = {sensor: {code: {"kind": e["kind"]} for code, e in others[sensor].items() if code != "all"} for sensor in events if sensor in others}
+    return {sensor: {**codes.get(sensor, {}), **own} for sensor, own in events.items()}
 
 
 def recognise(record: Mapping[str, Any]) -> Shape | None:
@@ -168,15 +187,15 @@ class Reading:
         for group in self.shape.marks:
             for path in group:
                 yield path, "VARCHAR"
-        for part in ("host", "code", "provider", "record", "action"):
-            if envelope.get(part) and (part != "action" or "event.action" in self.wanted):
+        for part in ("host", "code", "provider", "record", "action", *OPTIONAL):
+            if part in envelope and (part != "action" or "event.action" in self.wanted):
                 yield from expression.fields(expression.top(envelope[part]))
         for clock in envelope["clock"].get("sensor", {}).values():
             yield from expression.fields(expression.top(clock))
         for part in CLOCKS:
             if node := self.shape.clock(part):
                 yield from expression.fields(node)
-        for sensor, code in self._known_events():
+        for sensor, code in [*self._known_events(), *((sensor, "all") for sensor in self.shape.sensors)]:
             kind = self.shape.kind_of(sensor, code)
             if isinstance(kind, dict) and (node := self._parse(kind["by"])):
                 yield from expression.fields(node)
@@ -184,7 +203,7 @@ class Reading:
             if rule.column in self.wanted and rule.node is not None:
                 yield from expression.fields(rule.node)
 
-    def _known_events(self) -> Iterator[tuple[str, int]]:
+    def _known_events(self) -> Iterator[tuple[str, int | Literal["all"]]]:
         """Sensor and code of every event to be ready for."""
         for sensor, number in self.shape.sensors.items():
             for code in self.shape.events.get(sensor, {}):
@@ -223,12 +242,12 @@ class Reading:
         sensor_time = self._sensor_time({self.shape.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
         outer = [f'try_cast({sensor_time} AS TIMESTAMP) AS "$sensor_time"']
         for name in ("local", "receipt", "printed"):
-            instant = _instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
+            time = instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
             if name == "receipt" and "local" in clocks:
-                instant = f"CASE WHEN {clocks['local']} IS NOT NULL THEN {instant} END"
-            outer.append(f'{instant} AS "${name}"')
+                time = f"CASE WHEN {clocks['local']} IS NOT NULL THEN {time} END"
+            outer.append(f'{time} AS "${name}"')
         key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "log", "otherwise") if n in clocks)]) + ")"
-        last = _instant(clocks["log"]) if "log" in clocks else _instant(clocks["otherwise"])
+        last = instant(clocks["log"]) if "log" in clocks else instant(clocks["otherwise"])
         time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
         record, host = sql(envelope["record"]), sql(envelope["host"])
         whole = f"md5_number_lower({line})" if line else "NULL"
@@ -239,6 +258,7 @@ class Reading:
             "t": '"$time"',
             "host": host,
             "kind": self._kind(read),
+            **{c: f"try_cast({sql(envelope[c])} AS {ENVELOPE[c]})" for c in OPTIONAL if c in envelope},
             "event.code": sql(envelope["code"]),
             "event.provider": sql(envelope["provider"]),
             "event.action": sql(envelope["action"]) if envelope.get("action") else "NULL",
@@ -277,24 +297,32 @@ class Reading:
 
     def _sensor_time(self, clocks: Mapping[int, str]) -> str:
         """The clock of the sensor that wrote the record."""
+        if not clocks:
+            return "NULL"
         if self.events is not None and {sensor for sensor, _ in self.events} == clocks.keys() and len(clocks) == 1:
             return next(iter(clocks.values()))
         return f'CASE "$sensor" {" ".join(f"WHEN {s} THEN {sql}" for s, sql in clocks.items())} END'
 
     def _sensor(self, provider: str) -> str:
         """The number of the sensor; the spelling of the event file is tried before the costlier ones."""
-        sensors = {self.shape.sensors[n]: s["provider"] for n, s in self.shape.envelope["sensors"].items()}
+        sensors = {number: self.shape.providers(name) for name, number in self.shape.sensors.items() if number != self.shape.otherwise}
         as_written = " ".join(f"WHEN {provider} IN ({', '.join(map(quoted, names))}) THEN {s}" for s, names in sensors.items())
         folded = " ".join(f"WHEN lower({provider}) IN ({', '.join(quoted(n.lower()) for n in names)}) THEN {s}" for s, names in sensors.items())
-        return f"CASE {as_written} {folded} ELSE 0 END"
+        return f"CASE {as_written} {folded} ELSE {self.shape.otherwise} END"
 
     def _kind(self, read: Any) -> str:
         whens: dict[int, list[str]] = {}
         for sensor, code in self._known_events():
             kind = self._kind_number(self.shape.kind_of(sensor, code), read)
             whens.setdefault(self.shape.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
-        sensors = " ".join(f'WHEN {s} THEN CASE "$code" {" ".join(codes)} ELSE 0 END' for s, codes in whens.items())
-        return f'CAST({f"""CASE "$sensor" {sensors} ELSE 0 END""" if sensors else "0"} AS UTINYINT)'
+        whole = {}
+        for sensor, number in self.shape.sensors.items():
+            told = self.shape.kind_of(sensor, "all")
+            other = self._kind_number(told, read) if told else "0"
+            codes = whens.get(number)
+            whole[number] = f'CASE "$code" {" ".join(codes)} ELSE {other} END' if codes else other
+        sensors = " ".join(f"WHEN {number} THEN {kind}" for number, kind in whole.items())
+        return f'CAST(CASE "$sensor" {sensors} ELSE 0 END AS UTINYINT)'
 
     def _kind_number(self, kind: Any, read: Any) -> str:
         if isinstance(kind, str):
@@ -344,11 +372,6 @@ def _events(rules: list[Rule]) -> str:
         f'("$sensor" = {s} AND "$code" IN ({", ".join(map(str, sorted(set(codes))))}))' if codes else f'"$sensor" = {s}'
         for s, codes in by_sensor.items()
     )
-
-
-def _instant(sql: str) -> str:
-    """A time as UTC; one with another zone than Z takes the longer way."""
-    return f"CASE WHEN ends_with({sql}, 'Z') THEN try_cast({sql} AS TIMESTAMP) ELSE try_cast({sql} AS TIMESTAMPTZ)::TIMESTAMP END"
 
 
 def _json_path(path: tuple[str, ...]) -> str:

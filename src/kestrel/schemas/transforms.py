@@ -152,6 +152,33 @@ def key_object(x: str, kind: str) -> str:
     return f"CASE WHEN {kind} = 'Key' THEN {key(x)} END"
 
 
+def only_sid(x: str) -> str:
+    return f"CASE WHEN {x} ILIKE 'S-1-%' THEN {sid(x)} END"
+
+
+def no_sid(x: str) -> str:
+    """The id of an account where it is something else than a SID: a number, or a name."""
+    return f"CASE WHEN {x} NOT ILIKE 'S-1-%' THEN {text(x)} END"
+
+
+def full_name(name: str, hostname: str) -> str:
+    """A host's whole name, lower-case: `name` where it is the host name with its domain, or alone."""
+    whole, short = f"lower({text(name)})", f"lower({text(hostname)})"
+    return f"CASE WHEN {short} IS NULL OR starts_with({whole}, {short} || '.') THEN {whole} ELSE {short} END"
+
+
+def joined(directory: str, name: str) -> str:
+    """A path from its parts, with the separator of the directory."""
+    folder = text(directory)
+    separator = f"CASE WHEN contains({folder}, '\\') OR {folder}[2:2] = ':' THEN '\\' ELSE '/' END"
+    return f"CASE WHEN {folder} IS NOT NULL THEN rtrim({folder}, '\\/') || {separator} || {text(name)} END"
+
+
+def instant(x: str) -> str:
+    """A time as UTC; one with another zone than Z takes the longer way."""
+    return f"CASE WHEN ends_with({x}, 'Z') THEN try_cast({x} AS TIMESTAMP) ELSE try_cast({x} AS TIMESTAMPTZ)::TIMESTAMP END"
+
+
 def account(x: str) -> str:
     """The name without its domain."""
     return f"CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', -1) ELSE {x} END"
@@ -202,9 +229,15 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "value_if": value_if,
     "object": object_path,
     "key_object": key_object,
+    "only_sid": only_sid,
+    "no_sid": no_sid,
+    "full_name": full_name,
+    "joined": joined,
+    "instant": instant,
     "account": account,
     "domain_of": domain_of,
     "lower": lower,
+    "upper": lambda x: f"upper({x})",
     "unless": unless,
     "none": lambda: "NULL",
 }
@@ -234,6 +267,8 @@ CANONICAL: dict[str, Callable[[str], str]] = {
     "lower": str.lower,
     "address": canonical_address,
     "domain": lambda v: v.lower().rstrip("."),
+    "mac": lambda v: v.lower().replace("-", ":"),
+    "sid": lambda v: v.upper() if v.upper().startswith("S-1-") else v,
     "registry": canonical_key,
 }
 """The same canonical forms for literals of a hunt, by the names of the model's `canonical`."""

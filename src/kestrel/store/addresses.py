@@ -14,7 +14,7 @@ SIDES = ('"network.src.value"', '"network.dst.value"')
 
 def normalise(con: duckdb.DuckDBPyConnection) -> None:
     """One spelling for each IPv6 address."""
-    columns = [c for c in SIDES if _has(con, c)]
+    columns = [c for c in SIDES if has_column(con, c)]
     for column in columns:
         rows = con.execute(f"SELECT DISTINCT {column} FROM events WHERE contains({column}, ':')").fetchall()
         changed = [(old, new) for (old,) in rows if (new := canonical_address(old)) != old]
@@ -24,13 +24,13 @@ def normalise(con: duckdb.DuckDBPyConnection) -> None:
         con.executemany("INSERT INTO spelling VALUES (?, ?)", changed)
         con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")
         con.execute("DROP TABLE spelling")
-        if all(_has(con, f'"{c}"') for c in FLOW):
+        if all(has_column(con, c) for c in FLOW):
             con.execute(f"UPDATE events SET \"network.id\" = {flow_id()} WHERE contains({column}, ':')")
 
 
 def device_paths(con: duckdb.DuckDBPyConnection) -> None:
     """`\\device\\harddiskvolume2\\x` is `C:\\x` on a host where that is the one drive path that ends so."""
-    columns = [c for c in ('"process.binary.path"', '"parent.binary.path"', '"target.binary.path"', '"file.path"') if _has(con, c)]
+    columns = [c for c in ('"process.binary.path"', '"parent.binary.path"', '"target.binary.path"', '"file.path"') if has_column(con, c)]
     devices = " UNION ".join(f"SELECT host, {c} AS path FROM events WHERE starts_with(lower({c}), '\\device\\harddiskvolume')" for c in columns)
     if not columns or con.execute(f"SELECT count(*) FROM ({devices})").fetchone() == (0,):
         return
@@ -48,18 +48,18 @@ def device_paths(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def flow_id() -> str:
-    """SQL of the protocol and the unordered pair of address and port, as one number."""
+    """SQL of the protocol and the unordered pair of address and port, as one number; one address may be unknown."""
     src, sp, dst, dp = '"network.src.value"', 'coalesce("network.src_port", -1)', '"network.dst.value"', 'coalesce("network.dst_port", -1)'
     protocol = "coalesce(\"network.protocols\", '')"
     return (
-        f"CASE WHEN {src} IS NULL OR {dst} IS NULL THEN NULL WHEN {src} < {dst} OR ({src} = {dst} AND {sp} <= {dp}) "
+        f"CASE WHEN {src} IS NULL AND {dst} IS NULL THEN NULL WHEN {src} < {dst} OR {src} IS NULL OR ({src} = {dst} AND {sp} <= {dp}) "
         f"THEN hash({protocol}, {src}, {sp}, {dst}, {dp}) ELSE hash({protocol}, {dst}, {dp}, {src}, {sp}) END"
     )
 
 
 def flows(con: duckdb.DuckDBPyConnection) -> None:
     """`network.id` tells episodes of one pair apart."""
-    if not all(_has(con, f'"{c}"') for c in FLOW):
+    if not all(has_column(con, c) for c in FLOW):
         return
     con.execute(
         'CREATE OR REPLACE TEMP TABLE later AS WITH long AS (SELECT "network.id" AS id FROM events WHERE "network.id" IS NOT NULL '
@@ -78,7 +78,7 @@ def flows(con: duckdb.DuckDBPyConnection) -> None:
 def accounts(con: duckdb.DuckDBPyConnection) -> None:
     """`accounts`: the SID of a login, where the records that name both agree."""
     con.execute("CREATE TABLE accounts (login VARCHAR, sid VARCHAR)")
-    pairs = [s for s in ("user", "account") if _has(con, f'"{s}.login"') and _has(con, f'"{s}.sid"')]
+    pairs = [s for s in ("user", "account") if has_column(con, f"{s}.login") and has_column(con, f"{s}.sid")]
     if not pairs:
         return
     both = " UNION ALL ".join(
@@ -87,9 +87,10 @@ def accounts(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"INSERT INTO accounts SELECT login, any_value(sid) FROM ({both}) GROUP BY login HAVING count(DISTINCT sid) = 1")
 
 
-def _has(con: duckdb.DuckDBPyConnection, quoted: str) -> bool:
+def has_column(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether `events` has a column, whose name may be in double quotes."""
     row = con.execute(
         "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'events' AND column_name = ? AND database_name = current_database()",
-        [quoted.strip('"')],
+        [name.strip('"')],
     ).fetchone()
     return row != (0,)

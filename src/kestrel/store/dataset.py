@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from kestrel.graph.steps import Source
-from kestrel.schemas.shape import all_columns, shapes
+from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store import addresses, clocks, identity
 from kestrel.store.mentions import Events
@@ -86,6 +86,8 @@ def open_dataset(
         try:
             con.execute(f"ATTACH {quoted(str(kept))} AS {name} (READ_ONLY)")
             return _described(con, name, sources, key, cached=True)
+        except duckdb.InterruptException:
+            raise
         except duckdb.Error:
             kept.unlink(missing_ok=True)
     if size_of(sources) <= LARGE:
@@ -143,7 +145,9 @@ def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Sour
     text = con.execute(f"SELECT account FROM {name}.account").fetchone()
     fields = json.loads(text[0]) if text else {}
     columns = frozenset(r[0] for r in rows)
-    return Dataset(name, tuple(sources), Events(f"{name}.events", columns, all_columns() - columns), Account(**fields), key, cached)
+    account = Account(**fields)
+    in_files = frozenset().union(*(shapes()[name].columns() for name in account.shapes))
+    return Dataset(name, tuple(sources), Events(f"{name}.events", columns, in_files - columns), account, key, cached)
 
 
 def _build(
@@ -179,11 +183,17 @@ def _build(
 
 
 def _deduplicate(con: duckdb.DuckDBPyConnection) -> int:
-    """Drop all but one record of each key; the number dropped."""
-    con.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec FROM events GROUP BY rec HAVING count(*) > 1")
+    """Drop all but one record of each key, and of its rows all but one of each part; the number of records dropped."""
+    part = "coalesce(part, 0)" if addresses.has_column(con, "part") else "CAST(0 AS UINTEGER)"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec FROM events GROUP BY rec, {part} HAVING count(*) > 1")
     if con.execute("SELECT count(*) FROM repeated").fetchone() == (0,):
         return 0
-    con.execute("CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec, min(rowid) AS first FROM events SEMI JOIN repeated USING (rec) GROUP BY rec")
-    deleted = con.execute("DELETE FROM events USING repeated r WHERE events.rec = r.rec AND events.rowid <> r.first").fetchone()
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT rec, {part} AS place, min(rowid) AS first FROM events SEMI JOIN repeated USING (rec) "
+        f"GROUP BY rec, {part}"
+    )
+    same = f"events.rec = r.rec AND {part} = r.place AND events.rowid <> r.first"
+    dropped = con.execute(f"SELECT count(*) FROM events JOIN repeated r ON {same} WHERE r.place = 0").fetchone()
+    con.execute(f"DELETE FROM events USING repeated r WHERE {same}")
     con.execute("DROP TABLE repeated")
-    return int(deleted[0]) if deleted else 0
+    return int(dropped[0]) if dropped else 0

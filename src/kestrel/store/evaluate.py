@@ -29,8 +29,8 @@ from kestrel.graph.steps import (
     Source,
     Step,
     TimeRange,
-    all_steps,
     content_id,
+    loaded_by,
     sources_of,
     type_of,
 )
@@ -41,7 +41,7 @@ from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
 from kestrel.store.find import Finder
 from kestrel.store.given import Given
-from kestrel.store.match import Matcher, Scope, moment, paths, tests, within_range
+from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
 from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
 from kestrel.store.merge import merged
 from kestrel.store.query import quoted_name
@@ -52,8 +52,6 @@ from kestrel.store.writing import start_writing
 from kestrel.text import Span, nearest
 
 T = TypeVar("T")
-SMALL = 200_000
-"""A variable of fewer rows narrows what a filter of it looks at; a larger one would cost more than it saves."""
 
 
 class NoSuchData(KestrelError):
@@ -169,8 +167,7 @@ class Store:
 
     def _loaded(self, step: Step) -> str:
         """What tells whether the files a step loads are as they were."""
-        paths_loaded = [s.path for s in all_steps(step) if isinstance(s, Load)]
-        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in paths_loaded if os.path.exists(p))
+        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in loaded_by(step) if os.path.exists(p))
 
     def _reading(self, answer: Callable[[], T]) -> T:
         """An answer, after reading what was left in the files if it needs that."""

@@ -110,6 +110,8 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
     con.execute("SET preserve_insertion_order = true")
     try:
         yield _relation(found, path)
+    except duckdb.InterruptException:
+        raise
     except duckdb.Error as error:
         raise CannotLoad(path, _reason(error)) from error
     finally:
@@ -164,6 +166,8 @@ def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) ->
         row = con.execute(f"COPY ({select}) TO {quoted(name)} ({_options(found, told)})").fetchone()
         part.chmod(0o666 & ~_mask())
         os.replace(part, path)
+    except duckdb.InterruptException:
+        raise
     except (duckdb.Error, OSError) as error:
         raise CannotSave(path, _reason(error)) from error
     finally:

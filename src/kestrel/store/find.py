@@ -13,10 +13,13 @@ from kestrel.schemas.layout import Edge, layout
 from kestrel.store.dataset import Dataset
 from kestrel.store.match import Scope, within_range
 from kestrel.store.mentions import Events, edges, mentions
-from kestrel.store.variable import NO_ROWS, Variable
+from kestrel.store.variable import Variable
 
 if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
+
+BROAD = 16
+"""So many hops are made for all entities at once; what is deeper is narrow, and is followed edge by edge."""
 
 
 class CannotFollow(KestrelError):
@@ -96,21 +99,39 @@ class Finder:
 
     def _hops(self, pairs: str, ids: str, step: Find) -> str:
         """Rows found from the ids: over one edge, or over as many as are asked; cycles end."""
+        store = self.store
         if step.depth == 1:
-            return self.store.table(f"SELECT DISTINCT found AS id, rec, t FROM ({pairs}) WHERE given IN (SELECT id FROM {ids})")
-        graph = self.store.table(f"SELECT given, found, rec, t FROM ({pairs})")
-        rows = self.store.table(NO_ROWS)
-        seen = self.store.table("SELECT 0::UBIGINT AS id WHERE false")
-        front, hops = ids, 0
-        while step.depth is None or hops < step.depth:
-            new = self.store.table(f"SELECT found AS id, rec, t FROM {graph} WHERE given IN (SELECT id FROM {front})")
-            self.store.con.execute(f"INSERT INTO {rows} SELECT id, rec, t FROM {new}")
-            front = self.store.table(f"SELECT DISTINCT id FROM {new} WHERE id NOT IN (SELECT id FROM {seen})")
-            if not self.store.any(f"SELECT 1 FROM {front}"):
+            return store.table(f"SELECT DISTINCT found AS id, rec, t FROM ({pairs}) WHERE given IN (SELECT id FROM {ids})")
+        graph = store.table(f"SELECT DISTINCT given, found, rec, t FROM ({pairs})")
+        givers = store.table(f"SELECT DISTINCT id FROM {ids}")
+        front, hops = givers, 1
+        while (step.depth is None or hops < step.depth) and hops < BROAD:
+            front = store.table(
+                f"SELECT DISTINCT found AS id FROM {graph} WHERE given IN (SELECT id FROM {front}) AND found NOT IN (SELECT id FROM {givers})"
+            )
+            if not store.any(f"SELECT 1 FROM {front}"):
                 break
-            self.store.con.execute(f"INSERT INTO {seen} SELECT id FROM {front}")
+            store.con.execute(f"INSERT INTO {givers} SELECT id FROM {front}")
             hops += 1
-        return self.store.table(f"SELECT DISTINCT id, rec, t FROM {rows}")
+        if hops == BROAD and (step.depth is None or hops < step.depth):
+            self._go_on(graph, givers, front, None if step.depth is None else step.depth - hops)
+        return store.table(f"SELECT DISTINCT found AS id, rec, t FROM {graph} WHERE given IN (SELECT id FROM {givers})")
+
+    def _go_on(self, graph: str, givers: str, front: str, hops: int | None) -> None:
+        """Add to `givers` what is reached from the front in so many hops more: edge by edge, for what is deep is narrow."""
+        con = self.store.con
+        known = {r[0] for r in con.execute(f"SELECT id FROM {givers}").fetchall()}
+        reached = {r[0] for r in con.execute(f"SELECT id FROM {front}").fetchall()}
+        after: dict[int, list[int]] = {}
+        for given, found in con.execute(f"SELECT DISTINCT given, found FROM {graph} WHERE found NOT IN (SELECT id FROM {givers})").fetchall():
+            after.setdefault(given, []).append(found)
+        new: list[int] = []
+        while reached and (hops is None or hops > 0):
+            reached = {found for given in reached for found in after.get(given, ())} - known
+            known |= reached
+            new += reached
+            hops = None if hops is None else hops - 1
+        con.execute(f"INSERT INTO {givers} SELECT unnest(?::UBIGINT[])", [new])
 
 
 def _is(slot: str, type_name: str) -> bool:

@@ -168,6 +168,8 @@ class Given:
                     con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM answer_of_analytic")
                 finally:
                     con.unregister("answer_of_analytic")
+        except duckdb.InterruptException:
+            raise
         except duckdb.Error as error:
             raise UnusableAnswer(step.analytics, str(error).splitlines()[0]) from error
         return table

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 import duckdb
 
 from kestrel.schemas.layout import layout
+from kestrel.store.addresses import has_column
 
 SLOTS = ("process", "parent", "target")
 START_TOLERANCE = 2_000_000
 """Two sensors' word of one start, microseconds apart at most."""
 TWIN_TOLERANCE = 1_000_000
 """Starts of twin GUIDs, microseconds apart at most."""
+SCOPE = "coalesce({0}host, 'source ' || {0}src)"
+"""SQL of what a pid counts in: the host, or the source where no host is known (no host's name has a space)."""
 GRACE = 60_000_000
 """Records of a process come this much after its end, microseconds."""
 
@@ -24,18 +27,12 @@ GRACE = 60_000_000
 def resolve(con: duckdb.DuckDBPyConnection) -> None:
     """Give every process mention of `events` its entity id."""
     _hosts(con)
-    _hostless(con)
-    if not _has_process_columns(con):
-        return
+    hostless = con.execute("SELECT bool_or(host IS NULL) FROM events").fetchone() == (True,)
+    if hostless:
+        _hostless(con)
     _Processes(con).resolve()
-
-
-def _has_process_columns(con: duckdb.DuckDBPyConnection) -> bool:
-    columns = {
-        r[0]
-        for r in con.execute("SELECT column_name FROM duckdb_columns() WHERE table_name = 'events' AND database_name = current_database()").fetchall()
-    }
-    return {f"{s}.{c}" for s in SLOTS for c in ("x_unique_id", "pid", "name")} <= columns
+    if hostless:
+        _alone(con)
 
 
 def _hosts(con: duckdb.DuckDBPyConnection) -> None:
@@ -53,8 +50,6 @@ def _hosts(con: duckdb.DuckDBPyConnection) -> None:
 
 def _hostless(con: duckdb.DuckDBPyConnection) -> None:
     """A mention with a sensor's id and no host joins the host that alone has this id."""
-    if con.execute("SELECT bool_or(host IS NULL) FROM events").fetchone() != (True,):
-        return
     con.execute(
         "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, min(host) AS host FROM ("
         + " UNION ".join(f'SELECT "{s}.x_unique_id" AS guid, host FROM events WHERE host IS NOT NULL' for s in SLOTS)
@@ -67,6 +62,16 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
             f'WHERE host IS NULL AND "{slot}.x_unique_id" IS NOT NULL'
         )
     con.execute("DROP TABLE owners")
+
+
+def _alone(con: duckdb.DuckDBPyConnection) -> None:
+    """A pid without name, id and host belongs to nobody else: each mention is a process of its own."""
+    part = "coalesce(part, 0)" if has_column(con, "part") else "0"
+    for n, slot in enumerate(SLOTS):
+        con.execute(
+            f"UPDATE events SET \"{slot}.id\" = hash('mention', rec, {part}, {n}) "
+            f'WHERE host IS NULL AND "{slot}.id" IS NULL AND "{slot}.pid" IS NOT NULL'
+        )
 
 
 def _rehash(con: duckdb.DuckDBPyConnection, where: str) -> None:
@@ -103,11 +108,11 @@ class _Processes:
         yield from ("asked", "candidates", "created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "untrusted")
 
     def _pid_mentions(self) -> bool:
-        """The mentions that know a pid and no id of the sensor."""
+        """The mentions that know a pid and no id of the sensor; where no host is known, only with a name."""
         parts = " UNION ALL ".join(
-            f'SELECT rowid AS row, {n} AS slot, host, "{s}.pid" AS pid, lower("{s}.name") AS name, t, '
+            f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, lower("{s}.name") AS name, t, '
             f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse '
-            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" IS NOT NULL AND host IS NOT NULL AND t IS NOT NULL'
+            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" IS NOT NULL AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
             for n, s in enumerate(SLOTS)
         )
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
@@ -120,9 +125,9 @@ class _Processes:
             f'CREATE OR REPLACE TEMP TABLE created AS SELECT "process.id" AS id FROM events WHERE kind = {self.create} AND "process.id" IS NOT NULL'
         )
         parts = " UNION ALL ".join(
-            f'SELECT "{s}.id" AS id, host, src, "{s}.x_unique_id" AS guid, "{s}.pid" AS pid, "{s}.name" AS name, t, '
+            f'SELECT "{s}.id" AS id, {SCOPE.format("")} AS host, src, "{s}.x_unique_id" AS guid, "{s}.pid" AS pid, "{s}.name" AS name, t, '
             + (f"kind = {self.end}" if n == 0 else "false")
-            + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL AND host IS NOT NULL'
+            + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL'
             + (f" AND kind <> {self.create}" if n == 0 else "")
             for n, s in enumerate(SLOTS)
         )
@@ -173,7 +178,8 @@ class _Processes:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE candidates AS SELECT DISTINCT id FROM ("
             + " UNION ALL ".join(
-                f'SELECT e."{s}.id" AS id FROM events e SEMI JOIN asked a ON a.pid = e."{s}.pid" AND a.host = e.host WHERE e."{s}.id" IS NOT NULL'
+                f'SELECT e."{s}.id" AS id FROM events e SEMI JOIN asked a ON a.pid = e."{s}.pid" AND a.host = {SCOPE.format("e.")} '
+                f'WHERE e."{s}.id" IS NOT NULL'
                 for s in SLOTS
             )
             + ")"
@@ -190,7 +196,7 @@ class _Processes:
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE lives AS "
-            'SELECT e."process.id" AS id, min(e.host) AS host, coalesce(min(e."process.pid"), min(m.pid)) AS pid, '
+            f'SELECT e."process.id" AS id, min({SCOPE.format("e.")}) AS host, coalesce(min(e."process.pid"), min(m.pid)) AS pid, '
             'lower(coalesce(min(e."process.name"), min(m.name))) AS name, min(e.t) AS start, '
             "min(m.ended) AS ended, min(m.last) AS last FROM events e JOIN (SELECT id, min(pid) AS pid, min(name) AS name, "
             f"max(t) FILTER (ended) AS ended, max(t) AS last FROM ({mentions}) GROUP BY id) m "
@@ -203,14 +209,14 @@ class _Processes:
         con.execute("DELETE FROM lives WHERE pid IS NULL OR start IS NULL")
 
     def _audited_starts(self) -> None:
-        """Security 4688: the start a sensor has seen too, or a life of its own."""
+        """Creations without a sensor's id, as Security 4688: the start a sensor has seen too, or a life of its own."""
         con = self.con
         con.execute(
             "CREATE OR REPLACE TEMP TABLE audited AS SELECT a.row, a.host, a.pid, a.name, a.t, "
             "arg_min(l.id, abs(epoch_us(l.start) - epoch_us(a.t))) AS id FROM pid_mentions a LEFT JOIN lives l "
             "ON l.host = a.host AND l.pid = a.pid AND l.name IS NOT DISTINCT FROM a.name "
             f"AND abs(epoch_us(l.start) - epoch_us(a.t)) <= {START_TOLERANCE} "
-            f"WHERE a.slot = 0 AND a.kind = {self.audit_create} GROUP BY ALL"
+            f"WHERE a.slot = 0 AND a.kind IN ({self.create}, {self.audit_create}) GROUP BY ALL"
         )
         con.execute("UPDATE audited SET id = hash('life', host, pid, coalesce(name, ''), epoch_us(t)) WHERE id IS NULL")
         con.execute(

@@ -7,8 +7,8 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, ClassVar, cast
 
@@ -16,6 +16,7 @@ import duckdb
 
 from kestrel.errors import KestrelError
 from kestrel.schemas.transforms import quoted
+from kestrel.store.bundles import documents, is_bundle
 
 LONG = 1 << 20
 """Lines longer than this many bytes take the careful road: DuckDB's line buffer is not made for them."""
@@ -36,6 +37,8 @@ class Lines:
     relation: str
     long: list[str] = field(default_factory=list)
     mended: int = 0
+    further: int = 0
+    """Lines that only carry on the record of the line before."""
     plain: Path | None = None
     """The file itself, where it is newline-delimited JSON that DuckDB can read without help."""
 
@@ -48,6 +51,8 @@ def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[
     if head.startswith(b"PK\x03\x04"):
         return [part for member in _unzipped(path, scratch) for part in lines_of(con, member, scratch)]
     text = _start(path, head)
+    if is_bundle(_decoded_text(text)):
+        return [_observed(path, scratch)]
     wide = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if not wide and b"\x00" in text[:HEAD] and not text.lstrip(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
         raise UnreadableFile(
@@ -95,6 +100,8 @@ def _compression(path: Path) -> str:
 def _reads(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
     try:
         con.execute(f"SELECT l FROM {lines.relation} LIMIT 1").fetchall()
+    except duckdb.InterruptException:
+        raise
     except duckdb.Error:
         return False
     return True
@@ -207,15 +214,43 @@ def _clean(text: str) -> str:
 
 def _documents(path: Path, scratch: Path) -> Lines:
     """A copy with one line for each element of a JSON array, or each of several JSON texts one after another."""
-    target = scratch / f"{path.name}.{abs(hash(path))}.documents"
-    found = Lines(_csv_copy(target))
+    return _written(path, scratch, _split(_text(path)))
+
+
+def _observed(path: Path, scratch: Path) -> Lines:
+    """A copy with a line for each row of each observed-data of STIX bundles."""
+    further = 0
+
+    def told() -> Iterator[Any]:
+        nonlocal further
+        for rows in documents(_text(path)):
+            further += len(rows) - 1
+            yield from rows
+
+    lines = _written(path, scratch, told())
+    return replace(lines, further=further)
+
+
+def _text(path: Path) -> str:
     with opened(path) as stream:
         try:
-            text = stream.read().decode("utf-8-sig", errors="replace")
+            content = stream.read()
         except (OSError, EOFError) as error:
             raise UnreadableFile(path, f"it is damaged ({error})") from error
+    return _decoded_text(content)
+
+
+def _decoded_text(content: bytes) -> str:
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
+
+
+def _written(path: Path, scratch: Path, told: Iterable[Any]) -> Lines:
+    """A copy with a line for each document; texts are written as they are."""
+    target = scratch / f"{path.name}.{abs(hash(path))}.documents"
+    found = Lines(_csv_copy(target))
     with target.open("w", encoding="utf-8", newline="\n") as copy:
-        for document in _split(text):
+        for document in told:
             line = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)
             line = _clean(line.encode("utf-8", "replace").decode("utf-8"))
             if len(line) > LONG:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -14,9 +14,12 @@ from kestrel.graph.steps import TimeRange
 from kestrel.lower.columns import kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.store.compare import Comparer
-from kestrel.store.mentions import Events, mentions, references
+from kestrel.store.mentions import Events, inherent, mentions, references
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.variable import Own, fresh
+
+SMALL = 200_000
+"""Fewer entities narrow what else is looked at; for more that would cost more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,7 @@ class Matcher:
             case Missing():
                 return self._missing(predicate)
             case All(parts):
-                own = [p for p in parts if not self._is_foreign(p)]
-                foreign = [p for p in parts if self._is_foreign(p)]
-                sets = [self._ids(p) for p in own]
-                if foreign:
-                    sets.append(self._by_records(foreign[0] if len(foreign) == 1 else All(tuple(foreign))))
-                rest = " AND ".join(f"id IN ({other})" for other in sets[1:]) or "true"
-                return f"SELECT id FROM ({sets[0]}) WHERE {rest}"
+                return self._all(parts)
             case Any_(parts):
                 return " UNION ".join(f"SELECT id FROM ({self._ids(p)})" for p in parts)
             case Complement(part):
@@ -72,9 +69,29 @@ class Matcher:
             case _:
                 assert_never(predicate)
 
+    def _all(self, parts: Sequence[Predicate]) -> str:
+        """What every part holds for. A selective comparison goes first: the others then look at its entities only."""
+        own = sorted((p for p in parts if not self._is_foreign(p)), key=lambda p: not _is_selective(p))
+        foreign = tuple(p for p in parts if self._is_foreign(p))
+        matcher, sets = self, []
+        for part in own:
+            sets.append(f"SELECT id FROM {self._table(f'SELECT DISTINCT id FROM ({matcher._ids(part)})', Query())}")
+            if matcher.within is None and _is_selective(part):
+                matcher = matcher.narrowed(sets[-1])
+        if foreign:
+            sets.append(matcher._by_records(foreign[0] if len(foreign) == 1 else All(foreign)))
+        rest = " AND ".join(f"id IN ({other})" for other in sets[1:]) or "true"
+        return f"SELECT id FROM ({sets[0]}) WHERE {rest}"
+
+    def narrowed(self, ids: str) -> Matcher:
+        """The same for the entities of a SELECT only, if they are few enough to be worth it."""
+        table = self._table(ids, Query())
+        row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return replace(self, within=table) if row and row[0] < SMALL else self
+
     def _is_foreign(self, predicate: Predicate) -> bool:
-        """Whether every comparison is of another entity of the record."""
-        return all(path.type != self.type for path in paths(predicate))
+        """Whether every comparison is of another entity of the record. A complement is one of entities, not of records."""
+        return not _has_complement(predicate) and all(path.type != self.type for path in paths(predicate))
 
     def _universe(self) -> str:
         return f"SELECT id FROM {self._asked(None)}"
@@ -155,15 +172,8 @@ class Matcher:
 
     def _inherent(self, type_name: str, path: AttributePath, test: Test | None, query: Query) -> str:
         """Tests of id, type, first_observed, last_observed, number_observed: of a variable's own records where it is asked."""
-        values = {
-            "id": f"'{type_name}--' || lower(printf('%016x', id))",
-            "type": f"'{type_name}'",
-            "first_observed": "min(t)",
-            "last_observed": "max(t)",
-            "number_observed": "count(DISTINCT rec)",
-        }
         rows = self.rows if self.rows and type_name == self.type else self._rows_of(type_name, None)
-        known = f"(SELECT id, {values[path.attribute]} AS x FROM {rows} GROUP BY id)"
+        known = f"(SELECT id, value AS x FROM {inherent(self.scope.events, rows, type_name, path.attribute)})"
         condition = "x IS NOT NULL" if test is None else self.comparer.condition("x", kind_of(path), test, query, known)
         return f"SELECT id, rec, t FROM {rows} SEMI JOIN (SELECT id FROM {known} WHERE {condition}) USING (id)"
 
@@ -201,8 +211,8 @@ class Matcher:
                 return " INTERSECT ".join(f"SELECT rec FROM ({self._records(p)})" for p in parts)
             case Any_(parts):
                 return " UNION ".join(f"SELECT rec FROM ({self._records(p)})" for p in parts)
-            case Complement(part):
-                return f"SELECT rec FROM {self._rows_of(self.type, None)} WHERE rec NOT IN ({self._records(part)})"
+            case Complement():
+                raise AssertionError("complements are of entities")
             case _:
                 assert_never(predicate)
 
@@ -210,6 +220,19 @@ class Matcher:
         name = fresh("leaf")
         query.run(self.con, f"CREATE TEMP TABLE {name} AS {select}")
         return name
+
+
+def _has_complement(predicate: Predicate) -> bool:
+    match predicate:
+        case All(parts) | Any_(parts):
+            return any(_has_complement(p) for p in parts)
+        case _:
+            return isinstance(predicate, Complement)
+
+
+def _is_selective(predicate: Predicate) -> bool:
+    """A comparison that likely leaves few entities."""
+    return isinstance(predicate, Test) and not predicate.negated and predicate.operator in ("=", "IN", "LIKE", "MATCHES", "ISSUBSET")
 
 
 def paths(predicate: Predicate) -> Iterator[AttributePath]:

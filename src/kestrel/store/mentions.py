@@ -14,13 +14,18 @@ from kestrel.store.query import quoted_name
 IDENTITY = {
     "process": "{id}",
     "network-traffic": "{id}",
-    "file": "CASE WHEN {path} IS NOT NULL THEN hash('file', coalesce(host, ''), lower({path})) END",
+    "file": (
+        "CASE WHEN {path} IS NOT NULL THEN hash('file', coalesce(host, ''), lower({path})) "
+        "WHEN {digest} IS NOT NULL THEN hash('digest', {digest}) WHEN {name} IS NOT NULL THEN hash('file', coalesce(host, ''), lower({name})) END"
+    ),
     "directory": "CASE WHEN {path} IS NOT NULL THEN hash('directory', coalesce(host, ''), lower({path})) END",
     "address": "CASE WHEN {value} IS NOT NULL THEN hash('address', {value}) END",
+    "mac-addr": "CASE WHEN {value} IS NOT NULL THEN hash('mac', {value}) END",
+    "url": "CASE WHEN {value} IS NOT NULL THEN hash('url', {value}) END",
     "domain-name": "CASE WHEN {value} IS NOT NULL THEN hash('domain', {value}) END",
     "windows-registry-key": "CASE WHEN {key} IS NOT NULL THEN hash('key', coalesce(host, ''), lower({key})) END",
     "x-oca-asset": "CASE WHEN host IS NOT NULL THEN hash('asset', host) END",
-    "x-oca-event": "rec",
+    "x-oca-event": "CASE WHEN {part} = 0 THEN rec END",
     "user-account": (
         "CASE WHEN coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login}))) IS NULL "
         "THEN CASE WHEN {login} IS NOT NULL THEN hash('account', lower({login})) END "
@@ -31,7 +36,24 @@ IDENTITY = {
 }
 """How a slot's entity id is computed from its columns (DESIGN.md section 3, other types)."""
 
-EVENT_COLUMNS = {"x-oca-asset.hostname": "host", "x-oca-event.created": "t"}
+EVENT_COLUMNS = {"x-oca-asset.name": "host", "x-oca-event.created": "t"}
+PARTED = 64
+"""More than a type has slots: tells a slot's number from that of the row, where a record has several."""
+
+
+NEEDED = {
+    "process": ("id",),
+    "network-traffic": ("id",),
+    "file": ("path", "digest", "name"),
+    "directory": ("path",),
+    "address": ("value",),
+    "mac-addr": ("value",),
+    "url": ("value",),
+    "domain-name": ("value",),
+    "windows-registry-key": ("key",),
+    "user-account": ("sid", "login"),
+}
+"""The columns of which a slot must have one to have an identity."""
 
 
 class Unread(Exception):
@@ -54,16 +76,31 @@ class Events:
         return column in self.columns
 
     @property
+    def part(self) -> str:
+        """SQL of the number of a row among those of its record."""
+        return "coalesce(part, 0)" if "part" in self.columns else "0"
+
+    def place(self, slot: int) -> str:
+        """SQL of a number for a slot that no other slot or row of the record has."""
+        return f"({slot} + {PARTED} * {self.part})" if "part" in self.columns else str(slot)
+
+    @property
     def accounts(self) -> str:
+        """The table of logins and their SIDs."""
         return self.table.replace(".events", ".accounts") if "." in self.table else "accounts"
 
 
 def slot_column(events: Events, slot: Slot, name: str) -> str | None:
     """SQL of a slot's column, or None where no record can have it."""
-    if (slot.type, name) == ("process", "created"):
-        kind = layout().kind
-        creations = f"{kind('process-create')}, {kind('process-create-audit')}"
-        return f"CASE WHEN kind IN ({creations}) THEN t END" if slot.name == "process" else None
+    full = f"{slot.name}.{name}"
+    own = f'"{full}"' if not slot.derived and events.has(full) else None
+    match slot.name, name:
+        case "process", "created":
+            kind = layout().kind
+            creation = f"CASE WHEN kind IN ({kind('process-create')}, {kind('process-create-audit')}) THEN t END"
+            return f"coalesce({creation}, {own})" if own else creation
+        case "host", "hostname":
+            return f"coalesce({own}, host)" if own else "host"
     special = EVENT_COLUMNS.get(f"{slot.type}.{name}")
     if special:
         return special
@@ -76,25 +113,20 @@ def slot_column(events: Events, slot: Slot, name: str) -> str | None:
         if not all(events.has(".".join(p)) for p in base):
             return None
         return expression.to_sql(node, lambda p: f'"{".".join(p)}"')
-    full = f"{slot.name}.{name}"
-    return f'"{full}"' if events.has(full) else None
+    return own
 
 
 def identity(events: Events, slot: Slot) -> str | None:
     """SQL of the entity id of a slot, NULL where the record has none; None where no record can have one."""
     template = IDENTITY[slot.type]
-    used = {name: slot_column(events, slot, name) or "NULL" for name in ("id", "path", "value", "key", "sid", "login")}
+    used = {name: slot_column(events, slot, name) or "NULL" for name in ("id", "path", "digest", "name", "value", "key", "sid", "login")}
     if slot.is_list:
         used["value"] = "item"
         if slot_column(events, slot, "value") is None:
             return None
-    needed = {"process": "id", "network-traffic": "id", "file": "path", "directory": "path", "address": "value"}
-    needed |= {"domain-name": "value", "windows-registry-key": "key"}
-    if slot.type in needed and used[needed[slot.type]] == "NULL":
+    if slot.type in NEEDED and all(used[name] == "NULL" for name in NEEDED[slot.type]):
         return None
-    if slot.type == "user-account" and used["sid"] == used["login"] == "NULL":
-        return None
-    return template.format(accounts=events.accounts, **used)
+    return template.format(accounts=events.accounts, part=events.part, **used)
 
 
 def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
@@ -108,7 +140,7 @@ def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | 
     if slot.is_list:
         return expression.to_sql(node, lambda p: "item" if p[-1] == "value" else "NULL") if columns == {"value"} else None
     found = {c: slot_column(events, slot, c) for c in columns}
-    if any(v is None for v in found.values()):
+    if not any(found.values()):
         return None
     return expression.to_sql(node, lambda p: found[p[-1]] or "NULL")
 
@@ -135,6 +167,23 @@ def from_slot(events: Events, slot: Slot) -> str:
     return events.table
 
 
+def inherent(events: Events | None, rows: str, type_name: str, name: str) -> str:
+    """A FROM item of (id, value): what every entity has by its rows of (id, rec, t). Some records stand for several events and
+    know when the last of them was."""
+    if events is not None and name in ("last_observed", "number_observed") and events.has("last"):
+        records = f"(SELECT rec, max(last) AS last, max(number) AS number FROM {events.table} GROUP BY rec)"
+        value = "max(greatest(t, last))" if name == "last_observed" else "sum(greatest(coalesce(number, 1), 1))::BIGINT"
+        return f"(SELECT id, {value} AS value FROM (SELECT DISTINCT id, rec, t FROM {rows}) LEFT JOIN {records} USING (rec) GROUP BY id)"
+    value = {
+        "id": f"any_value('{type_name}--' || lower(printf('%016x', id)))",
+        "type": f"'{type_name}'",
+        "first_observed": "min(t)",
+        "last_observed": "max(t)",
+        "number_observed": "count(DISTINCT rec)",
+    }[name]
+    return f"(SELECT id, {value} AS value FROM {rows} GROUP BY id)"
+
+
 def mentions(
     events: Events,
     type_name: str,
@@ -143,7 +192,8 @@ def mentions(
     extra: Sequence[str] = (),
     slots: Collection[str] | None = None,
 ) -> str:
-    """SELECT id, rec, t, the attributes, and `extra` expressions (`{slot}` names the slot's number): one row a mention."""
+    """SELECT id, rec, t, the attributes, and `extra` expressions: one row a mention. `{slot}` names the slot's number; in
+    `extra`, where a record has several rows, plus PARTED times the row's."""
     kind = entity_type(type_name)
     parts = []
     for number, slot in enumerate(layout().slots_of(type_name)):
@@ -164,7 +214,7 @@ def mentions(
                 "rec",
                 "t",
                 *(f"{sql or 'NULL'} AS {quoted_name(name)}" for name, sql in zip(attributes, found, strict=True)),
-                *(e.replace("{slot}", str(number)) for e in extra),
+                *(e.replace("{slot}", events.place(number)) for e in extra),
             ]
         )
         parts.append(f"SELECT {columns} FROM {from_slot(events, slot)} WHERE {' AND '.join(conditions)}")
@@ -176,11 +226,13 @@ def mentions(
 
 
 def edges(events: Events, found: Iterable[Edge], where: Iterable[str] = ()) -> str:
-    """SELECT subject, object, rec, t: one row for each record that shows one of the edges."""
+    """SELECT subject, object, rec, t: one row for each record that shows one of the edges. An edge of the verb LINKED is
+    between whatever stands in one record."""
     parts = []
     for edge in found:
         a, b = layout().slots[edge.subject], layout().slots[edge.object]
-        part = _pair(events, a, b, [*where, *_edge_conditions(events, edge)], ("subject", "object"))
+        pair = _together if edge.verb == "LINKED" and "part" in events.columns else _pair
+        part = pair(events, a, b, [*where, *_edge_conditions(events, edge)], ("subject", "object"))
         if part:
             parts.append(part)
     return " UNION ALL ".join(parts) or "SELECT 0::UBIGINT AS subject, 0::UBIGINT AS object, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
@@ -194,7 +246,7 @@ def references(events: Events, type_name: str, reference: str, where: Iterable[s
         if target is None:
             continue
         placed = [w.replace("{slot}", str(number)) for w in where]
-        shown = [e.replace("{slot}", str(number)) for e in extra]
+        shown = [e.replace("{slot}", events.place(number)) for e in extra]
         part = _pair(events, slot, layout().slots[target], placed, ("id", "target"), shown)
         if part:
             parts.append(part)
@@ -211,6 +263,18 @@ def _pair(events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[s
     conditions = [f"({first}) IS NOT NULL", f"({second}) IS NOT NULL", *where]
     columns = ", ".join([f"{first} AS {names[0]}", f"{second} AS {names[1]}", "rec", "t", *extra])
     return f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}"
+
+
+def _together(events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[str, str]) -> str | None:
+    """The same where the two stand in any rows of one record."""
+    sides = []
+    for slot, name in zip((a, b), names, strict=True):
+        id_sql = identity(events, slot)
+        if id_sql is None:
+            return None
+        conditions = " AND ".join([f"({id_sql}) IS NOT NULL", *where])
+        sides.append(f"SELECT {id_sql} AS {name}, rec, t FROM {from_slot(events, slot)} WHERE {conditions}")
+    return f"SELECT DISTINCT a.{names[0]}, b.{names[1]}, a.rec, a.t FROM ({sides[0]}) a JOIN ({sides[1]}) b ON b.rec = a.rec"
 
 
 def _edge_conditions(events: Events, edge: Edge) -> list[str]:

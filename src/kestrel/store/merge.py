@@ -11,12 +11,12 @@ from kestrel.graph.predicate import AttributePath
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas.layout import layout
 from kestrel.store.match import Scope
-from kestrel.store.mentions import mentions, references
+from kestrel.store.mentions import PARTED, inherent, mentions, references
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import fresh, shown_as
 
 RANK = (
-    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT "
+    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} %% %d * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT "
     "* 4503599627370496 + epoch_us(t))::HUGEINT * 18446744073709551616 + rec AS rank"
 )
 """Lower is better; 2^52 leaves room for microseconds since 1970, and the record's key breaks ties the same way every time."""
@@ -56,12 +56,12 @@ def _first_hop(path: AttributePath) -> tuple[str, str]:
 
 def _rank() -> str:
     kind = layout().kind
-    return RANK % f"{kind('process-create')}, {kind('process-create-audit')}"
+    return RANK % (PARTED, f"{kind('process-create')}, {kind('process-create-audit')}")
 
 
 def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, str]:
     """Attributes of the entities themselves: by name, a FROM item of (id, value)."""
-    found = {n: _inherent(ids, type_name, n) for n in names if n in EVERY_ENTITY}
+    found = {n: inherent(scope.events, ids, type_name, n) for n in names if n in EVERY_ENTITY}
     stored = [n for n in names if n not in EVERY_ENTITY]
     if not stored:
         return found
@@ -78,17 +78,6 @@ def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Seq
     table = fresh("direct")
     con.execute(f"CREATE TEMP TABLE {table} AS SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id")
     return found | {n: f"(SELECT id, b{i} AS value FROM {table})" for i, n in enumerate(stored)}
-
-
-def _inherent(ids: str, type_name: str, name: str) -> str:
-    value = {
-        "id": f"any_value('{type_name}--' || lower(printf('%016x', id)))",
-        "type": f"'{type_name}'",
-        "first_observed": "min(t)",
-        "last_observed": "max(t)",
-        "number_observed": "count(DISTINCT rec)",
-    }[name]
-    return f"(SELECT id, {value} AS value FROM {ids} GROUP BY id)"
 
 
 def _through(

@@ -17,9 +17,11 @@ from kestrel.store.mentions import entity_type
 IDENTITY = {
     "process": ("x_unique_id", "pid", "name"),
     "network-traffic": ("protocols", "src_port", "dst_port"),
-    "file": ("path",),
+    "file": ("path", "digest", "name"),
     "directory": ("path",),
     "address": ("value",),
+    "mac-addr": ("value",),
+    "url": ("value",),
     "domain-name": ("value",),
     "windows-registry-key": ("key",),
     "user-account": ("login", "sid"),

@@ -109,12 +109,18 @@ class RowLists:
             source = f"(SELECT DISTINCT 0 AS n, id, rec, t FROM {variable.table}) r"
         kept = [(name, f"r.{column.sql}") for name, column in flat.columns.items()] if flat else []
         added = [("first_observed", "r.t"), ("last_observed", "r.t"), ("number_observed", "1::BIGINT")]
+        events = variable.dataset.events if variable.dataset else None
+        told = {name: column for name, column in EVENT.items() if step.transform == "RECORDS" and events and events.has(column)}
+        summed = events is not None and events.has("last")
+        if events and (told or summed):
+            shown_of = [*(f'any_value("{c}") AS "{c}"' for c in told.values()), *(("max(last) AS last", "max(number) AS number") if summed else ())]
+            source += f" LEFT JOIN (SELECT rec, {', '.join(shown_of)} FROM {events.table} GROUP BY rec) e ON e.rec = r.rec"
+        if summed:
+            added[1:] = [("last_observed", "greatest(r.t, e.last)"), ("number_observed", "greatest(coalesce(e.number, 1), 1)::BIGINT")]
         if step.transform == "ADDOBSID":
             added.append(("observation_id", "'observed-data--' || CAST(CAST(md5(CAST(r.rec AS VARCHAR)) AS UUID) AS VARCHAR)"))
-        if step.transform == "RECORDS" and variable.dataset:
-            events = variable.dataset.events
-            added += [(name, f'e."{column}"' if events.has(column) else "NULL::VARCHAR") for name, column in EVENT.items()]
-            source += f" LEFT JOIN {events.table} e ON e.rec = r.rec"
+        if step.transform == "RECORDS":
+            added += [(name, f'e."{told[name]}"' if name in told else "NULL::VARCHAR") for name in EVENT]
         shown = [*((n, s) for n, s in kept if n not in dict(added)), *added]
         columns = ", ".join(f"{sql} AS c{n}" for n, (_, sql) in enumerate(shown))
         table = fresh("rows")

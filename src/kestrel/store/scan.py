@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from kestrel.schemas.layout import layout
-from kestrel.schemas.shape import ENVELOPE, Reading, Shape, all_columns, recognise, shapes
+from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.addresses import FLOW, flow_id
 from kestrel.store.lines import LONG, Lines, careful, complete, lines_of
@@ -42,35 +42,36 @@ def read_files(
     wanted: Collection[str] | None = None,
     begun: Callable[[Path], None] = lambda _: None,
 ) -> Account:
-    """Create and fill the table `events` from the files; each with the shape it is said
-    to have, or None. `wanted` columns only, or all. `begun` is told each file in turn. Nothing is resolved yet."""
+    """Create and fill the table `events` from the files, each with the shape it is said to have, or None. `wanted` columns of
+    the layout only, or all that a shape met in them fills. `begun` is told each file in turn. Nothing is resolved yet."""
     account = Account()
-    columns = _create(con, wanted)
+    _create(con)
     for number, (path, shape) in enumerate(files):
         begun(path)
         for lines in lines_of(con, path, scratch):
-            _read(con, number, path, lines, scratch, columns, shape, account)
+            _read(con, number, path, lines, scratch, wanted, shape, account)
     return account
 
 
-def _create(con: duckdb.DuckDBPyConnection, wanted: Collection[str] | None) -> list[str]:
-    """The empty table; gives the columns of the layout that it has."""
-    every = sorted(all_columns() - set(ENVELOPE))
-    columns = [c for c in every if wanted is None or c in wanted]
+def _create(con: duckdb.DuckDBPyConnection) -> None:
+    """The empty table, with the columns that identity takes; the others come with the first records that may fill them."""
     spec = [
-        "rec UBIGINT",
-        "t TIMESTAMP",
-        "host VARCHAR",
-        "kind UTINYINT",
+        *(f"{c} {kind}" for c, kind in ENVELOPE.items() if c not in OPTIONAL),
         "src USMALLINT",
         "sensor UTINYINT",
         "code INTEGER",
         *(f'"{c}" TIMESTAMP' for c in CLOCKS),
         *(f'"{s}.id" UBIGINT' for s in (*PROCESSES, "network")),
-        *(f'"{c}" {layout().column_type(c)}' for c in columns),
+        *(f'"{s}.{c}" {layout().column_type(f"{s}.{c}")}' for s in PROCESSES for c in ("x_unique_id", "pid", "name")),
     ]
     con.execute(f"CREATE TABLE events ({', '.join(spec)})")
-    return columns
+
+
+def _widen(con: duckdb.DuckDBPyConnection, columns: Collection[str]) -> None:
+    """Give the table the columns it lacks: a shape costs nothing where none of its records is."""
+    there = {r[0] for r in con.execute("SELECT name FROM pragma_table_info('events')").fetchall()}
+    for column in sorted(set(columns) - there):
+        con.execute(f'ALTER TABLE events ADD COLUMN "{column}" {ENVELOPE.get(column) or layout().column_type(column)}')
 
 
 def _read(
@@ -79,22 +80,22 @@ def _read(
     path: Path,
     lines: Lines,
     scratch: Path,
-    columns: Collection[str],
+    wanted: Collection[str] | None,
     given: Shape | None,
     account: Account,
 ) -> None:
     try:
         records = _sample(con, lines)
         found = [given] if given else _shapes_of(records)
-        if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], records, columns, account):
+        if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], records, wanted, account):
             return
         if not complete(con, lines):
             lines = careful(path, scratch)
-        _read_lines(con, number, lines, found, columns, account)
+        _read_lines(con, number, lines, found, wanted, account)
     except duckdb.InvalidInputException:
         if lines.plain is None:
             raise
-        _read(con, number, path, careful(path, scratch), scratch, columns, given, account)
+        _read(con, number, path, careful(path, scratch), scratch, wanted, given, account)
 
 
 def _sample(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[dict[str, Any]]:
@@ -136,7 +137,7 @@ def _read_plain(
     path: Path,
     shape: Shape,
     records: Sequence[dict[str, Any]],
-    columns: Collection[str],
+    wanted: Collection[str] | None,
     account: Account,
 ) -> bool:
     """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers and not a
@@ -144,7 +145,7 @@ def _read_plain(
     nothing changed, where the file is not so."""
     expected = {shape.event_of(r) for r in records}
     for _ in range(2):
-        reading = Reading(shape, columns, expected)
+        reading = Reading(shape, wanted, expected)
         if {code for _, code in expected} & set(reading.lossy()):
             return False
         strange = _try_plain(con, number, path, reading, account)
@@ -162,11 +163,15 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
         f"format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}))"
     )
     before = _count(con)
+    _widen(con, reading.wanted)
     con.execute("BEGIN")
     try:
         read = _insert(con, reading.select(rows, None))
         keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
         seen = set(con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE rowid >= {before}").fetchall())
+    except duckdb.InterruptException:
+        con.execute("ROLLBACK")
+        raise
     except duckdb.Error:
         keyless, seen, read = None, set(), 0
     strange = seen - set(reading.events or ())
@@ -185,7 +190,7 @@ def _read_lines(
     number: int,
     lines: Lines,
     found: Sequence[Shape],
-    columns: Collection[str],
+    wanted: Collection[str] | None,
     account: Account,
 ) -> None:
     """The general road: every line is looked at, of whatever shape; the most frequent shapes first."""
@@ -200,11 +205,15 @@ def _read_lines(
     for shape in dict.fromkeys([*found, *shapes().values()]):
         if not left:
             break
-        reading = Reading(shape, columns)
+        reading = Reading(shape, wanted)
         parsed = f"SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src FROM raw_lines WHERE valid"
-        added = _insert(con, reading.select(f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})", "l", "j"))
+        rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
+        if shape not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
+            continue
+        _widen(con, reading.wanted)
+        added = _insert(con, reading.select(rows, "l", "j"))
         if added:
-            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added
+            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - lines.further
         left -= added
         if added and left:
             con.execute(
@@ -212,11 +221,11 @@ def _read_lines(
                 f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM raw_lines WHERE valid) "
                 f"WHERE ({reading.recognised('j')}) IS NOT true"
             )
-    account.read += read
+    account.read += read - lines.further
     account.broken += broken
     account.mended += lines.mended
     account.unknown += left
-    account.kept += read - broken - left
+    account.kept += read - lines.further - broken - left
     con.execute("DROP TABLE IF EXISTS raw_lines")
     con.execute("DROP TABLE IF EXISTS long_lines")
 

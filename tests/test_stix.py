@@ -1,0 +1,263 @@
+"""Hunting in STIX bundles: whatever graph an observed-data holds, it is one record, and its objects are who they are."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from kestrel import Session
+from kestrel.result import Notice
+from kestrel.schemas import stix
+
+Thing = dict[str, Any]
+GUID = "{00000001-0001-5FEE-0000-00000000000%d}"
+HOST: Thing = {"type": "x-oca-asset", "hostname": "H1", "name": "h1.example.org", "ip_refs": ["host-ip"]}
+
+
+def observed(number: int, objects: dict[str, Thing], **fields: Any) -> Thing:
+    """An observed-data of STIX 2.0, `number` seconds after midnight."""
+    when = f"2021-01-01T00:{number // 60:02d}:{number % 60:02d}.000Z"
+    times = {"first_observed": when, "last_observed": when, "number_observed": 1}
+    return {"type": "observed-data", "id": f"observed-data--{number:08x}-0000-4000-8000-000000000000", **times, "objects": objects} | fields
+
+
+def bundle(*records: Thing) -> Thing:
+    identity = {"type": "identity", "id": "identity--00000000-0000-4000-8000-000000000000", "name": "test"}
+    return {"type": "bundle", "id": "bundle--00000000-0000-4000-8000-000000000000", "spec_version": "2.0", "objects": [identity, *records]}
+
+
+def process(pid: int, name: str, **fields: Any) -> Thing:
+    return {"type": "process", "pid": pid, "name": name} | fields
+
+
+def write(path: Path, *records: Thing) -> Path:
+    path.write_text(json.dumps(bundle(*records)), encoding="utf-8")
+    return path
+
+
+CREATION = {
+    "0": process(10, "a.exe", parent_ref="1", x_unique_id=GUID % 1, creator_user_ref="4", opened_connection_refs=["5", "6"], image_ref="9"),
+    "1": process(9, "b.exe", x_unique_id=GUID % 2, binary_ref="2", command_line="b -x"),
+    "2": {"type": "file", "name": "b.exe", "parent_directory_ref": "3", "hashes": {"MD5": "a" * 32, "SHA256": "b" * 64}},
+    "3": {"type": "directory", "path": "C:\\Dir\\"},
+    "4": {"type": "user-account", "user_id": "S-1-5-21-1-2-3-500", "account_login": "alice"},
+    "5": {"type": "network-traffic", "src_ref": "7", "dst_ref": "8", "src_port": 1, "dst_port": 443, "protocols": ["ipv6", "tcp", "https"]},
+    "6": {"type": "network-traffic", "src_ref": "7", "dst_ref": "8", "src_port": 2, "dst_port": 53, "protocols": ["udp"]},
+    "7": {"type": "ipv6-addr", "value": "fe80:0:0:0:0:0:0:1"},
+    "8": {"type": "ipv4-addr", "value": "::ffff:10.0.0.1"},
+    "9": {"type": "file", "name": "a.exe", "x_path": "D:\\a.exe"},
+    "10": HOST,
+    "host-ip": {"type": "ipv4-addr", "value": "10.9.9.9"},
+    "11": process(50, "c.exe", x_unique_id=GUID % 3),
+    "12": {"type": "url", "value": "http://x/"},
+    "13": {"type": "domain-name", "value": "Example.ORG.", "resolves_to_refs": ["8"]},
+    "14": {"type": "domain-name", "value": "alone.example.org"},
+    "15": {"type": "windows-registry-key", "key": "HKEY_LOCAL_MACHINE\\K", "values": [{"name": "v", "data": "1"}, {"name": "w", "data": "2"}]},
+    "16": {"type": "mac-addr", "value": "AA-BB-CC-00-00-01"},
+    "17": {"type": "user-account", "user_id": "1001", "account_login": "bob"},
+    "18": {"type": "file", "name": "loose.txt"},
+}
+
+
+def embedded(tmp_path: Path) -> Path:
+    return write(tmp_path / "a.stix.json", observed(1, CREATION, number_observed=3, last_observed="2021-01-01T00:01:01.000Z"))
+
+
+def spread(tmp_path: Path) -> Path:
+    """The same as STIX 2.1: the objects stand in the bundle, only some are named by the observed-data."""
+    ids = {key: f"{o['type']}--{key.zfill(8)[:8]}-0000-4000-8000-00000000000a" for key, o in CREATION.items()}
+    named = {k: v for k, v in ids.items() if k not in ("2", "3", "7")}
+    objects = []
+    for key, o in CREATION.items():
+        refs = {n: [ids[r] for r in v] if isinstance(v, list) else ids[v] for n, v in o.items() if n.endswith(("_ref", "_refs"))}
+        objects.append(o | refs | {"id": ids[key], "spec_version": "2.1"})
+    record = observed(1, {}, number_observed=3, last_observed="2021-01-01T00:01:01.000Z", object_refs=[*named.values(), "file--not-there"])
+    del record["objects"]
+    return write(tmp_path / "b.stix.json", *objects[:9], record, *objects[9:])
+
+
+@pytest.mark.parametrize("made", [embedded, spread])
+def test_every_object_of_a_graph_is_found(tmp_path: Path, session: Session, made: Any) -> None:
+    path = made(tmp_path)
+    types = {
+        "process": 3,
+        "network-traffic": 2,
+        "file": 3,
+        "directory": 2,
+        "ipv4-addr": 2,
+        "ipv6-addr": 1,
+        "url": 1,
+        "domain-name": 2,
+        "windows-registry-key": 1,
+        "mac-addr": 1,
+        "user-account": 2,
+        "x-oca-asset": 1,
+        "x-oca-event": 1,
+    }
+    found = {}
+    for number, kind in enumerate(types):
+        session.run(f"v{number} = GET {kind} FROM '{path}'")
+        rows = session[f"v{number}"].to_dicts()
+        found[kind] = len(rows)
+        assert {r["number_observed"] for r in rows} == {3}, kind
+        assert {str(r["last_observed"])[:19] for r in rows} == {"2021-01-01 00:01:01"}, kind
+    assert found == types
+
+
+def test_the_attributes_of_a_process_and_its_relations(tmp_path: Path, session: Session) -> None:
+    path = embedded(tmp_path)
+    session.run(
+        f"p = GET process FROM '{path}' WHERE name = 'a.exe' b = FIND process CREATED p n = FIND network-traffic CREATED BY p "
+        f"t = n WHERE dst_port = 443 u = FIND user-account OWNED p d = GET domain-name FROM '{path}' WHERE resolves_to_refs.value = '10.0.0.1' "
+        "l = FIND url LINKED p m = FIND domain-name LINKED p h = FIND x-oca-asset LINKED n "
+        f"k = GET windows-registry-key FROM '{path}' WHERE values[*].name = 'w'"
+    )
+    parent = session["b"].to_dicts()[0]
+    assert parent["binary_ref.x_path"] == "C:\\Dir\\b.exe"
+    assert parent["binary_ref.parent_directory_ref.path"] == "C:\\Dir"
+    assert (parent["binary_ref.hashes.MD5"], parent["binary_ref.hashes.SHA-256"]) == ("A" * 32, "B" * 64)
+    assert session["p"].to_dicts()[0]["binary_ref.x_path"] == "D:\\a.exe"
+    assert session["p"].to_dicts()[0]["creator_user_ref.user_id"] == "S-1-5-21-1-2-3-500"
+    assert len(session["n"]) == 2
+    flow = session["t"].to_dicts()[0]
+    assert (flow["src_ref.value"], flow["dst_ref.value"], flow["protocols[*]"], flow["x_application"]) == ("fe80::1", "10.0.0.1", "tcp", "https")
+    assert [u["account_login"] for u in session["u"].to_dicts()] == ["alice"]
+    assert [d["value"] for d in session["d"].to_dicts()] == ["example.org"]
+    assert [d["value"] for d in session["m"].to_dicts()] == ["alone.example.org"]
+    assert (len(session["l"]), len(session["h"]), len(session["k"])) == (1, 1, 1)
+    assert session["h"].to_dicts()[0]["ip_refs.value"] == "10.9.9.9"
+    assert session["k"].to_dicts()[0]["key"] == "HKLM\\K"
+
+
+def test_the_forms_a_bundle_may_come_in(tmp_path: Path) -> None:
+    records = [observed(n, {"0": process(n + 1, "a.exe", x_unique_id=GUID % n)}) for n in range(3)]
+    whole = bundle(*records)
+    text = json.dumps(whole)
+    forms = {
+        "plain.json": text.encode(),
+        "pretty.json": json.dumps(whole, indent=2).encode(),
+        "sorted.json": json.dumps(whole, sort_keys=True).encode(),
+        "objects-first.json": json.dumps({"objects": whole["objects"], "type": "bundle"}).encode(),
+        "wide.json": text.encode("utf-16"),
+        "marked.json": b"\xef\xbb\xbf" + text.encode(),
+        "packed.json.gz": gzip.compress(text.encode()),
+        "packed.json.zst": zstandard.compress(text.encode()),
+        "several.json": "\n".join(json.dumps(bundle(r)) for r in records).encode(),
+    }
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("one.json", text)
+    for name, content in forms.items():
+        (tmp_path / name).write_bytes(content)
+    for name in (*forms, "z.zip"):
+        with Session() as session:
+            session.run(f"p = GET process FROM '{tmp_path / name}'")
+            assert len(session["p"]) == 3, name
+
+
+def test_overlapping_bundles_double_nothing(tmp_path: Path, session: Session) -> None:
+    first = write(tmp_path / "a.json", observed(1, CREATION), observed(2, {"0": process(5, "x.exe", x_unique_id=GUID % 7)}))
+    write(tmp_path / "b.json", observed(1, CREATION))
+    results = session.run(f"p = GET process FROM '{first}', '{tmp_path / 'b.json'}' n = GET network-traffic FROM '{tmp_path / '*.json'}'")
+    assert (len(session["p"]), len(session["n"])) == (4, 2)
+    assert next(r.message for r in results if isinstance(r, Notice) and r.code == "duplicates").startswith("1 of 3 records")
+
+
+def test_variables_of_two_bundles_together_are_the_same_processes(tmp_path: Path, session: Session) -> None:
+    """Several processes of one record, without host: each keeps its own when more records are known."""
+    several = {"0": process(1, "a.exe"), "1": process(2, "b.exe"), "2": process(3, "c.exe")}
+    first = write(tmp_path / "a.json", observed(1, several))
+    second = write(tmp_path / "b.json", observed(2, several))
+    session.run(f"a = GET process FROM '{first}' WHERE name = 'b.exe' b = GET process FROM '{second}' WHERE name = 'c.exe' c = a + b")
+    assert sorted(p["name"] for p in session["c"].to_dicts()) == ["b.exe", "c.exe"]
+
+
+def test_a_bundle_cut_short_is_read_as_far_as_it_goes(tmp_path: Path, session: Session) -> None:
+    text = json.dumps(bundle(*(observed(n, {"0": process(n + 1, "a.exe", x_unique_id=GUID % n)}) for n in range(3))))
+    path = tmp_path / "cut.json"
+    path.write_text(text[:-120])
+    session.run(f"p = GET process FROM '{path}'")
+    account = next(iter(session.store.datasets.values())).account
+    assert (len(session["p"]), account.read, account.broken) == (2, 3, 1)
+
+
+def test_a_pid_and_name_are_one_process_only_in_one_source_without_host(tmp_path: Path, session: Session) -> None:
+    """No host is known: within a source pid and name tell a process, a creation begins another one; a pid alone tells nothing."""
+    when = "2021-01-01T00:00:05.000Z"
+    records = [
+        observed(1, {"0": process(7, "a.exe")}),
+        observed(2, {"0": process(7, "a.exe")}),
+        observed(5, {"0": process(7, "a.exe", parent_ref="1", created=when), "1": process(6, "b.exe")}),
+        observed(6, {"0": process(7, "a.exe")}),
+        observed(7, {"0": {"type": "process", "pid": 7}}),
+        observed(8, {"0": {"type": "process", "pid": 7}}),
+    ]
+    first = write(tmp_path / "a.json", *records)
+    second = write(tmp_path / "b.json", observed(9, {"0": process(7, "a.exe")}))
+    session.run(f"p = GET process FROM '{first}' WHERE name = 'a.exe' q = GET process FROM '{first}', '{second}' WHERE name = 'a.exe' ")
+    session.run(f"alone = GET process FROM '{first}' WHERE name IS NULL c = FIND process CREATED p")
+    assert sorted(p["number_observed"] for p in session["p"].to_dicts()) == [2, 2]
+    assert (len(session["q"]), len(session["alone"]), len(session["c"])) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("event", "found"),
+    [
+        ({"provider": "Microsoft-Windows-Sysmon", "code": 11}, 1),
+        ({"provider": "Microsoft-Windows-Sysmon", "code": "12"}, 0),
+        ({"provider": "auditd", "action": "opened", "category": [["file"]], "event_type": ["creation"]}, 1),
+        ({"provider": "auditd", "action": "opened", "category": ["file"], "event_type": ["access"]}, 0),
+    ],
+)
+def test_what_an_event_is_decides_what_a_process_did_to_a_file(tmp_path: Path, session: Session, event: Thing, found: int) -> None:
+    objects = {
+        "0": {"type": "x-oca-event", "process_ref": 1, "file_ref": "2"} | event,
+        "1": process(4, "System"),
+        "2": {"type": "file", "name": "f.etl", "parent_directory_ref": "3"},
+        "3": {"type": "directory", "path": "/var/log"},
+        "4": HOST,
+    }
+    path = write(tmp_path / "a.json", observed(1, objects))
+    session.run(f"p = GET process FROM '{path}' f = FIND file CREATED BY p e = GET event FROM '{path}' WHERE file_ref.x_path = '/var/log/f.etl'")
+    assert (len(session["f"]), len(session["e"])) == (found, 1)
+
+
+def test_through_a_profile(tmp_path: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STIXSHIFTER_LAB_CONNECTOR", "file")
+    monkeypatch.setenv("STIXSHIFTER_LAB_CONNECTION", json.dumps({"path": str(embedded(tmp_path))}))
+    session.run("p = GET process FROM stixshifter://LAB WHERE [process:name = 'a.exe' AND x-oca-asset:hostname = 'h1']")
+    assert len(session["p"]) == 1
+
+
+def test_hostile_values_and_graphs(tmp_path: Path, session: Session) -> None:
+    """Cycles, references to nothing or to the wrong type, wrong types of values, odd signs: nothing falls, what is right is found."""
+    objects: dict[str, Any] = {
+        "0": process(1, "a'b\"\u202e<b>\ud800\u0007.exe", parent_ref="0", x_unique_id=GUID % 1, opened_connection_refs=["9", "4", 5]),
+        "1": process(2, "p.exe", parent_ref="2", x_unique_id=GUID % 2, command_line="x" * 1_100_000),
+        "2": process(3, "q.exe", parent_ref="1", x_unique_id=GUID % 3, binary_ref="4", created="never"),
+        "3": {"type": "process", "pid": "many", "name": {"a": 1}, "parent_ref": ["x"], "child_refs": "1"},
+        "4": {"type": "user-account", "user_id": ["x"]},
+        "5": {"type": "network-traffic", "src_ref": "4", "protocols": "tcp", "src_port": "high"},
+        "6": {"type": "windows-registry-key", "values": [3, None]},
+        "7": {"type": "ipv4-addr", "value": None},
+        "8": {"type": "file", "hashes": ["x"], "name": ""},
+        "9": "no object",
+        "10": {"type": 5},
+        "11": {"type": "x-oca-event", "process_ref": "4", "provider": ["x"], "code": {"a": 1}, "category": {"a": 1}},
+    }
+    odd: Any = {"type": "observed-data", "id": None, "objects": 5, "object_refs": {"a": 1}, "first_observed": 7}
+    path = write(tmp_path / "a.json", observed(1, objects), odd, {"type": "observed-data"})
+    session.run(f"p = GET process FROM '{path}' c = FIND process CREATED BY p n = GET network-traffic FROM '{path}' f = GET file FROM '{path}'")
+    assert {p["x_unique_id"] for p in session["p"].to_dicts()} == {GUID % n for n in (1, 2, 3)}
+    assert (len(session["n"]), len(session["f"])) == (0, 0)
+
+
+def test_every_row_of_a_record_has_its_own_part() -> None:
+    rows = stix.rows(observed(1, CREATION), {})
+    assert [r["observed"]["part"] for r in rows] == list(range(len(rows)))
+    assert len({r["observed"]["id"] for r in rows}) == 1
