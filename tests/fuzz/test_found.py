@@ -85,3 +85,36 @@ def test_nothing_is_written_under_the_name_of_another_format(session: Session, l
     with pytest.raises(HuntErrors) as caught:
         session.run(f"p = GET process FROM {logs} SAVE p TO '{tmp_path / 'p.stix.json'}'")
     assert [e.code for e in caught.value.errors] == ["K0223"] and ".stix.json`," not in str(caught.value)
+
+
+ODD_TEXTS = (
+    "0x3e7",
+    "007",
+    "1e5",
+    "1.50",
+    "true",
+    "2021-01-01T00:00:00Z",
+    "2021-01-01",
+    "12:00:00",
+    "0A2B3C4D-0000-0000-0000-0123456789AB",
+    "[a]",
+    "{}",
+)
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "ndjson", "parquet"])
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_text_that_looks_like_something_else_is_saved_and_loaded_as_text(session: Session, tmp_path: Path, ending: str, text: str) -> None:
+    file = f"'{tmp_path / 'p'}.{ending}'"
+    session.run('p = NEW [{"name": $text, "command_line": $text, "x_unique_id": $text, "pid": 7}]', parameters={"text": text})
+    session.run(f"SAVE p TO {file} q = LOAD {file}")
+    assert session["q"].to_dicts()[0] | {"number_observed": 1} == session["p"].to_dicts()[0]
+
+
+def test_numbers_and_times_of_a_csv_file_are_numbers_and_times(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("n,h,f,when,word\n1,0x10,1.5,2021-01-01T00:00:00Z,a\n-2,007,2e3,2021-01-02T00:00:00Z,\n", encoding="utf-8")
+    session.run(
+        f"t = LOAD '{tmp_path / 't.csv'}' a = t WHERE n < 0 b = t WHERE h = '0x10' c = t WHERE when > t'2021-01-01T12:00:00Z' d = t WHERE f > 2"
+    )
+    assert [len(session[v]) for v in "abcd"] == [1, 1, 1, 1]
+    assert session["b"].to_dicts()[0]["n"] == 1 and session["a"].to_dicts()[0]["h"] == "007"
