@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 
 from tests.fuzz.running import TOGETHER, Tally, run_batch
 
@@ -15,9 +16,8 @@ def main(arguments: list[str]) -> int:
     seed = int(arguments[1]) if len(arguments) > 1 else 1
     started, whole = time.perf_counter(), Tally()
     sizes = [min(TOGETHER, wanted - begin) for begin in range(0, wanted, TOGETHER)]
-    with ProcessPoolExecutor(os.cpu_count(), max_tasks_per_child=20) as pool:
-        for done in as_completed([pool.submit(run_batch, seed, n, size) for n, size in enumerate(sizes)]):
-            tally = done.result()
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=10) as pool:
+        for tally in pool.imap_unordered(partial(run_batch, seed), enumerate(sizes)):
             for fault in tally.faults:
                 print(fault, flush=True)
             whole.add(tally)

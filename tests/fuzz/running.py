@@ -37,8 +37,9 @@ class Tally:
         self.faults += other.faults
 
 
-def run_batch(seed: int, batch: int, number: int) -> Tally:
-    """The same in a folder of its own, with nobody's settings."""
+def run_batch(seed: int, numbered: tuple[int, int]) -> Tally:
+    """A batch, given as its number and its size, in a folder of its own, with nobody's settings."""
+    batch, number = numbered
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         os.environ["KESTREL_CONFIG"] = str(Path(folder) / "kestrel.yaml")
         Path(os.environ["KESTREL_CONFIG"]).touch()
@@ -49,7 +50,7 @@ def run_batch(seed: int, batch: int, number: int) -> Tally:
 
 
 def run_some(seed: int, batch: int, number: int, folder: Path) -> Tally:
-    """The hunts of one batch, in `folder`, which becomes the working directory."""
+    """So many hunts of one batch, in `folder`, which becomes the working directory."""
     os.chdir(folder)
     write_logs(folder, Random(f"{seed} {batch}"))
     tally = Tally()
