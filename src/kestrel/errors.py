@@ -45,7 +45,7 @@ class HuntErrors(Exception):
 
 def draw(source: Source, error: KestrelError) -> str:
     """The error as text: sentence, place, the source line with carets, and the hint."""
-    lines = [f"error[{error.code}]: {error.message}"]
+    lines = [f"error[{error.code}]: {_plain(error.message)}"]
     if error.span is not None:
         number, column = source.position(error.span.start)
         text = source.line(number)
@@ -59,21 +59,26 @@ def draw(source: Source, error: KestrelError) -> str:
             f"{margin} | {_blank(shown[: column - 1])}{'^' * min(width, max(1, len(shown) - column + 1))}",
         ]
         if error.hint:
-            lines.append(f"{margin} = help: {error.hint}")
+            lines.append(f"{margin} = help: {_plain(error.hint)}")
     elif error.hint:
-        lines.append(f"  = help: {error.hint}")
+        lines.append(f"  = help: {_plain(error.hint)}")
     return "\n".join(lines)
 
 
 def _window(text: str, column: int, width: int, limit: int = 160) -> tuple[str, int]:
     """The part of a very long line around the column, and the column in that part."""
-    text = "".join(c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    text = _plain(text)
     if len(text) <= limit:
         return text, column
     start = max(0, min(column - 1 - limit // 4, len(text) - limit))
     head = "..." if start else ""
     tail = "..." if start + limit < len(text) else ""
     return head + text[start : start + limit] + tail, column - start + len(head)
+
+
+def _plain(text: str) -> str:
+    """Text with a mark for every sign that could steer the terminal."""
+    return "".join(c if c in "\t\n" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _blank(text: str) -> str:

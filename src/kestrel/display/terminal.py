@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 def show(console: Console, result: Result) -> None:
     """Print one result."""
     for part in _render(result):
-        console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+        console.print(_harmless(part), highlight=False, soft_wrap=isinstance(part, str))
+
+
+def _harmless(part: RenderableType) -> RenderableType:
+    """Text with every sign visible that could steer the terminal: names and messages may hold what logs and hunts hold."""
+    from rich.text import Text
+
+    if not isinstance(part, Text) or part.plain.replace("\n", "").isprintable():
+        return part
+    return Text("\n".join(visible(line) for line in part.plain.split("\n")), style=part.style)
 
 
 def _render(result: Result) -> Iterator[RenderableType]:
@@ -69,7 +78,7 @@ def _grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> RenderableTy
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
     for number, name in enumerate(columns):
         numeric = any(isinstance(r[number], int | float) for r in rows)
-        grid.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(Text(visible(name)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(_cut(plain(v))) for v in row))
     return grid
