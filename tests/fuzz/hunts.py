@@ -216,9 +216,10 @@ class Hunt:
     # -- statements ------------------------------------------------------------------------------------------------
 
     def _statement(self) -> str:
-        writers = [self._get, self._find, self._find, self._new, self._load, self._save, self._refined, self._refined, self._sort, self._group]
-        writers += [self._join, self._merge, self._apply, self._display, self._display, self._display, self._told]
-        return self.chance.choice(writers)()
+        often = [self._get, self._find, self._find, self._refined, self._refined, self._display, self._display, self._merge, self._group]
+        often += [self._join, self._sort]
+        rarely = [self._new, self._load, self._save, self._apply, self._told, self._told]
+        return self.chance.choice(often if self.chance.randrange(5) else rarely)()
 
     def _get(self) -> str:
         kind = self._type()

@@ -19,7 +19,7 @@ from kestrel.settings import Settings
 from tests.fuzz.hunts import Hunt, given_parameters
 from tests.fuzz.records import write_logs
 
-TOGETHER = 250
+TOGETHER = 500
 """Hunts over the same records in one session."""
 
 
@@ -102,5 +102,5 @@ def run_one(session: Session, text: str, parameters: dict[str, Any], codes: Coun
 
 def _begun(session: Session, text: str, parameters: dict[str, Any]) -> Iterator[Any]:
     yield from session.stream(text, parameters=parameters)
-    for name in sorted(session.scope)[:1] if len(text) % 8 == 0 else ():
+    for name in sorted(session.scope)[:1] if len(text) % 40 == 0 else ():
         session[name].to_dicts()
