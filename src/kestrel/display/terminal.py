@@ -30,7 +30,16 @@ COUNTS = ("entities", "rows", "missing", "distinct")
 def show(console: Console, result: Result) -> None:
     """Print one result."""
     for line in _render(result, max(20, console.width)):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(_harmless(line), highlight=False, soft_wrap=True)
+
+
+def _harmless(part: Text) -> Text:
+    """Text with every sign visible that could steer the terminal: names and messages may hold what logs and hunts hold."""
+    from rich.text import Text
+
+    if part.plain.replace("\n", "").isprintable():
+        return part
+    return Text("\n".join(visible(line) for line in part.plain.split("\n")), style=part.style)
 
 
 def _render(result: Result, width: int) -> Iterator[Text]:

@@ -53,6 +53,7 @@ from kestrel.lower.mistakes import (
     WrongBin,
     WrongParameter,
     WrongPool,
+    WrongValue,
 )
 from kestrel.lower.names import Subject
 from kestrel.lower.patterns import Patterns
@@ -62,7 +63,7 @@ from kestrel.syntax import tree
 from kestrel.syntax.mistakes import TwiceGiven
 from kestrel.syntax.parts import place_of
 from kestrel.text import Source as Text
-from kestrel.text import nearest
+from kestrel.text import Span, nearest
 
 SECONDS = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
 MOST = 2**62
@@ -252,13 +253,20 @@ class Lowering(Patterns):
     def _pool_texts(self, pool: tree.Pool) -> list[str]:
         """What a pool names: more than one where a parameter is a list."""
         if isinstance(pool.text, str):
-            return [pool.text]
+            return [pool.text] if self._nameable(pool.text, pool.span) else []
         given = self.parameter(pool.text)
         items = given.items if isinstance(given, tree.ListOf) else (given,) if given else ()
         texts = [i.value for i in items if isinstance(i, tree.Text)]
         if len(texts) < len(items):
             self.errors.append(WrongParameter(pool.text.name, "a data source or a file", pool.span, "logs.json"))
-        return texts
+        return [text for text in texts if self._nameable(text, pool.span)]
+
+    def _nameable(self, text: str, span: Span) -> bool:
+        """Whether a text can be the name of a file."""
+        if "\0" in text:
+            self.errors.append(NotLocal(text, span))
+            return False
+        return self.whole(text, span)
 
     def _find(self, find: tree.Find) -> Step | None:
         kind = self.type_named(find.type)
@@ -410,7 +418,11 @@ class Lowering(Patterns):
         if kind == "text" or ((kind == "time") != (key.unit is not None) and kind != "any"):
             self.errors.append(WrongBin(path.text(), kind, key.span))
             return None
-        return Key(path, key.size * SECONDS[key.unit] * 1_000_000 if key.unit else key.size)
+        size = key.size * SECONDS[key.unit] * 1_000_000 if key.unit else key.size
+        if not (1 if key.unit else 0.000_001) <= size <= MOST:
+            self.errors.append(WrongValue(f"BIN({path.text()}, size)", "size above 0 and not beyond all values", key.span))
+            return None
+        return Key(path, size)
 
     def _aggregate(self, one: tree.Aggregation, subject: Subject) -> Aggregate | None:
         path = self.path(one.attribute, subject)
@@ -551,7 +563,7 @@ def lower(text: Text, hunt: tree.Hunt, lowering: Lowering, mistakes: Collection[
     for name in doubtful:
         lowering.scope.pop(name, None)
     actions = lowering.lower(hunt)
-    lowering.errors += mistakes
+    lowering.errors = list({(e.code, e.span, e.message): e for e in [*mistakes, *lowering.errors]}.values())
     if mistakes or any(e.code.startswith("K04") for e in lowering.errors):  # a step that could not name its source made others lack one
         lowering.errors = [e for e in lowering.errors if not isinstance(e, NoSource)]
     if lowering.errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,10 +13,13 @@ from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE, Step, type_of
 from kestrel.lower.actions import Notice
 from kestrel.lower.columns import columns_beside
-from kestrel.lower.mistakes import BadReference, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable
+from kestrel.lower.mistakes import BadReference, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable, WrongValue
 from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.syntax import tree
+from kestrel.syntax.mistakes import BadEscape
 from kestrel.text import Span
+
+HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Names:
 
     def attribute(self, attribute: str, subject: Subject, span: Span) -> AttributePath | None:
         """An attribute of the subject: a column its rows have beside their type's attributes, the model's, or by another name."""
+        if not self.whole(attribute, span):
+            return None
         found = self._found(attribute, subject, span)
         if found is None:
             self._unknown(attribute, subject, span)
@@ -116,6 +122,15 @@ class Names:
         )
         self.errors.append(UnknownAttribute(kind.name, rest, span, subject.variable, columns))
 
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def whole(self, text: str, span: Span) -> bool:
+        """Whether a text is one that can be written and stored: half of a surrogate pair is no sign."""
+        half = HALF.search(text)
+        if half:
+            self.errors.append(BadEscape(span))
+        return half is None
+
     # -- parameters ----------------------------------------------------------------------------------------------
 
     def parameter(self, parameter: tree.Parameter) -> tree.Value | None:
@@ -124,7 +139,11 @@ class Names:
             self.errors.append(MissingParameter(parameter.name, self.parameters, parameter.span))
             return None
         self.used.add(parameter.name)
-        return as_value(self.parameters[parameter.name], parameter.span)
+        try:
+            return as_value(self.parameters[parameter.name], parameter.span)
+        except TypeError:
+            self.errors.append(WrongValue(f"${parameter.name}", "text, a number, a time, true, false or a list of these", parameter.span))
+            return None
 
 
 def as_value(given: Any, span: Span) -> tree.Value:

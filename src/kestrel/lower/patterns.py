@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import assert_never
@@ -124,6 +125,9 @@ class Patterns(Names):
                     found += items
                 case _:
                     found.append(given)
+        for item in found:
+            if isinstance(item, tree.Text):
+                self.whole(item.value, item.span)
         return tuple(found)
 
     def single(self, value: tree.Value, path: AttributePath) -> Scalar | None:
@@ -214,7 +218,9 @@ class Patterns(Names):
             case "time":
                 return self._moment(value, path, span)
             case "any":
-                return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+                if isinstance(value, datetime):
+                    return value.replace(tzinfo=None)
+                return _in_range(value) if isinstance(value, int) else value
             case _:
                 text = value.isoformat() if isinstance(value, datetime) else str(value)
                 form = vocabulary().entity(path.end).canonical.get(path.attribute)
@@ -222,10 +228,10 @@ class Patterns(Names):
 
     def _number(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
         if isinstance(value, bool | int | float):
-            return value if abs(value) < 2**63 else float(value)
+            return _in_range(value)
         text = str(value)
         try:
-            return int(text, 0)
+            return _in_range(int(text, 0))
         except ValueError:
             pass
         try:
@@ -237,13 +243,14 @@ class Patterns(Names):
 
     def _moment(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
         if isinstance(value, datetime):
-            return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+            return value.replace(tzinfo=None)
         try:
             found = datetime.fromisoformat(str(value))
-        except ValueError:
+            found = found if found.tzinfo is None else found.astimezone(UTC)
+        except (ValueError, OverflowError):
             self.errors.append(WrongValue(path.text(), "time", span, "write it as t'2021-04-03T00:00:00Z'", str(value)))
             return None
-        return (found if found.tzinfo is None else found.astimezone(UTC)).replace(tzinfo=None)
+        return found.replace(tzinfo=None)
 
     def _regular(self, text: str, span: Span) -> str | None:
         """An RE2 expression. What RE2 lacks of others' is told here; the store's engine has the last word."""
@@ -271,3 +278,13 @@ class Patterns(Names):
         except ValueError:
             self.errors.append(BadNetwork(text, span))
             return None
+
+
+def _in_range(number: int | float) -> int | float:
+    """A number as the engine can hold it: beyond 64 bits as the nearest float."""
+    if abs(number) < 2**63:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf

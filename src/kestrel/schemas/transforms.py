@@ -181,11 +181,11 @@ def instant(x: str) -> str:
 
 def account(x: str) -> str:
     """The name without its domain."""
-    return f"CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', -1) ELSE {x} END"
+    return f"nullif(CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', -1) ELSE {x} END, '')"
 
 
 def domain_of(x: str) -> str:
-    return f"CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', 1) END"
+    return f"CASE WHEN contains({x}, '\\') THEN nullif(split_part({x}, '\\', 1), '') END"
 
 
 def unless(x: str, mark: str) -> str:

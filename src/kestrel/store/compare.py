@@ -108,9 +108,9 @@ def fit(value: Scalar, kind: str) -> Scalar | None:
             if isinstance(value, str):
                 try:
                     moment = datetime.fromisoformat(value)
-                except ValueError:
+                    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
+                except (ValueError, OverflowError):
                     return None
-                return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None)
             return value if isinstance(value, datetime) else None
         case _:
             return value

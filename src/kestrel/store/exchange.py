@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -31,6 +31,10 @@ from kestrel.text import nearest, path_text
 
 PLAIN = [("json", "JSON")]
 """The columns DuckDB gives a JSON file without objects."""
+FAITHFUL = {"BIGINT": "-?(0|[1-9][0-9]{0,18})", "DOUBLE": r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", "BOOLEAN": "true|false"}
+"""How a value of a CSV file looks that is what it is said to be, by SQL type."""
+NO_TYPE = '"NULL'
+"""The type of a column without values begins so."""
 MARK = "kestrel"
 """The key under which a Parquet file keeps what its columns cannot tell: type, sources, range."""
 
@@ -66,13 +70,15 @@ class Told:
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-def load(con: duckdb.DuckDBPyConnection, path: Path) -> str:
-    """The rows of a file as a table, in the order of the file. Raises CannotLoad, NotWritten."""
+def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()) -> str:
+    """The rows of a file as a table, in the order of the file; the columns named in `texts` as they are written.
+
+    Raises CannotLoad, NotWritten."""
     table = fresh("file")
     if _is_bundle(path):
         put_rows(con, table, *_bundle_rows(path)[1:])
         return table
-    with _reading(con, path) as relation:
+    with _reading(con, path, texts) as relation:
         con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {relation}")
     if described(con, table) == PLAIN:
         return _of_plain_values(con, table)
@@ -157,7 +163,7 @@ def sql_type(values: Sequence[Any]) -> str:
 
 
 @contextmanager
-def _reading(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
+def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()) -> Iterator[str]:
     """A FROM item of a file's rows; rows keep their order, and what DuckDB says of the file is said as a mistake of the hunt."""
     found = format_of(str(path))
     if not path.exists():
@@ -166,7 +172,7 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
         raise CannotLoad(path, "it is a folder" if path.is_dir() else "its name tells no format")
     con.execute("SET preserve_insertion_order = true")
     try:
-        yield _relation(found, path)
+        yield _relation(con, found, path, texts)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
@@ -175,18 +181,50 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
         con.execute("SET preserve_insertion_order = false")
 
 
-def _relation(found: FileFormat, path: Path) -> str:
+def _relation(con: duckdb.DuckDBPyConnection, found: FileFormat, path: Path, texts: Collection[str]) -> str:
     name, packed = quoted(str(path)), quoted(found.packed or "none")
     match found.kind:
         case "csv":
             dialect = "header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1, max_line_size = 268435456"
-            return f"read_csv({name}, compression = {packed}, {dialect})"
+            read = f"read_csv({name}, compression = {packed}, {dialect}"
+            return read + _spared(_altered(con, f"{read}, all_varchar = true)", _sniffed(con, f"{read})"), texts)) + ")"
         case "json":
-            return f"read_json({name}, format = 'array', compression = {packed}, sample_size = -1, maximum_object_size = 1073741824)"
+            return _json(con, f"read_json({name}, format = 'array', compression = {packed}, maximum_object_size = 1073741824", texts)
         case "ndjson":
-            return f"read_json({name}, format = 'newline_delimited', compression = {packed}, sample_size = -1, maximum_object_size = 1073741824)"
+            return _json(con, f"read_json({name}, format = 'newline_delimited', compression = {packed}, maximum_object_size = 1073741824", texts)
         case _:
             return f"read_parquet({name})"
+
+
+def _sniffed(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    return dict(described(con, f"(SELECT * FROM {relation})"))
+
+
+def _altered(con: duckdb.DuckDBPyConnection, written: str, types: Mapping[str, str], texts: Collection[str]) -> list[str]:
+    """The columns of a CSV file that are text, or of which a value would be another if it were read as what it looks like:
+    `0x3e7` and `007` are no numbers. `written`: the file with every value as it is."""
+    found = [n for n, t in types.items() if t != "VARCHAR" and (n in texts or t == "TIME")]
+    doubtful = [(n, e) for n, t in types.items() if n not in found and (e := FAITHFUL.get(t))]
+    if doubtful:
+        checks = ", ".join(f"bool_and(regexp_full_match({quoted_name(n)}, {quoted(e)}))" for n, e in doubtful)
+        row = con.execute(f"SELECT {checks} FROM {written}").fetchone() or ()
+        found += [n for (n, _), faithful in zip(doubtful, row, strict=True) if faithful is False]
+    return found
+
+
+def _spared(names: Collection[str]) -> str:
+    listed = ", ".join(f"{quoted(n)}: 'VARCHAR'" for n in names)
+    return f", types = {{{listed}}}" if names else ""
+
+
+def _json(con: duckdb.DuckDBPyConnection, read: str, texts: Collection[str]) -> str:
+    """A JSON file, of which text that looks like a time or a UUID stays text where it is one."""
+    types = _sniffed(con, f"{read}, sample_size = -1)")
+    altered = {n for n, t in types.items() if t in ("TIME", "UUID") or (n in texts and t.startswith(("TIMESTAMP", "DATE")))}
+    if not altered:
+        return f"{read}, sample_size = -1)"
+    known = (f"{quoted(n)}: {quoted('VARCHAR' if n in altered or t.startswith(NO_TYPE) else t)}" for n, t in types.items())
+    return f"{read}, columns = {{{', '.join(known)}}})"
 
 
 def _metadata(con: duckdb.DuckDBPyConnection, path: Path) -> Told:

@@ -94,7 +94,8 @@ class Given:
     def load(self, step: Load) -> Variable:
         """The rows of a file: entities where it has a type, else a table."""
         con = self.store.con
-        raw = load(con, Path(step.path))
+        texts = [name for name, kind in model_attributes(step.type).items() if kind == "text"]
+        raw = load(con, Path(step.path), texts)
         names = [name for name, _ in described(con, raw)]
         if step.type == TABLE:
             columns = "".join(f", {quoted_name(name)} AS c{n}" for n, name in enumerate(names))

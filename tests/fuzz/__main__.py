@@ -1,0 +1,32 @@
+"""`python -m tests.fuzz N [SEED]`: run N generated hunts with every core. Faults are printed as they come, counts at the end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from functools import partial
+
+from tests.fuzz.running import TOGETHER, Tally, run_batch
+
+
+def main(arguments: list[str]) -> int:
+    wanted = int(arguments[0]) if arguments else 1000
+    seed = int(arguments[1]) if len(arguments) > 1 else 1
+    started, whole = time.perf_counter(), Tally()
+    sizes = [min(TOGETHER, wanted - begin) for begin in range(0, wanted, TOGETHER)]
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=10) as pool:
+        for tally in pool.imap_unordered(partial(run_batch, seed), enumerate(sizes)):
+            for fault in tally.faults:
+                print(fault, flush=True)
+            whole.add(tally)
+    seconds = time.perf_counter() - started
+    told = ", ".join(f"{whole.counts[name]:,} {name}" for name in ("results", "mistakes", "failures", "faults"))
+    print("codes: " + ", ".join(f"{code} {number:,}" for code, number in sorted(whole.codes.items())))
+    print(f"{whole.counts['hunts']:,} hunts, seed {seed}: {told} in {seconds:,.0f} s")
+    return 1 if whole.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
