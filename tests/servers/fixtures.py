@@ -54,7 +54,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
             lease.give_back()
 
 
-def _start_or_skip(start: Callable[[str], Server], kind: str) -> Server:
+def start_or_skip(start: Callable[[str], Server], kind: str) -> Server:
     try:
         return start(kind)
     except NotStarted as failed:
@@ -66,14 +66,14 @@ def _start_or_skip(start: Callable[[str], Server], kind: str) -> Server:
 @pytest.fixture(scope="session", params=KINDS)
 def server(request: pytest.FixtureRequest, start_server: Callable[[str], Server]) -> Server:
     """A test that asks for it runs once on each server."""
-    return _start_or_skip(start_server, request.param)
+    return start_or_skip(start_server, request.param)
 
 
 @pytest.fixture(scope="session")
 def servers(start_server: Callable[[str], Server]) -> dict[str, Server]:
     """Both servers at once, by kind."""
     with ThreadPoolExecutor(len(KINDS)) as pool:
-        return dict(zip(KINDS, pool.map(lambda kind: _start_or_skip(start_server, kind), KINDS), strict=True))
+        return dict(zip(KINDS, pool.map(lambda kind: start_or_skip(start_server, kind), KINDS), strict=True))
 
 
 @pytest.fixture

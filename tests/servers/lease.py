@@ -6,6 +6,7 @@ and the server looks at them itself every second (java/Lease.java), so a killed 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -22,6 +23,7 @@ from tests.servers.server import Server
 from tests.servers.software import NotFetched, Software, fetch, java_program, locked
 
 START_SECONDS = 120
+END_SECONDS = 20
 HEAP = "512m"
 
 
@@ -160,10 +162,10 @@ def _last_words(folder: Path) -> str:
 
 
 def _end(pid: int) -> None:
-    """Ends a server at once (its data is thrown away) and waits until it is gone."""
-    try:
+    """Ends a server at once (its data is thrown away) and waits until it is gone, or is nothing but its parent's to note."""
+    deadline = time.monotonic() + END_SECONDS
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         process.kill()
-        process.wait(20)
-    except psutil.NoSuchProcess:
-        pass
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.05)

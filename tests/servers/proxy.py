@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -103,13 +104,15 @@ class Proxy:
             return [one for one in self._asked if path in one.path]
 
     def close(self) -> None:
-        """From here on connections are refused."""
+        """From here on connections are refused. Raises what went wrong in the proxy itself."""
         if not self.closing.is_set():
             self.closing.set()
             self._listener.shutdown()
             self._listener.end_connections()
             self._listener.server_close()
             self._thread.join()
+            if self._listener.errors:
+                raise self._listener.errors[0]
 
     def note(self, asked: Asked) -> None:
         with self._lock:
@@ -155,6 +158,7 @@ class _Listener(ThreadingHTTPServer):
         self.proxy = proxy
         self.upstream = upstream
         self._context = context
+        self.errors: list[BaseException] = []
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
 
@@ -178,7 +182,10 @@ class _Listener(ThreadingHTTPServer):
                 _end(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves in the middle is no error of the proxy; whoever tests sees it from the client's side."""
+        """A client that leaves in the middle is no error of the proxy; anything else is told when it is closed."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, OSError):
+            self.errors.append(error)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -301,3 +308,4 @@ def _end_to_end(headers: list[tuple[str, str]]) -> dict[str, str]:
 def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
     while piece := response.read1(PIECE):
         yield piece
+    response.close()  # so that the next request may use the connection; `read1` leaves it open
