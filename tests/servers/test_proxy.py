@@ -116,7 +116,7 @@ def test_refuses(proxy: Proxy) -> None:
 def test_hangs(proxy: Proxy, fault: HangHead | HangBody) -> None:
     proxy.misbehave(fault)
     with pytest.raises(TimeoutError):
-        ask(proxy, timeout=0.5)
+        ask(proxy, timeout=2)
     assert ask(proxy).status == 200
 
 
@@ -188,15 +188,15 @@ def test_redirects(proxy: Proxy) -> None:
 def test_a_client_that_hangs_in_the_handshake_holds_up_nobody(proxy: Proxy) -> None:
     host, port = proxy.url.removeprefix("https://").split(":")
     with socket.create_connection((host, int(port))):
-        assert ask(proxy, timeout=5).status == 200
+        assert ask(proxy, timeout=20).status == 200
 
 
 def test_serves_many_at_once(proxy: Proxy) -> None:
-    proxy.misbehave(HangHead(0.5), times=8)
+    proxy.misbehave(HangHead(1), times=8)
     begin = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         assert {answer.status for answer in pool.map(lambda _: ask(proxy), range(8))} == {200}
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 6
     assert len(proxy.asked()) == 8
 
 
