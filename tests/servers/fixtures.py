@@ -58,9 +58,10 @@ def start_or_skip(start: Callable[[str], Server], kind: str) -> Server:
     try:
         return start(kind)
     except NotStarted as failed:
-        if os.environ.get("KESTREL_REQUIRE_SERVERS") == "1":
-            pytest.fail(str(failed), pytrace=False)
-        pytest.skip(str(failed))
+        reason = str(failed)
+    if os.environ.get("KESTREL_REQUIRE_SERVERS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session", params=KINDS)

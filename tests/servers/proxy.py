@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import socket
@@ -114,9 +115,15 @@ class Proxy:
             if self._listener.errors:
                 raise self._listener.errors[0]
 
-    def note(self, asked: Asked) -> None:
+    def note(self, asked: Asked) -> int:
+        """Called before a client can know of an answer, so that a test never finds too few. Gives the number of the request."""
         with self._lock:
             self._asked.append(asked)
+            return len(self._asked) - 1
+
+    def note_status(self, number: int, status: int) -> None:
+        with self._lock:
+            self._asked[number] = dataclasses.replace(self._asked[number], status=status)
 
     def denial(self, authorization: str | None, path: str) -> Say | None:
         with self._lock:
@@ -191,7 +198,7 @@ class _Listener(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Listener
-    _status: int | None = None
+    _number: int
 
     def setup(self) -> None:
         super().setup()
@@ -202,14 +209,11 @@ class _Handler(BaseHTTPRequestHandler):
         super().finish()
 
     def do_GET(self) -> None:
-        self._status = None
         at = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body, at)
-        try:
-            self._serve(asked)
-        finally:
-            self.server.proxy.note(Asked(asked.method, asked.path, asked.headers, body, at, self._status))
+        self._number = self.server.proxy.note(asked)
+        self._serve(asked)
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_GET
 
@@ -274,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
-        self._status = status
+        self.server.proxy.note_status(self._number, status)
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
