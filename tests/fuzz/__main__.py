@@ -21,6 +21,8 @@ def main(arguments: list[str]) -> int:
             for fault in tally.faults:
                 print(fault, flush=True)
             whole.add(tally)
+            if not whole.counts["hunts"] % 5000:
+                print(f"{whole.counts['hunts']:,} hunts, {len(whole.faults):,} faults", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
     told = ", ".join(f"{whole.counts[name]:,} {name}" for name in ("results", "mistakes", "failures", "faults"))
     print("codes: " + ", ".join(f"{code} {number:,}" for code, number in sorted(whole.codes.items())))

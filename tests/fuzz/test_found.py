@@ -113,3 +113,31 @@ def test_numbers_and_times_of_a_csv_file_are_numbers_and_times(session: Session,
     )
     assert [len(session[v]) for v in "abcd"] == [1, 1, 1, 1]
     assert session["b"].to_dicts()[0]["n"] == 1 and session["a"].to_dicts()[0]["h"] == "007"
+
+
+def test_a_step_follows_the_files_of_the_values_it_compares_with(session: Session, tmp_path: Path) -> None:
+    first, second, table = tmp_path / "first.json", tmp_path / "second.json", tmp_path / "table.csv"
+    write(second, [creation(n) for n in range(6)])
+    text = f"a = GET process FROM '{first}' b = GET process FROM '{second}' WHERE pid = a.pid t = LOAD '{table}' "
+    text += f"c = GET process FROM '{second}' WHERE pid = t.pid d = b WHERE pid = t.pid"
+    for number in (1, 3):
+        write(first, [creation(n) for n in range(number, number + number)])
+        table.write_text(f"pid\n{100 + number}\n", encoding="utf-8")
+        session.run(text)
+        found = {name: {row["pid"] for row in session[name].to_dicts()} for name in "abcd"}
+        assert found["a"] == found["b"] == {100 + n for n in range(number, number + number)}
+        assert found["c"] == found["d"] == {100 + number}
+
+
+def test_values_of_values_of_values_take_no_time(session: Session, logs: str) -> None:
+    steps = "a = b WHERE pid = a.pid OR pid = b.pid b = a WHERE pid IN (a.pid, b.pid) " * 20
+    session.run(f"a = GET process FROM {logs} b = a {steps}")
+    assert len(session["a"]) == len(session["b"]) == 2
+
+
+def test_a_thousand_comparisons_are_a_hunt(session: Session, logs: str) -> None:
+    session.run(f"p = GET process FROM {logs}")
+    for name, word in (("pid", "AND"), ("network-traffic:dst_port", "AND"), ("name", "OR")):
+        sign = "=" if word == "OR" else "!="
+        session.run(f"q = GET process FROM {logs} WHERE {f' {word} '.join(f'{name} {sign} 9{n:05}' for n in range(1050))}")
+        assert len(session["q"]) == {"pid": 2, "network-traffic:dst_port": 1, "name": 0}[name]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from kestrel.text import NOWHERE, Span
 
@@ -93,3 +94,19 @@ class Complement:
 
 
 Predicate = Test | Missing | All | Any_ | Complement
+
+
+def lenders(predicate: Predicate) -> Iterator[Step]:
+    """The variables that a predicate takes values of."""
+    match predicate:
+        case Test():
+            yield from (v.step for v in predicate.values if isinstance(v, ValuesOf))
+        case Missing():
+            return
+        case All(parts) | Any_(parts):
+            for part in parts:
+                yield from lenders(part)
+        case Complement(part):
+            yield from lenders(part)
+        case _:
+            assert_never(predicate)

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, assert_never
 
-from kestrel.graph.predicate import AttributePath, Predicate, Scalar, ValuesOf
+from kestrel.graph.predicate import AttributePath, Predicate, Scalar, ValuesOf, lenders
 
 TABLE = "table"
 """The type of rows without identity: what GROUP gives, and LOAD of a file that names no entity type."""
@@ -39,7 +39,7 @@ class Content:
     """What makes a step equal to another: its content, digested once from its own fields and its inputs' digests."""
 
     def __post_init__(self) -> None:
-        _ = self.content, self.sources_below, self.files_below
+        _ = self.content, self.sources_below, self.sources_looked_at, self.files_looked_at
 
     @cached_property
     def content(self) -> str:
@@ -51,9 +51,15 @@ class Content:
         return tuple(dict.fromkeys([*(s for i in inputs_of(self) for s in i.sources_below), *own]))
 
     @cached_property
-    def files_below(self) -> tuple[str, ...]:
+    def sources_looked_at(self) -> tuple[Source, ...]:
+        """`sources_below`, and those of the variables that predicates take values of."""
+        below = (s for i in (*inputs_of(self), *lenders_of(self)) for s in i.sources_looked_at)
+        return tuple(dict.fromkeys([*below, *self.sources_below]))
+
+    @cached_property
+    def files_looked_at(self) -> tuple[str, ...]:
         own = (self.path,) if isinstance(self, Load) else ()
-        return tuple(dict.fromkeys([*(f for i in inputs_of(self) for f in i.files_below), *own]))
+        return tuple(dict.fromkeys([*(f for i in (*inputs_of(self), *lenders_of(self)) for f in i.files_looked_at), *own]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Content) and self.content == other.content
@@ -227,9 +233,9 @@ def sources_of(step: Step) -> tuple[Source, ...]:
     return step.sources_below
 
 
-def loaded_by(step: Step) -> tuple[str, ...]:
-    """The paths of every file a step's rows were loaded from."""
-    return step.files_below
+def looked_at_by(step: Step) -> tuple[tuple[Source, ...], tuple[str, ...]]:
+    """Every source and every loaded file that a step's answer hangs on, those of the values it compares with too."""
+    return step.sources_looked_at, step.files_looked_at
 
 
 def columns_of(step: Step) -> tuple[AttributePath, ...]:
@@ -250,6 +256,15 @@ def inputs_of(step: Step | Content) -> tuple[Step, ...]:
             return step.inputs
         case Join():
             return (step.left, step.right)
+        case _:
+            return ()
+
+
+def lenders_of(step: Step | Content) -> tuple[Step, ...]:
+    """The steps whose values a step compares with."""
+    match step:
+        case Get(where=where) | Find(where=where) | Refine(where=where) if where is not None:
+            return tuple(dict.fromkeys(lenders(where)))
         case _:
             return ()
 

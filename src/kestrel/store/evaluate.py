@@ -30,7 +30,7 @@ from kestrel.graph.steps import (
     Step,
     TimeRange,
     content_id,
-    loaded_by,
+    looked_at_by,
     sources_of,
     type_of,
 )
@@ -163,14 +163,15 @@ class Store:
 
     def evaluate(self, step: Step) -> Variable:
         """The variable of a step; equal steps are evaluated once, as long as their files stay as they are."""
-        key = content_id(step) + fingerprint(sources_of(step)) + self._loaded(step)
+        sources, files = looked_at_by(step)
+        key = content_id(step) + fingerprint(sources) + self._state(files)
         if key not in self.variables:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
         return self.variables[key]
 
-    def _loaded(self, step: Step) -> str:
-        """What tells whether the files a step loads are as they were."""
-        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in loaded_by(step) if os.path.exists(p))
+    def _state(self, files: Sequence[str]) -> str:
+        """What tells whether files are as they were."""
+        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in files if os.path.exists(p))
 
     def _reading(self, answer: Callable[[], T]) -> T:
         """An answer, after reading what was left in the files if it needs that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
@@ -20,6 +20,8 @@ from kestrel.store.variable import Own, fresh
 
 SMALL = 200_000
 """Fewer entities narrow what else is looked at; for more that would cost more than it saves."""
+FEW = 8
+"""So many sets are joined by one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Matcher:
             case All(parts):
                 return self._all(parts)
             case Any_(parts):
-                return " UNION ".join(f"SELECT id FROM ({self._ids(p)})" for p in parts)
+                return self._folded([self._ids(p) for p in parts], _union)
             case Complement(part):
                 return f"SELECT id FROM ({self._universe()}) WHERE id NOT IN ({self._ids(part)})"
             case _:
@@ -80,8 +82,13 @@ class Matcher:
                 matcher = matcher.narrowed(sets[-1])
         if foreign:
             sets.append(matcher._by_records(foreign[0] if len(foreign) == 1 else All(foreign)))
-        rest = " AND ".join(f"id IN ({other})" for other in sets[1:]) or "true"
-        return f"SELECT id FROM ({sets[0]}) WHERE {rest}"
+        return self._folded(sets, _common)
+
+    def _folded(self, sets: list[str], joined: Callable[[Sequence[str]], str]) -> str:
+        """Sets joined to one. Many are joined a few at a time: the engine takes long to plan what is wide, and gives up in the end."""
+        while len(sets) > FEW:
+            sets = [f"SELECT * FROM {self._table(joined(sets[i : i + FEW]), Query())}" for i in range(0, len(sets), FEW)]
+        return joined(sets)
 
     def narrowed(self, ids: str) -> Matcher:
         """The same for the entities of a SELECT only, if they are few enough to be worth it."""
@@ -208,9 +215,9 @@ class Matcher:
                     return f"SELECT rec FROM {valued}"
                 return f"SELECT rec FROM {self._rows_of(self.type, None)} WHERE rec NOT IN (SELECT rec FROM {valued})"
             case All(parts):
-                return " INTERSECT ".join(f"SELECT rec FROM ({self._records(p)})" for p in parts)
+                return self._folded([self._records(p) for p in parts], _intersection)
             case Any_(parts):
-                return " UNION ".join(f"SELECT rec FROM ({self._records(p)})" for p in parts)
+                return self._folded([self._records(p) for p in parts], _union)
             case Complement():
                 raise AssertionError("complements are of entities")
             case _:
@@ -220,6 +227,19 @@ class Matcher:
         name = fresh("leaf")
         query.run(self.con, f"CREATE TEMP TABLE {name} AS {select}")
         return name
+
+
+def _union(sets: Sequence[str]) -> str:
+    return " UNION ".join(f"(SELECT * FROM ({s}))" for s in sets)
+
+
+def _common(sets: Sequence[str]) -> str:
+    rest = " AND ".join(f"id IN ({other})" for other in sets[1:]) or "true"
+    return f"SELECT id FROM ({sets[0]}) WHERE {rest}"
+
+
+def _intersection(sets: Sequence[str]) -> str:
+    return " INTERSECT ".join(f"(SELECT * FROM ({s}))" for s in sets)
 
 
 def _has_complement(predicate: Predicate) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf
-from kestrel.graph.steps import Applied, Find, Get, Group, Join, Refine, Rows, Step, all_steps, type_of
+from kestrel.graph.steps import Applied, Find, Get, Group, Join, Refine, Rows, Step, inputs_of, lenders_of, type_of
 from kestrel.schemas import expression
 from kestrel.schemas.layout import layout
 from kestrel.store.match import paths, tests
@@ -31,10 +31,17 @@ IDENTITY = {
 def needed(steps: Iterable[Step], shown: Iterable[AttributePath] = ()) -> frozenset[str] | None:
     """The columns that identity, the steps' relations and tests, and the shown attributes take; None for all of them."""
     found = set(_identity("process"))
-    for step in all_steps(*steps):
+    reached: set[Step] = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        if step in reached:
+            continue
+        reached.add(step)
         if isinstance(step, Join | Applied) or (isinstance(step, Group) and not step.aggregates):
             return None
         found.update(_of_step(step))
+        pending += [*inputs_of(step), *lenders_of(step)]
     for path in shown:
         found.update(_of_path(path))
     return frozenset(found)
@@ -67,7 +74,6 @@ def _of_predicate(where: Predicate) -> Iterator[str]:
         for value in test.values:
             if isinstance(value, ValuesOf):
                 yield from _of_path(value.path)
-                yield from needed([value.step]) or ()
 
 
 def _of_path(path: AttributePath) -> Iterator[str]:
