@@ -139,9 +139,7 @@ print("started", flush=True)
 
 
 def test_the_time_limit_ends_the_whole_group(bench: Bench, tmp_path: Path) -> None:
-    began = time.monotonic()
     found = bench.mistake(CHILD.format(path=str(tmp_path / "pid")) + "time.sleep(60)", limit=2)
-    assert time.monotonic() - began < 20
     assert found.code == "K0505" and "time limit of 2 seconds" in found.message and "started" in found.message
     assert ended(int((tmp_path / "pid").read_text()))
 
