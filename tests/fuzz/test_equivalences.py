@@ -438,3 +438,32 @@ def test_times_are_those_of_utc(lab: Laboratory) -> None:
     rows = lab.ask("v = GET process FROM flat.json")["v"]
     shown = lab.ask(f"v = GET process FROM flat.json WHERE first_observed >= t'{datetime(2021, 1, 1, 1, tzinfo=UTC).isoformat()}'")["v"]
     assert ids(shown) == {r["id"] for r in rows if r["first_observed"] >= datetime(2021, 1, 1, 1)}
+
+
+@some
+@given(seed=seeds)
+def test_what_two_sources_give_together_is_what_both_give(lab: Laboratory, seed: int) -> None:
+    chance, _, kind, _ = part(seed)
+    span = chance.choice(RANGES)
+    found = lab.ask(
+        f"a = GET {kind} FROM flat.json{span} b = GET {kind} FROM beat.ndjson{span} ab = a + b both = GET {kind} FROM flat.json, beat.ndjson{span} "
+        f"ta = TIMESTAMPED(ab) tb = TIMESTAMPED(both)"
+    )
+    assert found["ab"] == found["both"]
+    assert [(r["id"], r["first_observed"]) for r in found["ta"]] == [(r["id"], r["first_observed"]) for r in found["tb"]]
+    assert ids(lab.ask(f"a = GET {kind} FROM flat.json b = GET {kind} FROM beat.ndjson, flat.json ab = a + b")["ab"]) == ids(
+        lab.ask(f"b = GET {kind} FROM flat.json, beat.ndjson")["b"]
+    )
+
+
+@some
+@given(seed=seeds)
+def test_a_range_of_a_variable_is_that_of_its_records(lab: Laboratory, seed: int) -> None:
+    chance, _, kind, every = part(seed)
+    start = datetime(2021, 1, 1) + timedelta(milliseconds=chance.randrange(3 * 3_600_000))
+    stop = start + timedelta(milliseconds=chance.randrange(3_600_000))
+    span = f"START t'{start.isoformat()}Z' STOP t'{stop.isoformat()}Z'"
+    found = lab.ask(f"v = {every} t = TIMESTAMPED(v) one = {every} {span} two = GET {kind} FROM v {span}")
+    inside = {r["id"] for r in found["t"] if r["first_observed"] and start <= r["first_observed"] < stop}
+    assert ids(found["one"]) == ids(found["two"]) == inside
+    assert found["one"] == found["two"]
