@@ -1,15 +1,18 @@
-# Every target does its own set-up; nothing is needed but Python 3.11+ and make.
+# Every target does its own set-up; nothing is needed but Python 3.11+ and make (for `servers`: Java 17+ and Maven 3.8+ too).
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin
 
-.PHONY: demo test check fmt bench sample clean
+.PHONY: demo test servers check fmt bench sample clean
 
 demo: $(VENV)/.installed
 	$(RUN)/kestrel demo
 
 test: $(VENV)/.dev
 	$(RUN)/python -m pytest -n 2
+
+servers: $(VENV)/.dev
+	$(RUN)/python -m tests.servers
 
 check: $(VENV)/.dev
 	$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy && $(RUN)/lint-imports

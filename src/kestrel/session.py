@@ -304,7 +304,7 @@ class Session:
         else:
             told = FileTold(variable.type, sources_of(step), variable.range)
             number = save(self.store.con, self.answers.select(variable, columns), Path(path), told)
-        return Told("saved", f"{number:,} rows of `{name}` are saved in {path_text(path)}", number)
+        return Told("saved", f"{number:,} row{'' if number == 1 else 's'} of `{name}` saved in {path_text(path)}", number)
 
     def _saved_columns(self, variable: Variable) -> list[AttributePath]:
         """What a file or a program outside is given: identity first, then every attribute."""

@@ -49,6 +49,7 @@ def query_text(query: RecordQuery, names: StepNames) -> str:
     """What a source must return, in words."""
     span = _range(query.range)
     if query.related:
+        span = span or f", in the time that was asked of {names.of(query.related.given)}"
         shown = f" ({', '.join(query.related.kinds)})" if query.related.kinds else ""
         arrow = f"{query.related.verb}{' BY' if query.related.by else ''} {names.of(query.related.given)}"
         return f"records{shown} that show `{query.type} {arrow}`{span}"

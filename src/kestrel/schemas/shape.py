@@ -23,6 +23,8 @@ ANY = "*"
 CLOCKS = ("local", "receipt", "printed", "log", "otherwise")
 DOUBTED = ("network", "dns-query")
 """Kinds whose sensor clock may be another one: hours to days off in real logs (MEASURED.md, Clocks)."""
+SHOWN_ONLY = {"action": "event.action", "writer": "event.provider"}
+"""Parts of an envelope that serve one column, and are left unread without it."""
 OTHER = (0, 0)
 """The event of a record that no sensor of the event file wrote."""
 FAR = 60_000_000
@@ -187,8 +189,8 @@ class Reading:
         for group in self.shape.marks:
             for path in group:
                 yield path, "VARCHAR"
-        for part in ("host", "code", "provider", "record", "action", *OPTIONAL):
-            if part in envelope and (part != "action" or "event.action" in self.wanted):
+        for part in ("host", "code", "provider", "record", *SHOWN_ONLY, *OPTIONAL):
+            if part in envelope and SHOWN_ONLY.get(part, "rec") in self.wanted:
                 yield from expression.fields(expression.top(envelope[part]))
         for clock in envelope["clock"].get("sensor", {}).values():
             yield from expression.fields(expression.top(clock))
@@ -260,7 +262,7 @@ class Reading:
             "kind": self._kind(read),
             **{c: f"try_cast({sql(envelope[c])} AS {ENVELOPE[c]})" for c in OPTIONAL if c in envelope},
             "event.code": sql(envelope["code"]),
-            "event.provider": sql(envelope["provider"]),
+            "event.provider": sql(envelope.get("writer", envelope["provider"])),
             "event.action": sql(envelope["action"]) if envelope.get("action") else "NULL",
             **self._columns(read),
         }

@@ -210,18 +210,18 @@ class Store:
         dataset = self.dataset(step.sources)
         span = step.range or self._lent(step.where)
         scope = Scope(dataset.events if dataset else None, within_range(span))
-        self._check_type(step.type, scope)
+        self.check_type(step.type, scope.events)
         if step.where is None:
             rows = self.table(mentions(scope.events, step.type, [], scope.conditions) if scope.events else NO_ROWS)
         else:
             rows = self._matching_rows(step.type, step.where, scope)
         return self.limited(Variable(step, step.type, rows, dataset, span), step.limit, 0)
 
-    def _check_type(self, type_name: str, scope: Scope) -> None:
+    def check_type(self, type_name: str, events: Events | None) -> None:
         """A type the model does not know is for the data to confirm."""
         if type_name in vocabulary().types:
             return
-        if scope.events and self.any(f"SELECT 1 FROM {scope.events.table}"):
+        if events and self.any(f"SELECT 1 FROM {events.table}"):
             raise NoSuchType(type_name)
         self.notices.append(Notice("unknown-type", f"there is no record to tell whether there are entities of type `{type_name}`"))
 
@@ -355,6 +355,11 @@ class Store:
             return self.table(
                 f"SELECT v.id, row_number() OVER (ORDER BY any_value(m.{shown_as(path)}) {direction} NULLS LAST, min(v.t) NULLS LAST, v.id) AS place "
                 f"FROM {variable.table} v JOIN {values} m ON m.id = v.id GROUP BY v.id"
+            )
+        if variable.places:
+            held = f"(SELECT DISTINCT id FROM {variable.table})"
+            return self.table(
+                f"SELECT v.id, row_number() OVER (ORDER BY p.place, v.id) AS place FROM {held} v JOIN {variable.places} p ON p.id = v.id"
             )
         return self.table(f"SELECT id, row_number() OVER (ORDER BY min(t) NULLS LAST, id) AS place FROM {variable.table} GROUP BY id")
 

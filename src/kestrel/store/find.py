@@ -51,6 +51,7 @@ class Finder:
         if self.store.any(f"SELECT 1 FROM {source.table}") and source.own and not self._known(ids, source.type, dataset):
             raise CannotFollow(source.type)
         span = step.range or source.range
+        self.store.check_type(step.type, dataset.events)
         pairs = self._pairs(step, source.type, dataset.events, within_range(span))
         rows = self._hops(pairs, ids, step)
         variable = Variable(step, step.type, rows, dataset, span)

@@ -74,7 +74,7 @@ class Given:
         kind = entity_type(step.type)
         table = fresh("given")
         columns = "".join(f", c{n} {_new_type(kind, name)}" for n, name in enumerate(names))
-        self.store.con.execute(f"CREATE TEMP TABLE {table} (id UBIGINT, rec UBIGINT, t TIMESTAMP{columns})")
+        self.store.con.execute(f"CREATE TEMP TABLE {table} (id UBIGINT, rec UBIGINT, t TIMESTAMP, place INTEGER{columns})")
         mark = content_id(step)
         for number, row in enumerate(step.rows):
             values = dict(row)
@@ -84,10 +84,11 @@ class Given:
             if step.type in HASHED and values.get(kind.main) is not None:
                 id_sql = f"hash('{HASHED[step.type]}', {query.value(values[kind.main])})"
             given = "".join(f", {query.value(values.get(n))}" for n in names)
-            query.run(self.store.con, f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL{given}")
+            query.run(self.store.con, f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL, {place}{given}")
         rows = self.store.table(f"SELECT id, rec, t FROM {table}")
+        places = self.store.table(f"SELECT id, min(place) AS place FROM {table} GROUP BY id")
         own = Own(table, named(self.store.con, table, [(f"c{n}", name) for n, name in enumerate(names)]))
-        return Variable(step, step.type, rows, None, None, own)
+        return Variable(step, step.type, rows, None, None, own, places=places)
 
     # -- LOAD ----------------------------------------------------------------------------------------------------
 
@@ -99,14 +100,14 @@ class Given:
         names = [name for name, _ in described(con, raw)]
         if step.type == TABLE:
             columns = "".join(f", {quoted_name(name)} AS c{n}" for n, name in enumerate(names))
-            table = self.store.table(f"SELECT row_number() OVER () AS n, n AS id, n AS rec, NULL::TIMESTAMP AS t{columns} FROM {raw}")
+            table = self.store.table(f"SELECT rowid + 1 AS n, n AS id, n AS rec, NULL::TIMESTAMP AS t{columns} FROM {raw}")
             held = named(con, table, [(f"c{n}", name) for n, name in enumerate(names)])
             return Variable(step, TABLE, self.store.table(f"SELECT id, rec, t FROM {table}"), None, None, flat=Flat(table, held))
         return self._loaded_entities(step, raw, names)
 
     def _loaded_entities(self, step: Load, raw: str, names: Sequence[str]) -> Variable:
         con, query = self.store.con, Query()
-        whole = f"hash({query.value(step.path)}, row_number() OVER ())"
+        whole = f"hash({query.value(step.path)}, rowid)"
         given_id = f"try_cast('0x' || nullif(split_part({quoted_name('id')}, '--', 2), '') AS UBIGINT)" if "id" in names else "NULL"
         main = vocabulary().entity(step.type).main
         if step.type in HASHED and main in names:
@@ -119,13 +120,14 @@ class Given:
         query.run(
             con,
             f"CREATE TEMP TABLE {loaded} AS SELECT coalesce({given_id}, {whole}) AS id, {whole} AS rec, {times[0]} AS t, "
-            f"coalesce({times[1]}, {times[0]}) AS last{columns} FROM {raw}",
+            f"coalesce({times[1]}, {times[0]}) AS last, rowid AS place{columns} FROM {raw}",
         )
         firsts = "".join(f", any_value(c{n}) AS c{n}" for n in range(len(kept)))
         table = self.store.table(f"SELECT id, min(rec) AS rec, min(t) AS t{firsts} FROM {loaded} GROUP BY id")
         own = Own(table, named(con, table, [(f"c{n}", name) for n, name in enumerate(kept)]))
         rows = self.store.table(f"SELECT id, rec, t FROM {loaded} UNION SELECT id, rec, last FROM {loaded}")
-        return Variable(step, step.type, rows, None, step.range, own)
+        places = self.store.table(f"SELECT id, min(place) AS place FROM {loaded} GROUP BY id")
+        return Variable(step, step.type, rows, None, step.range, own, places=places)
 
     # -- APPLY ---------------------------------------------------------------------------------------------------
 

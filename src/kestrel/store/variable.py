@@ -66,6 +66,8 @@ class Variable:
     own: Own | None = None
     order: tuple[AttributePath, bool] | None = None
     flat: Flat | None = None
+    places: str | None = None
+    """A table of id and place: the order of entities that were written or loaded, whatever the times they tell."""
 
     @property
     def columns(self) -> dict[str, Column]:
