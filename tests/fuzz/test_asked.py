@@ -87,3 +87,15 @@ def test_every_process_of_an_answer_is_in_a_record_that_is_asked_for(records: li
             asked = {key for record in records for key in comes(record, query)}
             assert {row["x_unique_id"] for row in session["p"].to_dicts()} <= asked
             assert query.any_of is None or query.completed
+
+
+def test_what_no_record_tells_is_not_asked() -> None:
+    """Ids, and what is counted over all the records of an entity."""
+    with tempfile.TemporaryDirectory() as folder, Session() as session:
+        path = write(Path(folder) / "a.json", [creation(1), connection(1, 1)])
+        for comparison in ("number_observed = 2", "id LIKE 'process--%'", "last_observed > 2021-01-01T00:30:00Z", "first_observed IS NOT NULL"):
+            session.run(f"p = GET process FROM '{path}' WHERE {comparison} q = GET process FROM '{path}' WHERE {comparison} AND name = 'p1.exe'")
+            assert len(session["p"]) == len(session["q"]) == 1
+            alone, together = ask(session["p"].step), ask(session["q"].step)
+            assert alone and alone.any_of is None
+            assert together and together.any_of and [[t.path.text() for t in group] for group in together.any_of] == [["name"]]

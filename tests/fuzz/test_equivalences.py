@@ -7,7 +7,7 @@ import math
 import os
 import statistics
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -22,7 +22,7 @@ from kestrel.errors import HuntErrors
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import type_of
 from kestrel.model.vocabulary import vocabulary
-from kestrel.result import Description, Table
+from kestrel.result import Description, Info, Table
 from kestrel.settings import Settings
 from tests.events import creation, guid, write
 from tests.fuzz.hunts import Hunt
@@ -438,3 +438,115 @@ def test_times_are_those_of_utc(lab: Laboratory) -> None:
     rows = lab.ask("v = GET process FROM flat.json")["v"]
     shown = lab.ask(f"v = GET process FROM flat.json WHERE first_observed >= t'{datetime(2021, 1, 1, 1, tzinfo=UTC).isoformat()}'")["v"]
     assert ids(shown) == {r["id"] for r in rows if r["first_observed"] >= datetime(2021, 1, 1, 1)}
+
+
+@some
+@given(seed=seeds)
+def test_what_two_sources_give_together_is_what_both_give(lab: Laboratory, seed: int) -> None:
+    chance, _, kind, _ = part(seed)
+    span = chance.choice(RANGES)
+    found = lab.ask(
+        f"a = GET {kind} FROM flat.json{span} b = GET {kind} FROM beat.ndjson{span} ab = a + b both = GET {kind} FROM flat.json, beat.ndjson{span} "
+        f"ta = TIMESTAMPED(ab) tb = TIMESTAMPED(both)"
+    )
+    assert found["ab"] == found["both"]
+    assert [(r["id"], r["first_observed"]) for r in found["ta"]] == [(r["id"], r["first_observed"]) for r in found["tb"]]
+    assert ids(lab.ask(f"a = GET {kind} FROM flat.json b = GET {kind} FROM beat.ndjson, flat.json ab = a + b")["ab"]) == ids(
+        lab.ask(f"b = GET {kind} FROM flat.json, beat.ndjson")["b"]
+    )
+
+
+@some
+@given(seed=seeds)
+def test_a_range_of_a_variable_is_that_of_its_records(lab: Laboratory, seed: int) -> None:
+    chance, _, kind, every = part(seed)
+    start = datetime(2021, 1, 1) + timedelta(milliseconds=chance.randrange(3 * 3_600_000))
+    stop = start + timedelta(milliseconds=chance.randrange(3_600_000))
+    span = f"START t'{start.isoformat()}Z' STOP t'{stop.isoformat()}Z'"
+    found = lab.ask(f"v = {every} t = TIMESTAMPED(v) one = {every} {span} two = GET {kind} FROM v {span}")
+    inside = {r["id"] for r in found["t"] if r["first_observed"] and start <= r["first_observed"] < stop}
+    assert ids(found["one"]) == ids(found["two"]) == inside
+    assert found["one"] == found["two"]
+
+
+def scalars(rows: list[Row]) -> list[str]:
+    """The attributes of some rows that have single values."""
+    return sorted({n for row in rows for n in row if row[n] is not None and not isinstance(row[n], list)} - {"type"}) or ["id"]
+
+
+@some
+@given(seed=seeds)
+def test_disp_shows_the_distinct_rows_in_order(lab: Laboratory, seed: int) -> None:
+    chance, _, _, every = part(seed)
+    made = f"v = {every}" + chance.choice(("", " v = TIMESTAMPED(v)"))
+    rows = lab.ask(made)["v"]
+    names = [chance.choice(scalars(rows)) for _ in range(chance.randint(1, 3))]
+    ordered = sorted(rows, key=lambda r: (r["first_observed"] or datetime.max, r["id"]))
+    distinct = list(dict.fromkeys(tuple(r.get(n) for n in names) for r in ordered))
+    limit, offset = chance.randrange(8), chance.randrange(4)
+    shown = lab.shown(f"{made} DISP v ATTR {', '.join(names)} DISP v ATTR {', '.join(names)} LIMIT {limit} OFFSET {offset}")
+    whole, cut = (r for r in shown if isinstance(r, Table))
+    assert (list(whole.rows), whole.total) == (distinct, len(distinct))
+    assert list(cut.rows) == distinct[offset : offset + limit]
+
+
+@some
+@given(seed=seeds)
+def test_join_pairs_the_rows_of_equal_keys(lab: Laboratory, seed: int) -> None:
+    chance, _, kind, every = part(seed)
+    other = chance.choice((kind, "process", "file"))
+    made = f"a = {every} b = GET {other} FROM {chance.choice(SOURCES)}" + chance.choice(("", " b = TIMESTAMPED(b)"))
+    found = lab.ask(made)
+    keys = chance.choice(scalars(found["a"])), chance.choice(scalars(found["b"]))
+    if chance.randrange(2) and set(scalars(found["a"])) & set(scalars(found["b"])):
+        keys = (chance.choice(sorted(set(scalars(found["a"])) & set(scalars(found["b"])))),) * 2
+    joined = lab.ask(f"{made} j = JOIN a, b BY {keys[0]}, {keys[1]}")["j"]
+    pairs = [(x, y) for x in found["a"] for y in found["b"] if x.get(keys[0]) is not None and same(x[keys[0]], y.get(keys[1]))]
+    assert Counter(r["id"] for r in joined) == Counter(x["id"] for x, _ in pairs)
+    brought = {n for r in joined for n in r} - {n for r in found["a"] for n in r}
+    held = {n for _, y in pairs for n in y if y[n] is not None}
+    assert {n for n in brought if any(r[n] is not None for r in joined)} <= held
+
+
+def same(one: Any, two: Any) -> bool:
+    return one == two if isinstance(one, type(two)) or two is None else str(one) == str(two)
+
+
+@some
+@given(seed=seeds)
+def test_a_filter_of_rows_tests_what_they_show(lab: Laboratory, seed: int) -> None:
+    chance, _, _, every = part(seed)
+    made = f"v = {every} t = {chance.choice(('TIMESTAMPED(v)', 'JOIN v, v BY id, id', 'RECORDS(v)'))}"
+    rows = lab.ask(made)["t"]
+    name = chance.choice(scalars(rows))
+    values = sorted({r[name] for r in rows if r.get(name) is not None}) or ["x"]
+    value = chance.choice(values)
+    literal = f"t'{value.isoformat()}Z'" if isinstance(value, datetime) else quoted(value) if isinstance(value, str) else str(value)
+    tests: dict[str, Callable[[Any], bool]] = {"=": lambda v: v == value, "!=": lambda v: v != value}
+    if not isinstance(value, str):
+        tests |= {"<": lambda v: v < value, ">=": lambda v: v >= value}
+    for operator, holds in tests.items():
+        found = lab.ask(f"{made} w = t WHERE {name} {operator} {literal} x = t WHERE NOT ({name} {operator} {literal}) n = t WHERE {name} IS NULL")
+        wanted = [r for r in rows if r.get(name) is not None and holds(r[name])]
+        assert Counter(r["id"] for r in found["w"]) == Counter(r["id"] for r in wanted)
+        assert len(found["x"]) == len(rows) - len(wanted)
+        assert len(found["n"]) == sum(r.get(name) is None for r in rows)
+
+
+@some
+@given(seed=seeds)
+def test_info_counts_what_is_there(lab: Laboratory, seed: int) -> None:
+    chance, hunt, kind, every = part(seed)
+    made = f"v = {every} WHERE {own_pattern(hunt, kind, chance)}"
+    try:
+        rows = lab.ask(made)["v"]
+    except HuntErrors:
+        return
+    told = next(r for r in lab.shown(f"{made} INFO v") if isinstance(r, Info))
+    assert told.entities == len(rows)
+    for attribute in told.attributes:
+        values = [r[attribute.name] for r in rows if r.get(attribute.name) is not None]
+        assert attribute.count == len(values), attribute
+        if values and not isinstance(values[0], list):
+            most = max(Counter(values).values())
+            assert attribute.example == min(v for v, n in Counter(values).items() if n == most)

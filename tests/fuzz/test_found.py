@@ -141,3 +141,10 @@ def test_a_thousand_comparisons_are_a_hunt(session: Session, logs: str) -> None:
         sign = "=" if word == "OR" else "!="
         session.run(f"q = GET process FROM {logs} WHERE {f' {word} '.join(f'{name} {sign} 9{n:05}' for n in range(1050))}")
         assert len(session["q"]) == {"pid": 2, "network-traffic:dst_port": 1, "name": 0}[name]
+
+
+def test_a_range_may_begin_before_1970(session: Session, tmp_path: Path) -> None:
+    path = write(tmp_path / "old.json", [creation(n, UtcTime=f"1969-12-31 23:59:59.{n}00") for n in (4, 5, 7)])
+    session.run(f"p = GET process FROM '{path}' START 1969-12-31T23:59:59.5Z STOP 1969-12-31T23:59:59.7Z")
+    session.run(f"q = GET process FROM '{path}' START 1960-01-01T00:00:00.000001Z STOP 9999-12-31T23:59:59.999999Z")
+    assert [row["pid"] for row in session["p"].to_dicts()] == [105] and len(session["q"]) == 3

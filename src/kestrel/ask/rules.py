@@ -3,7 +3,7 @@
 An entity is the sum of its records, so two comparisons of one AND may hold in two of them. They share a query only where
 every kind of event that tells the rarer attribute in a slot also tells the commoner one; else the most selective of them is
 asked, and the entities that come are completed by identity. Negative comparisons, NOT and IS NULL are never asked: a record
-that was not fetched might speak against them.
+that was not fetched might speak against them. Nor is what no record tells: ids, and what is counted over all records.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def ask(step: Step) -> RecordQuery | None:
 def _groups(predicate: Predicate, kind: str) -> Groups | None:
     """Tests to ask: the records in which all of one group hold are enough. None where only all records are."""
     match predicate:
+        case Test(path) | Missing(path) if path.attribute in EVERY_ENTITY:
+            return None
         case Test(negated=False):
             return ((predicate,),)
         case Test() | Missing(negated=False) | Complement():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 import duckdb
@@ -291,4 +291,4 @@ def within_range(span: TimeRange | None) -> tuple[str, ...]:
 
 
 def moment(value: datetime) -> str:
-    return f"make_timestamp({int(value.timestamp()) * 1_000_000 + value.microsecond})"
+    return f"make_timestamp({(value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)})"
