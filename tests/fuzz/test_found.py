@@ -148,3 +148,16 @@ def test_a_range_may_begin_before_1970(session: Session, tmp_path: Path) -> None
     session.run(f"p = GET process FROM '{path}' START 1969-12-31T23:59:59.5Z STOP 1969-12-31T23:59:59.7Z")
     session.run(f"q = GET process FROM '{path}' START 1960-01-01T00:00:00.000001Z STOP 9999-12-31T23:59:59.999999Z")
     assert [row["pid"] for row in session["p"].to_dicts()] == [105] and len(session["q"]) == 3
+
+
+def test_no_line_of_a_csv_file_is_passed_over(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "ragged.csv").write_text("a,b\n1\n1,2,3\n4,5,6\n", encoding="utf-8")
+    with pytest.raises(HuntErrors) as caught:
+        session.run(f"t = LOAD '{tmp_path / 'ragged.csv'}'")
+    assert [e.code for e in caught.value.errors] == ["K0409"]
+
+
+def test_days_and_months_are_not_guessed(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("day,when\n01/02/2021,2021-01-02\n03/04/2021,2021-01-03\n", encoding="utf-8")
+    session.run(f"t = LOAD '{tmp_path / 't.csv'}' a = t WHERE day = '01/02/2021' b = t WHERE when = 2021-01-02")
+    assert len(session["a"]) == len(session["b"]) == 1
