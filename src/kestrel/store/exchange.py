@@ -31,7 +31,14 @@ from kestrel.text import nearest, path_text
 
 PLAIN = [("json", "JSON")]
 """The columns DuckDB gives a JSON file without objects."""
-FAITHFUL = {"BIGINT": "-?(0|[1-9][0-9]{0,18})", "DOUBLE": r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", "BOOLEAN": "true|false"}
+FAITHFUL = {
+    "BIGINT": "-?(0|[1-9][0-9]{0,18})",
+    "DOUBLE": r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?",
+    "BOOLEAN": "true|false",
+    "DATE": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "TIMESTAMP": "[0-9]{4}-[0-9]{2}-[0-9]{2}.*",
+    "TIMESTAMP WITH TIME ZONE": "[0-9]{4}-[0-9]{2}-[0-9]{2}.*",
+}
 """How a value of a CSV file looks that is what it is said to be, by SQL type."""
 NO_TYPE = '"NULL'
 """The type of a column without values begins so."""
@@ -185,7 +192,7 @@ def _relation(con: duckdb.DuckDBPyConnection, found: FileFormat, path: Path, tex
     name, packed = quoted(str(path)), quoted(found.packed or "none")
     match found.kind:
         case "csv":
-            dialect = "header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1, max_line_size = 268435456"
+            dialect = "header = true, skip = 0, delim = ',', quote = '\"', escape = '\"', sample_size = -1, max_line_size = 268435456"
             read = f"read_csv({name}, compression = {packed}, {dialect}"
             return read + _spared(_altered(con, f"{read}, all_varchar = true)", _sniffed(con, f"{read})"), texts)) + ")"
         case "json":
