@@ -16,13 +16,14 @@ from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Load, New, Source, Step, sources_of, type_of
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
+from kestrel.sources.live import fetcher
 from kestrel.sources.pool import is_profile, open_pool
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
@@ -54,6 +55,7 @@ class Session:
         self.origins: dict[str, str] = {}
         self.last_sources: tuple[Source, ...] = ()
         self._turns: dict[str, int] = {}
+        self._asked: set[Step] = set()
         self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
@@ -77,6 +79,7 @@ class Session:
         made: dict[str, Define] = {}
         if actions:
             self.store.expect(_columns(actions))
+            self.store.asked = set(self._asked)
         for action in actions:
             try:
                 yield from self._act(action, made)
@@ -99,6 +102,7 @@ class Session:
         actions = lower(source, hunt, lowering, mistakes, doubtful)
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
+        self._asked = {s for s in lowering.asked if isinstance(s, Get) and any(source.place for source in s.sources)}
         for statement in hunt.statements:
             if isinstance(statement, Assign):
                 name = statement.target.text if statement.target else self.settings.default_variable
@@ -362,16 +366,18 @@ class Session:
         if self._store is None:
             from kestrel.store.evaluate import Store
 
-            self._store = Store(self.settings.cache, self.settings.lent)
+            self._store = Store(self.settings.cache, self.settings.lent, fetcher=fetcher)
         return self._store
 
-    def progress(self) -> tuple[int, float] | None:
-        """While files are read: their bytes and the fraction done. For another thread to ask."""
+    def progress(self) -> tuple[str, int, float] | None:
+        """What takes long at the moment: `bytes` that are read or `records` that are fetched, how many, and the fraction that is done.
+        For another thread to ask."""
         return self._store.progress() if self._store is not None else None
 
     def interrupt(self) -> None:
         """Stop the query that runs now, from any thread: the step that asked it fails, the session stays usable."""
         if self._store is not None:
+            self._store.live.stop()
             self._store.con.interrupt()
 
     def settle(self) -> str | None:
@@ -382,6 +388,7 @@ class Session:
         """The same, and free everything else."""
         trouble = self.settle()
         if self._store is not None:
+            self._store.live.close()
             self._store.con.close()
             self._store = None
         return trouble

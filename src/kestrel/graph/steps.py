@@ -33,6 +33,8 @@ class Source:
     uri: str
     files: tuple[str, ...]
     shape: str | None = None
+    place: str = ""
+    """Of a live source: where it is, without secrets. Its `files` are what was fetched of it."""
 
 
 class Content:

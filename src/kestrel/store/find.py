@@ -45,12 +45,12 @@ class Finder:
         """The entities that the records tie to the input by the verb."""
         source = self.store.evaluate(step.input)
         sources = tuple(dict.fromkeys([*sources_of(step.input), *step.sources]))
-        dataset = self.store.dataset(sources)
+        span = step.range or source.range
+        dataset = self.store.dataset(sources, span)
         assert dataset is not None, "lowering gives every FIND a source"
         ids = self.store.carried(source, dataset)
         if self.store.any(f"SELECT 1 FROM {source.table}") and source.own and not self._known(ids, source.type, dataset):
             raise CannotFollow(source.type)
-        span = step.range or source.range
         self.store.check_type(step.type, dataset.events)
         pairs = self._pairs(step, source.type, dataset.events, within_range(span))
         rows = self._hops(pairs, ids, step)

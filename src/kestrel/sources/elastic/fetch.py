@@ -1,0 +1,260 @@
+"""The documents of a query, each exactly once: a point in time, several slices at once, page after page."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kestrel.ask.live import Cost, Size, Wanted
+from kestrel.errors import KestrelError
+from kestrel.sources.elastic.client import Client, Expired, TooLarge
+from kestrel.sources.elastic.dsl import query_of, wanted_fields
+from kestrel.sources.elastic.fields import Fields, Query
+from kestrel.sources.elastic.place import Place
+from kestrel.sources.elastic.trouble import NoSuchIndex, Refused, ServerFailed, Stopped
+
+KEEP = "2m"
+"""How long a server keeps a point in time after each page."""
+SLICES = 4
+WORTH = 10_000
+"""Documents above which slices are fetched at once."""
+HITS = "hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort"
+WHOLE = "took,timed_out,_shards.total,_shards.failed,_shards.failures,error,status"
+
+
+class Elastic:
+    """A live source: one cluster's indices, asked natively."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.bound = place.bound
+        self.cost = Cost()
+        self._client: Client | None = None
+        self._fields: Fields | None = None
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            self._client = Client(self.place)
+        return self._client
+
+    @property
+    def fields(self) -> Fields:
+        """What the indices say of their fields, asked once."""
+        if self._fields is None:
+            tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields()})
+            told = "fields.*.*.searchable,fields.*.*.type"
+            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&ignore_unavailable=true&filter_path={told}"
+            answer = self.client.ask("which fields its indices have", "GET", path)
+            self._fields = Fields.of(answer)
+            if not self._fields.types:
+                self._check_there()
+        return self._fields
+
+    def _check_there(self) -> None:
+        """Raises NoSuchIndex where no index is of that name."""
+        names = self.client.ask("which indices it has", "GET", f"_resolve/index/{self.place.path}?filter_path=*.name")
+        if not any(names.get(part) for part in ("indices", "aliases", "data_streams")):
+            every = self.client.ask("which indices it has", "GET", "_resolve/index/*?filter_path=*.name")
+            known = sorted(
+                {e["name"] for part in ("aliases", "data_streams", "indices") for e in every.get(part, ()) if not e["name"].startswith(".")}
+            )
+            raise NoSuchIndex(self.place.profile, self.place.url, self.place.indices, ", ".join(known[:12]))
+
+    # -- what the store asks ---------------------------------------------------------------------------------------
+
+    def size(self, wanted: Wanted) -> Size:
+        """How many documents there may be, and what changes when one comes, goes or is written anew."""
+        with self._timed():
+            query = query_of(wanted, self.fields)
+            body = {"size": 0, "track_total_hits": True, "query": query, "aggs": {"written": {"stats": {"field": "_seq_no"}}}}
+            answer = self.client.ask("how many documents there are", "POST", f"{self.place.path}/_search?ignore_unavailable=true", body)
+            return Size(int(answer["hits"]["total"]["value"]), str(answer.get("aggregations", {}).get("written")))
+
+    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None]) -> Sequence[Path]:
+        """Write the documents, several slices at once. Nothing is left behind where it fails or is stopped."""
+        with self._timed():
+            query = query_of(wanted, self.fields)
+            slices = SLICES if self._count(query) > WORTH else 1
+            for attempt in (1, 2):
+                files = [into / f"{number}.ndjson" for number in range(slices)]
+                try:
+                    self._fetch(query, files, told)
+                except Expired:
+                    if attempt == 2:
+                        raise ServerFailed(
+                            self.place.profile, self.place.url, "page after page", "it gave up the point in time before all pages had come"
+                        ) from None
+                    told(0)
+                else:
+                    return files
+        raise AssertionError("two attempts either answer or fail")
+
+    def explain(self, wanted: Wanted) -> str:
+        """The request, as JSON."""
+        import json
+
+        return f"POST {self.place.address}/_search {json.dumps(query_of(wanted, self.fields))}"
+
+    def stop(self) -> None:
+        """Give up what runs now."""
+        if self._client is not None:
+            self._client.stopped.set()
+
+    # -- pages -----------------------------------------------------------------------------------------------------
+
+    def _count(self, query: Query) -> int:
+        answer = self.client.ask("how many documents there are", "POST", f"{self.place.path}/_count?ignore_unavailable=true", {"query": query})
+        return int(answer["count"])
+
+    def _fetch(self, query: Query, files: Sequence[Path], told: Callable[[int], None]) -> None:
+        """Every slice by a thread of its own. The main thread waits in short steps, so that it can be interrupted."""
+        done: queue.Queue[BaseException | int | None] = queue.Queue()
+
+        def work(point: Point, number: int, file: Path) -> None:
+            try:
+                with file.open("wb") as lines:
+                    for page in point.pages(query, number, len(files)):
+                        lines.writelines(page)
+                        done.put(len(page))
+                done.put(None)
+            except BaseException as error:
+                done.put(error)
+
+        with self._point() as point:
+            threads = [threading.Thread(target=work, args=(point, n, f), daemon=True) for n, f in enumerate(files)]
+            for thread in threads:
+                thread.start()
+            left = len(threads)
+            try:
+                while left:
+                    try:
+                        message = done.get(timeout=0.1)
+                    except queue.Empty:
+                        if self.client.stopped.is_set():
+                            raise Stopped from None
+                        continue
+                    match message:
+                        case None:
+                            left -= 1
+                        case int():
+                            self.cost.records += message
+                            told(message)
+                        case _:
+                            raise message
+            finally:
+                if left:
+                    self.client.stopped.set()
+
+    @contextmanager
+    def _point(self) -> Iterator[Point]:
+        """A point in time that is closed in the end, whatever happens."""
+        point = Point.open(self.client)
+        try:
+            yield point
+        finally:
+            point.close()
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began, client = time.perf_counter(), self.client
+        client.stopped.clear()
+        queries, size, took = client.queries, client.bytes, client.took
+        try:
+            yield
+        finally:
+            self.cost.add(Cost(client.queries - queries, 0, client.bytes - size, time.perf_counter() - began, client.took - took))
+
+
+class Point:
+    """A point in time: Elasticsearch's, or OpenSearch's."""
+
+    def __init__(self, client: Client, identity: str, path: str, key: str) -> None:
+        self.client = client
+        self.identity = identity
+        self.path = path
+        self.key = key
+
+    @classmethod
+    def open(cls, client: Client) -> Point:
+        """Ask for one. Both have the same meaning under different paths: what one does not know, it refuses."""
+        asked, place = "for a point in time", client.place
+        try:
+            answer = client.ask(asked, "POST", f"{place.path}/_pit?keep_alive={KEEP}&ignore_unavailable=true")
+            return cls(client, answer["id"], "_pit", "id")
+        except Refused:
+            answer = client.ask(asked, "POST", f"{place.path}/_search/point_in_time?keep_alive={KEEP}&ignore_unavailable=true")
+            return cls(client, answer["pit_id"], "_search/point_in_time", "pit_id")
+
+    def close(self) -> None:
+        try:
+            self.client.ask(
+                "to close a point in time", "DELETE", self.path, {self.key: self.identity if self.key == "id" else [self.identity]}, last=True
+            )
+        except (KestrelError, Expired):
+            return  # it ends by itself after KEEP
+
+    def pages(self, query: Query, number: int, slices: int) -> Iterator[list[bytes]]:
+        """The documents of one slice, page after page, each a line.
+
+        Elasticsearch orders by `_shard_doc`, which is unique. Elsewhere `_seq_no` is unique in a shard alone: the documents of a
+        page's last number may be cut, so they are left for the next page.
+        """
+        unique = self.key == "id"
+        size = self.client.place.page
+        body: dict[str, Any] = {
+            "query": query,
+            "pit": {"id": self.identity, "keep_alive": KEEP},
+            "sort": ["_shard_doc" if unique else "_seq_no"],
+            "track_total_hits": False,
+            "_source": list(wanted_fields()),
+        }
+        if slices > 1:
+            body["slice"] = {"id": number, "max": slices} | ({} if unique else {"field": "_seq_no"})
+        while True:
+            body["size"] = size
+            try:
+                answer = self.client.ask("for a page of documents", "POST", f"_search?filter_path={WHOLE},{HITS}", body)
+            except TooLarge:
+                if size == 1:
+                    raise ServerFailed(
+                        self.client.place.profile,
+                        self.client.place.url,
+                        "for a single document",
+                        "it is larger than 256 MB",
+                        "leave its index out of `indices`",
+                    ) from None
+                size = max(1, size // 8)
+                continue
+            hits = answer.get("hits", {}).get("hits", [])
+            full = len(hits) == size
+            if full and not unique:
+                last = hits[-1]["sort"]
+                kept = [h for h in hits if h["sort"] != last]
+                if not kept:
+                    size = min(10_000, size * 2) if size < 10_000 else size
+                    if len(hits) == 10_000:
+                        raise ServerFailed(
+                            self.client.place.profile,
+                            self.client.place.url,
+                            "page after page",
+                            "it has more than 10,000 shards",
+                            "name fewer indices",
+                        )
+                    continue
+                hits = kept
+            if hits:
+                body["search_after"] = hits[-1]["sort"]
+                yield [self._line(h) for h in hits]
+            if not full:
+                return
+
+    def _line(self, hit: dict[str, Any]) -> bytes:
+        """A document with where it is stored, so that two with the same content are two."""
+        document = hit.get("_source") or {}
+        return self.client.dumps({**document, "_index": hit["_index"], "_id": hit["_id"]}) + b"\n"

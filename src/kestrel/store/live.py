@@ -1,0 +1,187 @@
+"""What is held of live sources: the records of each time range that was asked for, as files, and whether they still are so."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kestrel.ask.live import Condition, Cost, Fetcher, Size, Wanted
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import Source, TimeRange
+
+CREATIONS = ("process-create",)
+BATCH = 10_000
+"""So many processes at once are asked for their creation."""
+
+
+class TooMuch(KestrelError):
+    code: ClassVar[str] = "K0708"
+    part = "source"
+
+    def __init__(self, uri: str, records: int, bound: int) -> None:
+        super().__init__(
+            f"`{uri}` has {records:,} records to look at, and one step may fetch {bound:,}",
+            None,
+            "ask for a shorter time with START and STOP, or raise `fetch_bound` in the `options` of the profile's connection",
+        )
+
+
+@dataclass
+class Held:
+    """The records of one source in one time range."""
+
+    source: Source
+    span: TimeRange | None
+    size: Size
+    files: list[str]
+
+
+@dataclass
+class Creations:
+    """Creation records that were asked for by the unique ids of processes."""
+
+    asked: set[str] = field(default_factory=set)
+    files: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Live:
+    """Everything that was fetched in a session."""
+
+    open: Callable[[Source], Fetcher]
+    fetchers: dict[str, Fetcher] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
+    creations: dict[str, Creations] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
+    """How often what is held of a source was found to be old."""
+    progress: tuple[int, int] | None = None
+    """While records are fetched: how many there are, and how many came."""
+    _folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def fetcher(self, source: Source) -> Fetcher:
+        if source.uri not in self.fetchers:
+            self.fetchers[source.uri] = self.open(source)
+        return self.fetchers[source.uri]
+
+    def state(self, sources: Iterable[Source]) -> str:
+        """What tells whether sources are as they were."""
+        return "".join(f" {s.place} {self.turns.get(s.place, 0)}" for s in sources if s.place)
+
+    def renew(self, sources: Sequence[Source], span: TimeRange | None) -> None:
+        """Ask again whether what is held of this time is still what is there."""
+        for held in [h for h in self.held if h.source in sources and h.span == span]:
+            fetcher = self.fetcher(held.source)
+            (size,) = self._together([(fetcher, partial(fetcher.size, Wanted.within(span)))])
+            if size != held.size:
+                self.held.remove(held)
+                self.creations.pop(held.source.place, None)
+                self.turns[held.source.place] = self.turns.get(held.source.place, 0) + 1
+
+    def local(self, sources: Sequence[Source], span: TimeRange | None) -> tuple[Source, ...]:
+        """The sources with the files that hold their records of this time; what is not held yet is fetched, from several sources at
+        once. Raises KestrelError."""
+        missing = [s for s in dict.fromkeys(sources) if s.place and self._found(s, span) is None]
+        if missing:
+            try:
+                self.held += self._together([(self.fetcher(s), partial(self._fetch, s, span)) for s in missing])
+            finally:
+                self.progress = None
+        return tuple(self._with_files(s, span) if s.place else s for s in sources)
+
+    def ask_creations(self, source: Source, ids: Sequence[str], stop: Any) -> list[str]:
+        """Files with the creation records of processes that were created before the records at hand; only what was not asked yet is."""
+        known = self.creations.setdefault(source.place, Creations())
+        new = [i for i in ids if i not in known.asked]
+        fetcher = self.fetcher(source)
+        for start in range(0, len(new), BATCH):
+            part = tuple(new[start : start + BATCH])
+            wanted = Wanted(None, stop, ((Condition(("process.x_unique_id",), "=", part),),), CREATIONS)
+            (files,) = self._together([(fetcher, partial(fetcher.fetch, wanted, self._place(), lambda _: None))])
+            known.files += [str(f) for f in files]
+            known.asked.update(part)
+        return known.files
+
+    def cost(self) -> dict[str, Cost]:
+        """What asking took so far, by source."""
+        return {uri: replace(f.cost) for uri, f in self.fetchers.items()}
+
+    def stop(self) -> None:
+        """Give up what is fetched now, from any thread."""
+        for fetcher in list(self.fetchers.values()):
+            fetcher.stop()
+
+    def close(self) -> None:
+        if self._folder:
+            self._folder.cleanup()
+            self._folder = None
+
+    # -- how -------------------------------------------------------------------------------------------------------
+
+    def _found(self, source: Source, span: TimeRange | None) -> Held | None:
+        """What is held of a time range, or of one around it."""
+        return next((h for h in self.held if h.source == source and _covers(h.span, span)), None)
+
+    def _with_files(self, source: Source, span: TimeRange | None) -> Source:
+        held = self._found(source, span)
+        assert held is not None, "what was missing has been fetched"
+        return replace(source, files=tuple(held.files))
+
+    def _fetch(self, source: Source, span: TimeRange | None) -> Held:
+        fetcher, wanted = self.fetcher(source), Wanted.within(span)
+        size = fetcher.size(wanted)
+        if size.records is not None:
+            if size.records > fetcher.bound:
+                raise TooMuch(source.uri, size.records, fetcher.bound)
+            whole, done = self.progress or (0, 0)
+            self.progress = (whole + size.records, done)
+        files = fetcher.fetch(wanted, self._place(), self._came) if size.records != 0 else []
+        return Held(source, span, size, [str(f) for f in files if f.stat().st_size])
+
+    def _came(self, records: int) -> None:
+        if self.progress:
+            self.progress = (self.progress[0], self.progress[1] + records)
+
+    def _place(self) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="kestrel-")
+        return Path(tempfile.mkdtemp(dir=self._folder.name))
+
+    def _together(self, calls: Sequence[tuple[Fetcher, Callable[[], Any]]]) -> list[Any]:
+        """The answers of several calls made at once. The main thread waits in short steps, so that it can be interrupted; where one
+        fails, or it is interrupted, the others are stopped."""
+        answers: list[Any] = [None] * len(calls)
+        troubles: list[BaseException] = []
+        finished = [threading.Event() for _ in calls]
+
+        def work(number: int, call: Callable[[], Any]) -> None:
+            try:
+                answers[number] = call()
+            except BaseException as error:
+                troubles.append(error)
+            finally:
+                finished[number].set()
+
+        self._place()
+        for number, (_, call) in enumerate(calls):
+            threading.Thread(target=work, args=(number, call), daemon=True).start()
+        try:
+            while not all(f.is_set() for f in finished) and not troubles:
+                next(f for f in finished if not f.is_set()).wait(0.05)
+        finally:
+            for event, (fetcher, _) in zip(finished, calls, strict=True):
+                if not event.is_set():
+                    fetcher.stop()
+            for event in finished:
+                event.wait(2)
+        if troubles:
+            raise troubles[0]
+        return answers
+
+
+def _covers(held: TimeRange | None, span: TimeRange | None) -> bool:
+    return held is None or (span is not None and held.start <= span.start and span.stop <= held.stop)
