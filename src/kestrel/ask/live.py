@@ -62,6 +62,13 @@ class Cost:
         self.seconds += other.seconds
         self.server += other.server
 
+    def since(self, before: Cost | None) -> Cost:
+        """What was added."""
+        old = before or Cost()
+        return Cost(
+            self.queries - old.queries, self.records - old.records, self.bytes - old.bytes, self.seconds - old.seconds, self.server - old.server
+        )
+
 
 class Fetcher(Protocol):
     """A live source. Every method raises KestrelError if it cannot answer wholly."""

@@ -55,7 +55,7 @@ def _fitting(condition: Condition, fields: Fields) -> Query | None:
             found += asked
             if exist and (wanted.operator == "EXISTS" or all(_is_short(p) for _, p in leaves(node, wanted))):
                 continue
-            written = _of_events(shape, events, fields)
+            written = of_events(shape, events, fields)
             if written is None:
                 return None
             if written != NOTHING:
@@ -109,7 +109,7 @@ def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
     for shape in live_shapes():
         for sensor, number in shape.sensors.items():
             codes = tuple(sorted(c for c in shape.events.get(sensor, {}) if c != "all" and _may_be(shape.kind_of(sensor, c), kinds)))
-            query = _of_events(shape, Events(number, codes), fields) if codes else NOTHING
+            query = of_events(shape, Events(number, codes), fields) if codes else NOTHING
             if query is None:
                 return None
             if query != NOTHING:
@@ -122,7 +122,7 @@ def _may_be(kind: str | dict[str, str] | None, kinds: Sequence[str]) -> bool:
     return any(t in kinds for t in told)
 
 
-def _of_events(shape: Shape, events: Events, fields: Fields) -> Query | None:
+def of_events(shape: Shape, events: Events, fields: Fields) -> Query | None:
     """Documents of some events of a shape; None where neither its codes nor its sensors can be asked, NOTHING where no document is of
     the shape."""
     marks = [".".join(path) for group in shape.marks for path in group]
@@ -173,5 +173,4 @@ def wanted_fields() -> tuple[str, ...]:
                     found.update(".".join(path) for path, _ in (expression.fields(parsed) if parsed else ()))
         rule = envelope["recognise"]
         found.update([*rule.get("has", ()), *rule.get("any", ()), *rule.get("lacks", ())])
-    whole = sorted(found)
-    return tuple(f for f in whole if not any(f.startswith(other + ".") for other in found))
+    return tuple(sorted(f for f in found if not any(other.startswith(f + ".") for other in found)))
