@@ -17,6 +17,8 @@ from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, live_
 
 SHORT = 256
 """Values of fewer signs are always indexed: the shortest `ignore_above` in use."""
+OF_EVERY_RECORD = {"host": "host", "event.code": "code", "event.provider": "provider", "event.action": "action"}
+"""Columns that a shape fills alike for every event, and the parts of its envelope that do."""
 SLACK = timedelta(minutes=5)
 """A document's clock may be this far from the time its record is taken to be of."""
 
@@ -40,7 +42,12 @@ def _all(queries: Sequence[Query | None]) -> Query | None:
 
 
 def _fitting(condition: Condition, fields: Fields) -> Query | None:
-    """Documents in which a condition may hold; None for all of them."""
+    """Documents in which a condition or one of its others may hold; None for all of them."""
+    each = [_fitting_itself(c, fields) for c in (condition, *condition.others)]
+    return None if None in each else any_of(_once([q for q in each if q is not None]))
+
+
+def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
     wanted = Pattern(condition.operator, condition.values)
     found: list[Query] = []
     for shape in live_shapes():
@@ -88,8 +95,9 @@ class Events:
 def _expressions(shape: Shape, columns: Sequence[str]) -> Iterator[tuple[Node, Events]]:
     """Each expression that fills one of the columns, with the events for which it does."""
     for column in columns:
-        if column == "host":
-            yield expression.top(shape.envelope["host"]), Events(0, None)
+        if column in OF_EVERY_RECORD:
+            if text := shape.envelope.get(OF_EVERY_RECORD[column]):
+                yield expression.top(text), Events(0, None)
             continue
         named: dict[int, set[int]] = {}
         by_node: dict[tuple[int, Node], set[int | None]] = {}

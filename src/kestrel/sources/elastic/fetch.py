@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from kestrel.ask.live import Cost, Size, Wanted
+from kestrel.ask.live import Cost, Size, TooMuch, Wanted
 from kestrel.errors import KestrelError
 from kestrel.sources.elastic.client import Client, Expired, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields
@@ -23,6 +23,8 @@ from kestrel.text import listed
 KEEP = "2m"
 """How long a server keeps a point in time after each page."""
 SLICES = 4
+FEW = 1_000
+"""So many documents are asked for in one request, without a point in time."""
 WORTH = 10_000
 """Documents above which slices are fetched at once."""
 HITS = "hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort"
@@ -35,6 +37,7 @@ class Elastic:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.bound = place.bound
+        self.whole = place.whole
         self.cost = Cost()
         self._client: Client | None = None
         self._fields: Fields | None = None
@@ -84,7 +87,12 @@ class Elastic:
         """Write the documents, several slices at once. Nothing is left behind where it fails or is stopped."""
         with self._timed():
             query = query_of(wanted, self.fields)
-            slices = SLICES if self._count(query) > WORTH else 1
+            total = self._few(query, into, told)
+            if total is None:
+                return [into / "0.ndjson"]
+            if total > self.bound:
+                raise TooMuch(f"stixshifter://{self.place.profile}", total, self.bound)
+            slices = SLICES if total > WORTH else 1
             for attempt in (1, 2):
                 files = [into / f"{number}.ndjson" for number in range(slices)]
                 try:
@@ -112,9 +120,20 @@ class Elastic:
 
     # -- pages -----------------------------------------------------------------------------------------------------
 
-    def _count(self, query: Query) -> int:
-        answer = self.client.ask("how many documents there are", "POST", f"{self.place.path}/_count", {"query": query})
-        return int(answer["count"])
+    def _few(self, query: Query, into: Path, told: Callable[[int], None]) -> int | None:
+        """Write all documents if one page holds them; else how many there are."""
+        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields())}
+        try:
+            answer = self.client.ask("for a page of documents", "POST", f"{self.place.path}/_search?filter_path={WHOLE},hits.total,{HITS}", body)
+        except TooLarge:
+            return WORTH
+        hits, total = answer.get("hits", {}).get("hits", []), int(answer.get("hits", {}).get("total", {}).get("value", WORTH))
+        if total != len(hits):
+            return total
+        (into / "0.ndjson").write_bytes(b"".join(line_of(h, self.client) for h in hits))
+        self.cost.records += total
+        told(total)
+        return None
 
     def _fetch(self, query: Query, files: Sequence[Path], told: Callable[[int], None]) -> None:
         """Every slice by a thread of its own. The main thread waits in short steps, so that it can be interrupted."""
@@ -259,11 +278,13 @@ class Point:
                 hits = kept
             if hits:
                 body["search_after"] = hits[-1]["sort"]
-                yield [self._line(h) for h in hits]
+                yield [line_of(h, self.client) for h in hits]
             if not full:
                 return
 
-    def _line(self, hit: dict[str, Any]) -> bytes:
-        """A document with where it is stored, so that two with the same content are two."""
-        document = hit.get("_source") or {}
-        return self.client.dumps({**document, "_index": hit["_index"], "_id": hit["_id"]}) + b"\n"
+
+def line_of(hit: dict[str, Any], client: Client) -> bytes:
+    """A document as a line, with where it is stored, so that two with the same content are two."""
+    document = hit.get("_source") or {}
+    line: bytes = client.dumps({**document, "_index": hit["_index"], "_id": hit["_id"]})
+    return line + b"\n"
