@@ -131,15 +131,15 @@ def by_keys(
                 yield _within(span, ((Condition(tuple(columns), pattern.operator, pattern.values),),), kinds)
 
 
-def by_unique_ids(ids: Sequence[str], span: TimeRange | None, slots: Sequence[str], kinds: tuple[str, ...] = ()) -> Iterator[Wanted]:
+def by_unique_ids(ids: Sequence[str], span: TimeRange | None, slots: Sequence[str]) -> Iterator[Wanted]:
     """What brings the records that have one of these processes, by the sensor's unique ids."""
     for part in batched(ids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.x_unique_id" for s in slots), "=", tuple(part)),),), kinds)
+        yield _within(span, ((Condition(tuple(f"{s}.x_unique_id" for s in slots), "=", tuple(part)),),))
 
 
-def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, slots: Sequence[str], kinds: tuple[str, ...] = ()) -> Iterator[Wanted]:
-    """What brings the records of a host that know a process by its pid."""
+def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, slots: Sequence[str]) -> Iterator[Wanted]:
+    """What brings the records of a host with a process of one of these pids."""
     label = host.partition(".")[0]
     there = Condition(("host",), "=", tuple(dict.fromkeys((host, label))), (Condition(("host",), "LIKE", (f"{label}.%",)),))
     for part in batched(pids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.pid" for s in slots), "=", tuple(part)), there),), kinds)
+        yield _within(span, ((Condition(tuple(f"{s}.pid" for s in slots), "=", tuple(part)), there),))

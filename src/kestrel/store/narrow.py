@@ -2,14 +2,13 @@
 
 The answer is that of all records of the time range. A GET brings the records in which its comparisons may hold, then every other
 record of the entities that may satisfy it; a FIND those that may show the relation. Processes are always completed: by the
-sensor's unique id, and by host and pid where a record knows no more, with the creations and ends that bound the lives of that pid.
+sensor's unique id, and by host and pid, for a record may know no more, and others bound the lives of that pid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from kestrel.ask.columns import by_keys, by_pids, by_unique_ids, keys_of, slots_of, wanted_by
@@ -19,7 +18,6 @@ from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, Test
 from kestrel.graph.steps import Find, Get, Source, TimeRange
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas.layout import Slot, layout
-from kestrel.schemas.shape import shapes
 from kestrel.store.dataset import Dataset
 from kestrel.store.match import Scope, paths, tests, within_range
 from kestrel.store.mentions import mentions, references
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
 
 PROCESSES = ("process", "parent", "target")
-BOUNDS = ("process-create", "process-create-audit", "process-end", "process-end-audit")
 
 
 class Narrow:
@@ -144,7 +141,7 @@ class Narrow:
             unique, lives = told
             self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
             for host, pids in lives.items():
-                self._bring(sources, span, by_pids(host, pids, span, PROCESSES, _pid_kinds()))
+                self._bring(sources, span, by_pids(host, pids, span, PROCESSES))
             whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], span)
             assert whole is not None
             rows = self._grown(rows, whole) if whole.key != dataset.key else rows
@@ -270,21 +267,3 @@ def _by_reference(wanted: Iterable[AttributePath]) -> dict[tuple[str, str], list
         if path.references and path.references[0][1] != "user-account":
             found.setdefault(path.references[0], []).append(path)
     return found
-
-
-@cache
-def _pid_kinds() -> tuple[str, ...]:
-    """The kinds of event that know a process by its pid alone, and those that bound a life."""
-    found = set(BOUNDS)
-    for shape in shapes().values():
-        by_event: dict[tuple[int, int | None], set[str]] = {}
-        for rule in shape.rules:
-            if rule.node is not None:
-                by_event.setdefault((rule.sensor, rule.code), set()).add(rule.column)
-        for (sensor, code), columns in by_event.items():
-            whole = columns | by_event.get((sensor, None), set())
-            if code is not None and any(f"{s}.pid" in whole and f"{s}.x_unique_id" not in whole for s in PROCESSES):
-                name = next(n for n, number in shape.sensors.items() if number == sensor)
-                kind = shape.kind_of(name, code)
-                found.update([v for k, v in kind.items() if k != "by"] if isinstance(kind, dict) else [kind] if kind else [])
-    return tuple(sorted(found))
