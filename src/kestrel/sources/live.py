@@ -7,7 +7,8 @@ from importlib.metadata import entry_points
 
 from kestrel.ask.live import Fetcher
 from kestrel.graph.steps import Source
-from kestrel.sources.profiles import UnknownConnector, profile
+from kestrel.sources.pool import PROFILED
+from kestrel.sources.profiles import is_native, profile
 
 GROUP = "kestrel.live"
 """The entry-point group of live sources: for a scheme, a function of (uri, name) that gives a `Fetcher`."""
@@ -21,11 +22,12 @@ def fetcher(source: Source) -> Fetcher:
 
 
 def of_profile(uri: str, name: str) -> Fetcher:
-    """The schemes whose names are profiles."""
+    """The schemes whose names are profiles: `stixshifter` leaves it to the profile how it is asked, the others ask natively."""
     from kestrel.sources.elastic.fetch import Elastic
-    from kestrel.sources.elastic.place import CONNECTORS, place_of
+    from kestrel.sources.elastic.place import place_of
+    from kestrel.sources.stixshifter.fetch import Shifter
 
     found = profile(name)
-    if found.connector not in CONNECTORS:
-        raise UnknownConnector(name, found.connector)
-    return Elastic(place_of(found))
+    if is_native(found) or not uri.lower().startswith(f"{PROFILED}://"):
+        return Elastic(place_of(found))
+    return Shifter(found)
