@@ -12,6 +12,8 @@ from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, assert_never
 
+from kestrel.ask.live import Cost, Wanted
+from kestrel.ask.query import RecordQuery
 from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
@@ -19,11 +21,11 @@ from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
-from kestrel.result import Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
+from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
-from kestrel.sources.live import fetcher
+from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import is_profile, open_pool
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
@@ -77,6 +79,7 @@ class Session:
         for code, message in hunt.notices:
             yield Told(code, message)
         made: dict[str, Define] = {}
+        paid = self._store.live.cost() if self._store is not None else {}
         if actions:
             self.store.expect(_columns(actions))
             self.store.asked = set(self._asked)
@@ -88,7 +91,7 @@ class Session:
                 error.span = error.span or _part(hunt, whole, error.part) or whole
                 raise HuntErrors(source, [error]) from error
         if self.settings.summary:
-            yield self._summary(made, started)
+            yield self._summary(made, started, paid)
 
     def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> None:
         """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
@@ -284,16 +287,22 @@ class Session:
 
     def _explain(self, step: Step, name: str) -> Explanation:
         """How a variable is made. Steps carry the names of the variables they are bound to, the asked one first."""
-        from kestrel.store.needs import needed
-
         named = {s: n for n, s in self.scope.items()} | {step: name}
         names = StepNames(named)
         lines = graph_lines(step, names)
         asked = []
         for asking, query in queries(step):
             wanted = f"{names.of(asking)}: {query_text(query, names)}"
-            asked += [(source.uri, wanted, native(source, needed([asking]))) for source in query.sources]
+            asked += [(source.uri, wanted, self._native(asking, query, source)) for source in query.sources]
         return Explanation(name, tuple(lines), tuple(asked))
+
+    def _native(self, step: Step, query: RecordQuery, source: Source) -> str:
+        """What is asked of a source, in its own language."""
+        if not source.place:
+            from kestrel.store.needs import needed
+
+            return native(source, needed([step]))
+        return self.store.live.fetcher(source).explain(Wanted.within(query.range))
 
     def _save(self, step: Step, path: str, name: str) -> Told:
         from kestrel.store.exchange import Told as FileTold
@@ -318,13 +327,37 @@ class Session:
         known = {p.text() for p in (*listed, *inherent)}
         return [*inherent, *listed, *(p for p in self.store.attributes_of(variable) if p.text() not in known)]
 
-    def _summary(self, made: dict[str, Define], started: float) -> Summary:
+    def _summary(self, made: dict[str, Define], started: float, paid: Mapping[str, Cost]) -> Summary:
         found = []
         for name, action in made.items():
             variable = self.store.evaluate(action.step)
             entities, records, first, last = self.store.counts(variable)
             found.append(Made(name, variable.type, entities, records, first, last, _uris(action.step)))
-        return Summary(tuple(found), round(time.perf_counter() - started, 3))
+        costs = self._store.live.cost() if self._store is not None else {}
+        since = {uri: cost.since(paid.get(uri)) for uri, cost in costs.items()}
+        asked = tuple(Asked(u, c.queries, c.records, c.bytes, round(c.seconds, 3), round(c.server, 3)) for u, c in since.items() if c.queries)
+        return Summary(tuple(found), round(time.perf_counter() - started, 3), asked)
+
+    def examine(self, pool: str) -> Iterator[tuple[str, str, str]]:
+        """What stands between a data source and a hunt: what was looked at, `good`, `weak` or `bad`, and what was found. `pool` is written
+        as after FROM. Raises HuntErrors."""
+        try:
+            for source in open_pool(pool, quoted=False, default_scheme=self.settings.default_scheme):
+                yield from examine(source) if source.place else self._examine_files(source)
+        except KestrelError as error:
+            raise HuntErrors(Text(pool), [error]) from error
+
+    def _examine_files(self, source: Source) -> Iterator[tuple[str, str, str]]:
+        yield "files", "good", native(source, None)
+        dataset = self.store.dataset((source,), None)
+        assert dataset is not None
+        account = dataset.account
+        told = ", ".join(f"{name} ({number:,})" for name, number in account.shapes.items())
+        yield "shapes", "good" if told else "bad", told or "no record is of a shape Kestrel knows"
+        lost = account.unknown + account.broken
+        yield "records", "weak" if lost else "good", f"{account.read:,} read, {account.kept:,} kept, {lost:,} of no known shape or broken"
+        first, last = self.store.con.execute(f"SELECT min(t), max(t) FROM {dataset.events.table}").fetchone() or (None, None)
+        yield "times", "good" if first else "bad", f"{first:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}" if first else "no record has a time"
 
     # -- variables from Python -----------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+from kestrel.errors import KestrelError
 from kestrel.graph.steps import TimeRange
 
 
@@ -18,6 +19,8 @@ class Condition:
     columns: tuple[str, ...]
     operator: str
     values: tuple[str | int | float, ...] = ()
+    others: tuple[Condition, ...] = ()
+    """Conditions any of which will do as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,25 @@ class Cost:
         self.seconds += other.seconds
         self.server += other.server
 
+    def since(self, before: Cost | None) -> Cost:
+        """What was added."""
+        old = before or Cost()
+        return Cost(
+            self.queries - old.queries, self.records - old.records, self.bytes - old.bytes, self.seconds - old.seconds, self.server - old.server
+        )
+
+
+class TooMuch(KestrelError):
+    code: ClassVar[str] = "K0708"
+    part = "source"
+
+    def __init__(self, uri: str, records: int, bound: int) -> None:
+        super().__init__(
+            f"`{uri}` has {records:,} records to look at, and one step may fetch {bound:,}",
+            None,
+            "ask for a shorter time with START and STOP, or raise `fetch_bound` in the `options` of the profile's connection",
+        )
+
 
 class Fetcher(Protocol):
     """A live source. Every method raises KestrelError if it cannot answer wholly."""
@@ -69,6 +91,8 @@ class Fetcher(Protocol):
     cost: Cost
     bound: int
     """More records than this are not fetched for one step."""
+    whole: int
+    """Up to so many records, a time range is fetched as a whole; of more, what a step needs."""
 
     def size(self, wanted: Wanted) -> Size:
         """How much there is."""

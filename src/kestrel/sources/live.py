@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
-from kestrel.ask.live import Fetcher
+from kestrel.ask.live import Fetcher, Wanted
 from kestrel.graph.steps import Source
 from kestrel.sources.pool import PROFILED
 from kestrel.sources.profiles import is_native, profile
@@ -19,6 +19,20 @@ def fetcher(source: Source) -> Fetcher:
     scheme, _, name = source.uri.partition("://")
     opener: Callable[[str, str], Fetcher] = next(e for e in entry_points(group=GROUP) if e.name == scheme.lower()).load()
     return opener(source.uri, name)
+
+
+def examine(source: Source) -> Iterator[tuple[str, str, str]]:
+    """What was looked at of a live source, whether it is `good`, `weak` or `bad`, and what was found."""
+    from kestrel.sources.elastic.doctor import examine as look
+    from kestrel.sources.elastic.fetch import Elastic
+
+    found = fetcher(source)
+    if isinstance(found, Elastic):
+        for finding in look(found):
+            yield finding.what, finding.state, finding.told
+    else:
+        size = found.size(Wanted())
+        yield "records", "good", "it answers" if size.records is None else f"{size.records:,}"
 
 
 def of_profile(uri: str, name: str) -> Fetcher:

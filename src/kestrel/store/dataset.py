@@ -12,7 +12,6 @@ from datetime import UTC
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -29,7 +28,7 @@ LARGE = 256 << 20
 """Files of more bytes than this together are first read for the columns that are asked for; packed ones count tenfold."""
 
 
-AskCreations = Callable[[Source, Sequence[str], Any], list[str]]
+AskCreations = Callable[[Source, Sequence[str], TimeRange], list[str]]
 """Brings files with the creation records of processes, by their unique ids, from before a time."""
 
 
@@ -96,10 +95,11 @@ def open_dataset(
     wanted: frozenset[str] | None = None,
     begun: Callable[[Path], None] = lambda _: None,
     ask: AskCreations | None = None,
+    repeated: bool = False,
 ) -> Dataset:
     """Attach the records of the sources as `name`: from the cache, or read now. `wanted`: the columns that are enough
     where the files are large; None for all. `span`: the time range of the records of live sources; `ask`: for what brings creations
-    from before it."""
+    from before it. `repeated`: a record may have been fetched more than once."""
     key = fingerprint(sources, span)
     kept = cache / f"{key}.duckdb" if cache else None
     if kept and kept.exists():
@@ -114,7 +114,7 @@ def open_dataset(
         wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
     with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
-        _build(con, name, sources, Path(scratch), wanted, begun, span, ask)
+        _build(con, name, sources, Path(scratch), wanted, begun, span, ask, repeated)
     return _described(con, name, sources, span, key, cached=False)
 
 
@@ -179,6 +179,7 @@ def _build(
     begun: Callable[[Path], None] = lambda _: None,
     span: TimeRange | None = None,
     ask: AskCreations | None = None,
+    repeated: bool = False,
 ) -> None:
     """Read and resolve the sources into the attached database `name`."""
     con.execute(f"USE {name}")
@@ -199,6 +200,8 @@ def _build(
             live |= _bring_creations(con, sources, files, span, reader, ask)
         account.duplicates = _deduplicate(con)
         account.kept -= account.duplicates
+        if repeated:
+            account.read, account.duplicates = account.read - account.duplicates, 0
         clocks.correct(con)
         if live and span:
             outside = _keep_to(con, span, live)
@@ -236,7 +239,7 @@ def _bring_creations(
         told = " UNION ".join(f'SELECT "{s}.x_unique_id" AS id FROM events WHERE {own}' for s in PROCESSES)
         known = f'SELECT "process.x_unique_id" FROM events WHERE {own} AND kind = {created} AND "process.x_unique_id" IS NOT NULL'
         ids = [r[0] for r in con.execute(f"SELECT id FROM ({told}) WHERE id IS NOT NULL AND id NOT IN ({known}) ORDER BY id").fetchall()]
-        brought.update(reader.read(Path(f), None) for f in ask(source, ids, span.start))
+        brought.update(reader.read(Path(f), None) for f in ask(source, ids, span))
     return brought
 
 

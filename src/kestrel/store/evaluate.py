@@ -46,6 +46,7 @@ from kestrel.store.live import Live
 from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
 from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
 from kestrel.store.merge import merged
+from kestrel.store.narrow import Narrow
 from kestrel.store.query import quoted_name
 from kestrel.store.raw import originals
 from kestrel.store.rows import ORIGINAL, RowLists
@@ -108,6 +109,7 @@ class Store:
     def __post_init__(self) -> None:
         configure(self.con)
         self.live = Live(self.fetcher)
+        self.narrow = Narrow(self)
 
     def expect(self, columns: frozenset[str] | None) -> None:
         """Tell which columns the next steps need, so that large files are read once for all of them."""
@@ -128,7 +130,10 @@ class Store:
         if key not in self.datasets:
             self.reading = (size_of(sources), 0, 0)
             try:
-                self.datasets[key] = open_dataset(self.con, fresh("d"), sources, span, self.cache, self.wanted, self._begun, self.live.ask_creations)
+                repeated = any(s.place and self.live.is_narrow(s, span) for s in sources)
+                self.datasets[key] = open_dataset(
+                    self.con, fresh("d"), sources, span, self.cache, self.wanted, self._begun, self.live.ask_creations, repeated
+                )
             finally:
                 self.reading = None
         return self.datasets[key]
@@ -243,6 +248,7 @@ class Store:
 
     def _get(self, step: Get) -> Variable:
         span = step.range or self._lent(step.where)
+        self.narrow.before_get(step, span)
         dataset = self.dataset(step.sources, span)
         scope = Scope(dataset.events if dataset else None, within_range(span))
         self.check_type(step.type, scope.events)
@@ -320,6 +326,11 @@ class Store:
         every = " UNION ALL ".join(parts) or "SELECT 0::UBIGINT AS id, NULL::VARCHAR AS value"
         return self.table(f"SELECT DISTINCT value FROM ({every}) WHERE value IS NOT NULL AND id IN (SELECT id FROM {variable.table})")
 
+    def listed(self, values: ValuesOf) -> list[str | int | float]:
+        """The same as a list; times as text."""
+        rows = self.con.execute(f"SELECT value FROM {self.values_of(values)} ORDER BY 1").fetchall()
+        return [v if isinstance(v, str | int | float) else str(v) for (v,) in rows]
+
     def _merge(self, step: Merge) -> Variable:
         inputs = [self.evaluate(i) for i in step.inputs]
         if type_of(step) == TABLE:
@@ -348,6 +359,7 @@ class Store:
         base = self.evaluate(step.input)
         if base.flat:
             return RowLists(self).refine(step, base)
+        base = self.narrow.completed(base, [*(paths(step.where) if step.where else ()), *([step.sort] if step.sort else ())])
         variable = replace(base, step=step)
         if step.range:
             kept = within_range(step.range)
@@ -398,11 +410,14 @@ class Store:
             )
         return self.table(f"SELECT id, row_number() OVER (ORDER BY min(t) NULLS LAST, id) AS place FROM {variable.table} GROUP BY id")
 
-    def frame(self, variable: Variable, wanted: Sequence[AttributePath]) -> str:
+    def frame(self, variable: Variable, wanted: Sequence[AttributePath], known: bool = False) -> str:
         """The variable as rows: a table of place (their order), n, id, and the wanted attributes as f0, f1, ...
 
-        One row an entity, or a row of its list; each attribute as its best value.
+        One row an entity, or a row of its list; each attribute as its best value. `known`: as far as it is known, and no source is
+        asked for more.
         """
+        if not known and not variable.flat:
+            variable = self.narrow.completed(variable, wanted)
         return self._reading(lambda: self._frame(variable, wanted))
 
     def _frame(self, variable: Variable, wanted: Sequence[AttributePath]) -> str:

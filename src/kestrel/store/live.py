@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from kestrel.ask.live import Condition, Cost, Fetcher, Size, Wanted
-from kestrel.errors import KestrelError
+from kestrel.ask.live import Condition, Cost, Fetcher, Size, TooMuch, Wanted
 from kestrel.graph.steps import Source, TimeRange
 
 CREATIONS = ("process-create",)
 BATCH = 10_000
 """So many processes at once are asked for their creation."""
-
-
-class TooMuch(KestrelError):
-    code: ClassVar[str] = "K0708"
-    part = "source"
-
-    def __init__(self, uri: str, records: int, bound: int) -> None:
-        super().__init__(
-            f"`{uri}` has {records:,} records to look at, and one step may fetch {bound:,}",
-            None,
-            "ask for a shorter time with START and STOP, or raise `fetch_bound` in the `options` of the profile's connection",
-        )
 
 
 @dataclass
@@ -39,6 +27,10 @@ class Held:
     span: TimeRange | None
     size: Size
     files: list[str]
+    narrow: bool = False
+    """Whether it is only what steps needed, and not all there is."""
+    asked: set[Wanted] = field(default_factory=set)
+    """Of a narrow one: what was asked for."""
 
 
 @dataclass
@@ -93,8 +85,28 @@ class Live:
                 self.progress = None
         return tuple(self._with_files(s, span) if s.place else s for s in sources)
 
-    def ask_creations(self, source: Source, ids: Sequence[str], stop: Any) -> list[str]:
+    def is_narrow(self, source: Source, span: TimeRange | None) -> bool:
+        """Whether only what steps need is fetched of a source in a time range."""
+        held = self._found(replace(source, files=()), span)
+        return held is not None and held.narrow
+
+    def bring(self, source: Source, span: TimeRange | None, wanted: Sequence[Wanted]) -> None:
+        """Fetch what was not fetched yet of a narrow source."""
+        held = self._found(replace(source, files=()), span)
+        assert held is not None and held.narrow, "what is fetched as a whole needs nothing more"
+        fetcher = self.fetcher(source)
+        try:
+            for new in [w for w in dict.fromkeys(wanted) if w not in held.asked]:
+                self.progress = (0, 0)
+                (files,) = self._together([(fetcher, partial(fetcher.fetch, new, self._place(), self._came))])
+                held.files = self._added(held.files, files)
+                held.asked.add(new)
+        finally:
+            self.progress = None
+
+    def ask_creations(self, source: Source, ids: Sequence[str], span: TimeRange) -> list[str]:
         """Files with the creation records of processes that were created before the records at hand; only what was not asked yet is."""
+        stop = span.stop if self.is_narrow(source, span) else span.start
         known = self.creations.setdefault(source.place, Creations())
         new = [i for i in ids if i not in known.asked]
         fetcher = self.fetcher(source)
@@ -102,7 +114,7 @@ class Live:
             part = tuple(new[start : start + BATCH])
             wanted = Wanted(None, stop, ((Condition(("process.x_unique_id",), "=", part),),), CREATIONS)
             (files,) = self._together([(fetcher, partial(fetcher.fetch, wanted, self._place(), lambda _: None))])
-            known.files += [str(f) for f in files]
+            known.files = self._added(known.files, files)
             known.asked.update(part)
         return known.files
 
@@ -124,7 +136,7 @@ class Live:
 
     def _found(self, source: Source, span: TimeRange | None) -> Held | None:
         """What is held of a time range, or of one around it."""
-        return next((h for h in self.held if h.source == source and _covers(h.span, span)), None)
+        return next((h for h in self.held if h.source == source and (h.span == span or (not h.narrow and _covers(h.span, span)))), None)
 
     def _with_files(self, source: Source, span: TimeRange | None) -> Source:
         held = self._found(source, span)
@@ -135,6 +147,8 @@ class Live:
         fetcher, wanted = self.fetcher(source), Wanted.within(span)
         size = fetcher.size(wanted)
         if size.records is not None:
+            if size.records > fetcher.whole:
+                return Held(source, span, size, [], narrow=True)
             if size.records > fetcher.bound:
                 raise TooMuch(source.uri, size.records, fetcher.bound)
             whole, done = self.progress or (0, 0)
@@ -142,9 +156,19 @@ class Live:
         files = fetcher.fetch(wanted, self._place(), self._came) if size.records != 0 else []
         return Held(source, span, size, [str(f) for f in files if f.stat().st_size])
 
+    def _added(self, files: list[str], more: Sequence[Path]) -> list[str]:
+        """One file with what is in all of them: many small ones take long to read."""
+        whole = Path(files[0]) if files else self._place() / "little-by-little.ndjson"
+        with whole.open("ab") as target:
+            for file in more:
+                with file.open("rb") as source:
+                    shutil.copyfileobj(source, target)
+                file.unlink()
+        return [str(whole)] if whole.stat().st_size else []
+
     def _came(self, records: int) -> None:
         if self.progress:
-            self.progress = (self.progress[0], self.progress[1] + records)
+            self.progress = (max(self.progress[0], self.progress[1] + records), self.progress[1] + records)
 
     def _place(self) -> Path:
         if self._folder is None:

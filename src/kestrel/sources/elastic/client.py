@@ -26,6 +26,8 @@ from kestrel.sources.elastic.trouble import (
 )
 
 ATTEMPTS = 5
+FIRST_WAIT = 0.2
+"""Seconds before it is asked the second time; three times as many before each further one."""
 CONNECT = 10.0
 """Seconds to wait for a connection."""
 PATIENCE = 60.0
@@ -56,9 +58,13 @@ class Client:
         self.place = place
         self.loads, self.dumps = orjson.loads, orjson.dumps
         self.stopped = threading.Event()
+        self.reached = False
+        """Whether it ever answered: if not, what is wrong with the address will not pass."""
         self.queries, self.bytes, self.took = 0, 0, 0.0
         self._counting = threading.Lock()
         self._http: Any = urllib3
+        if not place.verify:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # its user has decided so
         self._pool = urllib3.PoolManager(maxsize=8, retries=False, ssl_context=self._trust() if place.url.startswith("https") else None)
 
     def _trust(self) -> ssl.SSLContext:
@@ -85,9 +91,10 @@ class Client:
                 status, headers, content = self._send(method, path, body)
             except (self._http.exceptions.HTTPError, OSError, ssl.SSLError) as error:
                 trouble = self._unreached(error)
-                if isinstance(trouble, NotTrusted):
+                if isinstance(trouble, NotTrusted) or (isinstance(trouble, Unreachable) and trouble.lasting and not self.reached):
                     raise trouble from None
             else:
+                self.reached = True
                 if 200 <= status < 300:
                     answer = self._read(content)
                     wrong = _lacking(answer)
@@ -102,7 +109,7 @@ class Client:
                         raise trouble
                     wait = _retry_after(headers.get("retry-after"))
             if attempt < ATTEMPTS - 1:
-                self.stopped.wait(max(wait, 0.2 * 3**attempt * random.uniform(0.7, 1.3)))
+                self.stopped.wait(max(wait, FIRST_WAIT * 3**attempt * random.uniform(0.7, 1.3)))
         raise Stopped() if self.stopped.is_set() else trouble
 
     def _send(self, method: str, path: str, body: Any) -> tuple[int, Any, bytes]:
@@ -155,9 +162,11 @@ class Client:
             case exceptions.SSLError() | ssl.SSLError():
                 return self._not_trusted(str(cause))
             case exceptions.NameResolutionError():
-                return Unreachable(profile, url, "there is no machine of that name")
+                return Unreachable(profile, url, "there is no machine of that name", lasting=True)
+            case exceptions.NewConnectionError() | ConnectionRefusedError():
+                return Unreachable(profile, url, "it refuses the connection, as where no server listens", lasting=True)
             case exceptions.ConnectTimeoutError():
-                return Unreachable(profile, url, f"no connection within {CONNECT:.0f} s")
+                return Unreachable(profile, url, f"no connection within {CONNECT:.0f} s", lasting=True)
             case exceptions.ReadTimeoutError() | TimeoutError():
                 return Unreachable(
                     profile,
@@ -165,8 +174,6 @@ class Client:
                     f"no answer within {self.place.timeout:g} s",
                     "ask for a shorter time, or raise `timeout` in the `options` of its connection",
                 )
-            case exceptions.NewConnectionError() | ConnectionRefusedError():
-                return Unreachable(profile, url, "it refuses the connection, as where no server listens")
             case exceptions.DecodeError():
                 return Unreachable(profile, url, "what came is packed, and damaged", "is there a proxy in between?")
             case _:
@@ -181,7 +188,11 @@ class Client:
         profile, url = self.place.profile, self.place.url
         if "WRONG_VERSION_NUMBER" in told or "RECORD_LAYER" in told:
             return Unreachable(
-                profile, url, "it does not speak TLS", f"if it is meant to be plain HTTP, set `host` to `{url.replace('https://', 'http://', 1)}`"
+                profile,
+                url,
+                "it does not speak TLS",
+                f"if it is meant to be plain HTTP, set `host` to `{url.replace('https://', 'http://', 1)}`",
+                lasting=True,
             )
         for sign, meaning in (
             ("Hostname mismatch", "its certificate is of another name"),
@@ -248,7 +259,8 @@ def _reason(answer: Any) -> tuple[str, str]:
     root = error.get("root_cause")
     cause = root[0] if isinstance(root, list) and root and isinstance(root[0], dict) else error
     reason = str(cause.get("reason") or error.get("reason") or "")
-    return str(cause.get("type") or error.get("type") or ""), re.sub(r"\s+", " ", reason)[:200]
+    reason = re.sub(r" for REST request \[.*?\]", "", re.sub(r"\s+", " ", reason))
+    return str(cause.get("type") or error.get("type") or ""), reason[:200]
 
 
 def _retry_after(text: str | None) -> float:

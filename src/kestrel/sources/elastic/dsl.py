@@ -17,6 +17,8 @@ from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, live_
 
 SHORT = 256
 """Values of fewer signs are always indexed: the shortest `ignore_above` in use."""
+OF_EVERY_RECORD = {"host": "host", "event.code": "code", "event.provider": "provider", "event.action": "action"}
+"""Columns that a shape fills alike for every event, and the parts of its envelope that do."""
 SLACK = timedelta(minutes=5)
 """A document's clock may be this far from the time its record is taken to be of."""
 
@@ -40,7 +42,12 @@ def _all(queries: Sequence[Query | None]) -> Query | None:
 
 
 def _fitting(condition: Condition, fields: Fields) -> Query | None:
-    """Documents in which a condition may hold; None for all of them."""
+    """Documents in which a condition or one of its others may hold; None for all of them."""
+    each = [_fitting_itself(c, fields) for c in (condition, *condition.others)]
+    return None if None in each else any_of(_once([q for q in each if q is not None]))
+
+
+def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
     wanted = Pattern(condition.operator, condition.values)
     found: list[Query] = []
     for shape in live_shapes():
@@ -55,7 +62,7 @@ def _fitting(condition: Condition, fields: Fields) -> Query | None:
             found += asked
             if exist and (wanted.operator == "EXISTS" or all(_is_short(p) for _, p in leaves(node, wanted))):
                 continue
-            written = _of_events(shape, events, fields)
+            written = of_events(shape, events, fields)
             if written is None:
                 return None
             if written != NOTHING:
@@ -88,8 +95,9 @@ class Events:
 def _expressions(shape: Shape, columns: Sequence[str]) -> Iterator[tuple[Node, Events]]:
     """Each expression that fills one of the columns, with the events for which it does."""
     for column in columns:
-        if column == "host":
-            yield expression.top(shape.envelope["host"]), Events(0, None)
+        if column in OF_EVERY_RECORD:
+            if text := shape.envelope.get(OF_EVERY_RECORD[column]):
+                yield expression.top(text), Events(0, None)
             continue
         named: dict[int, set[int]] = {}
         by_node: dict[tuple[int, Node], set[int | None]] = {}
@@ -109,7 +117,7 @@ def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
     for shape in live_shapes():
         for sensor, number in shape.sensors.items():
             codes = tuple(sorted(c for c in shape.events.get(sensor, {}) if c != "all" and _may_be(shape.kind_of(sensor, c), kinds)))
-            query = _of_events(shape, Events(number, codes), fields) if codes else NOTHING
+            query = of_events(shape, Events(number, codes), fields) if codes else NOTHING
             if query is None:
                 return None
             if query != NOTHING:
@@ -122,7 +130,7 @@ def _may_be(kind: str | dict[str, str] | None, kinds: Sequence[str]) -> bool:
     return any(t in kinds for t in told)
 
 
-def _of_events(shape: Shape, events: Events, fields: Fields) -> Query | None:
+def of_events(shape: Shape, events: Events, fields: Fields) -> Query | None:
     """Documents of some events of a shape; None where neither its codes nor its sensors can be asked, NOTHING where no document is of
     the shape."""
     marks = [".".join(path) for group in shape.marks for path in group]
@@ -173,5 +181,4 @@ def wanted_fields() -> tuple[str, ...]:
                     found.update(".".join(path) for path, _ in (expression.fields(parsed) if parsed else ()))
         rule = envelope["recognise"]
         found.update([*rule.get("has", ()), *rule.get("any", ()), *rule.get("lacks", ())])
-    whole = sorted(found)
-    return tuple(f for f in whole if not any(f.startswith(other + ".") for other in found))
+    return tuple(sorted(f for f in found if not any(other.startswith(f + ".") for other in found)))

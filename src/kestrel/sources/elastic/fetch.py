@@ -7,20 +7,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from kestrel.ask.live import Cost, Size, Wanted
+from kestrel.ask.live import Cost, Size, TooMuch, Wanted
 from kestrel.errors import KestrelError
 from kestrel.sources.elastic.client import Client, Expired, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields
 from kestrel.sources.elastic.fields import Fields, Query
 from kestrel.sources.elastic.place import Place
 from kestrel.sources.elastic.trouble import NoSuchIndex, Refused, ServerFailed, Stopped
+from kestrel.text import listed
 
 KEEP = "2m"
 """How long a server keeps a point in time after each page."""
 SLICES = 4
+FEW = 1_000
+"""So many documents are asked for in one request, without a point in time."""
 WORTH = 10_000
 """Documents above which slices are fetched at once."""
 HITS = "hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort"
@@ -33,6 +37,7 @@ class Elastic:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.bound = place.bound
+        self.whole = place.whole
         self.cost = Cost()
         self._client: Client | None = None
         self._fields: Fields | None = None
@@ -49,22 +54,24 @@ class Elastic:
         if self._fields is None:
             tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields()})
             told = "fields.*.*.searchable,fields.*.*.type"
-            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&ignore_unavailable=true&filter_path={told}"
-            answer = self.client.ask("which fields its indices have", "GET", path)
+            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&filter_path={told}"
+            try:
+                answer = self.client.ask("which fields its indices have", "GET", path)
+            except NoSuchIndex:
+                self._check_there()
+                raise
             self._fields = Fields.of(answer)
             if not self._fields.types:
                 self._check_there()
         return self._fields
 
     def _check_there(self) -> None:
-        """Raises NoSuchIndex where no index is of that name."""
-        names = self.client.ask("which indices it has", "GET", f"_resolve/index/{self.place.path}?filter_path=*.name")
-        if not any(names.get(part) for part in ("indices", "aliases", "data_streams")):
-            every = self.client.ask("which indices it has", "GET", "_resolve/index/*?filter_path=*.name")
-            known = sorted(
-                {e["name"] for part in ("aliases", "data_streams", "indices") for e in every.get(part, ()) if not e["name"].startswith(".")}
-            )
-            raise NoSuchIndex(self.place.profile, self.place.url, self.place.indices, ", ".join(known[:12]))
+        """Raises NoSuchIndex, with those that are there, where one of the names is of none."""
+        every = self.client.ask("which indices it has", "GET", "_resolve/index/*?filter_path=*.name")
+        known = {e["name"] for part in ("aliases", "data_streams", "indices") for e in every.get(part, ())}
+        for name in self.place.indices.split(","):
+            if not name.startswith("-") and ":" not in name and not any(fnmatchcase(k, name) for k in known):
+                raise NoSuchIndex(self.place.profile, self.place.url, name, listed(sorted(n for n in known if not n.startswith("."))))
 
     # -- what the store asks ---------------------------------------------------------------------------------------
 
@@ -73,14 +80,19 @@ class Elastic:
         with self._timed():
             query = query_of(wanted, self.fields)
             body = {"size": 0, "track_total_hits": True, "query": query, "aggs": {"written": {"stats": {"field": "_seq_no"}}}}
-            answer = self.client.ask("how many documents there are", "POST", f"{self.place.path}/_search?ignore_unavailable=true", body)
+            answer = self.client.ask("how many documents there are", "POST", f"{self.place.path}/_search", body)
             return Size(int(answer["hits"]["total"]["value"]), str(answer.get("aggregations", {}).get("written")))
 
     def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None]) -> Sequence[Path]:
         """Write the documents, several slices at once. Nothing is left behind where it fails or is stopped."""
         with self._timed():
             query = query_of(wanted, self.fields)
-            slices = SLICES if self._count(query) > WORTH else 1
+            total = self._few(query, into, told)
+            if total is None:
+                return [into / "0.ndjson"]
+            if total > self.bound:
+                raise TooMuch(f"stixshifter://{self.place.profile}", total, self.bound)
+            slices = SLICES if total > WORTH else 1
             for attempt in (1, 2):
                 files = [into / f"{number}.ndjson" for number in range(slices)]
                 try:
@@ -88,7 +100,7 @@ class Elastic:
                 except Expired:
                     if attempt == 2:
                         raise ServerFailed(
-                            self.place.profile, self.place.url, "page after page", "it gave up the point in time before all pages had come"
+                            self.place.profile, self.place.url, "for one page after another", "it gave up the point in time before all pages had come"
                         ) from None
                     told(0)
                 else:
@@ -108,18 +120,32 @@ class Elastic:
 
     # -- pages -----------------------------------------------------------------------------------------------------
 
-    def _count(self, query: Query) -> int:
-        answer = self.client.ask("how many documents there are", "POST", f"{self.place.path}/_count?ignore_unavailable=true", {"query": query})
-        return int(answer["count"])
+    def _few(self, query: Query, into: Path, told: Callable[[int], None]) -> int | None:
+        """Write all documents if one page holds them; else how many there are."""
+        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields())}
+        try:
+            answer = self.client.ask("for a page of documents", "POST", f"{self.place.path}/_search?filter_path={WHOLE},hits.total,{HITS}", body)
+        except TooLarge:
+            return WORTH
+        hits, total = answer.get("hits", {}).get("hits", []), int(answer.get("hits", {}).get("total", {}).get("value", WORTH))
+        if total != len(hits):
+            return total
+        (into / "0.ndjson").write_bytes(b"".join(line_of(h, self.client) for h in hits))
+        self.cost.records += total
+        told(total)
+        return None
 
     def _fetch(self, query: Query, files: Sequence[Path], told: Callable[[int], None]) -> None:
         """Every slice by a thread of its own. The main thread waits in short steps, so that it can be interrupted."""
         done: queue.Queue[BaseException | int | None] = queue.Queue()
+        given_up = threading.Event()
 
         def work(point: Point, number: int, file: Path) -> None:
             try:
                 with file.open("wb") as lines:
                     for page in point.pages(query, number, len(files)):
+                        if given_up.is_set():
+                            return
                         lines.writelines(page)
                         done.put(len(page))
                 done.put(None)
@@ -148,8 +174,7 @@ class Elastic:
                         case _:
                             raise message
             finally:
-                if left:
-                    self.client.stopped.set()
+                given_up.set()
 
     @contextmanager
     def _point(self) -> Iterator[Point]:
@@ -185,10 +210,10 @@ class Point:
         """Ask for one. Both have the same meaning under different paths: what one does not know, it refuses."""
         asked, place = "for a point in time", client.place
         try:
-            answer = client.ask(asked, "POST", f"{place.path}/_pit?keep_alive={KEEP}&ignore_unavailable=true")
+            answer = client.ask(asked, "POST", f"{place.path}/_pit?keep_alive={KEEP}")
             return cls(client, answer["id"], "_pit", "id")
         except Refused:
-            answer = client.ask(asked, "POST", f"{place.path}/_search/point_in_time?keep_alive={KEEP}&ignore_unavailable=true")
+            answer = client.ask(asked, "POST", f"{place.path}/_search/point_in_time?keep_alive={KEEP}")
             return cls(client, answer["pit_id"], "_search/point_in_time", "pit_id")
 
     def close(self) -> None:
@@ -206,7 +231,8 @@ class Point:
         page's last number may be cut, so they are left for the next page.
         """
         unique = self.key == "id"
-        size = self.client.place.page
+        place = self.client.place
+        size = place.page
         body: dict[str, Any] = {
             "query": query,
             "pit": {"id": self.identity, "keep_alive": KEEP},
@@ -231,7 +257,9 @@ class Point:
                     ) from None
                 size = max(1, size // 8)
                 continue
-            hits = answer.get("hits", {}).get("hits", [])
+            hits = answer.get("hits", {}).get("hits", []) if "_shards" in answer else None
+            if hits is None:
+                raise ServerFailed(place.profile, place.url, "for a page of documents", "what came is no page of documents")
             full = len(hits) == size
             if full and not unique:
                 last = hits[-1]["sort"]
@@ -242,7 +270,7 @@ class Point:
                         raise ServerFailed(
                             self.client.place.profile,
                             self.client.place.url,
-                            "page after page",
+                            "for one page after another",
                             "it has more than 10,000 shards",
                             "name fewer indices",
                         )
@@ -250,11 +278,13 @@ class Point:
                 hits = kept
             if hits:
                 body["search_after"] = hits[-1]["sort"]
-                yield [self._line(h) for h in hits]
+                yield [line_of(h, self.client) for h in hits]
             if not full:
                 return
 
-    def _line(self, hit: dict[str, Any]) -> bytes:
-        """A document with where it is stored, so that two with the same content are two."""
-        document = hit.get("_source") or {}
-        return self.client.dumps({**document, "_index": hit["_index"], "_id": hit["_id"]}) + b"\n"
+
+def line_of(hit: dict[str, Any], client: Client) -> bytes:
+    """A document as a line, with where it is stored, so that two with the same content are two."""
+    document = hit.get("_source") or {}
+    line: bytes = client.dumps({**document, "_index": hit["_index"], "_id": hit["_id"]})
+    return line + b"\n"

@@ -44,8 +44,12 @@ class Fields:
 
     def exists(self, name: str) -> Query | None:
         """Documents with a value of a field; None where that cannot be asked."""
-        known = [n for n in (name, *self._below.get(name, ())) if n in self.types]
+        known = [n for n in (name, *self.below(name)) if n in self.types]
         return any_of([{"exists": {"field": n}} for n in known]) if known else None
+
+    def below(self, name: str) -> list[str]:
+        """The sub-fields of a field."""
+        return self._below.get(name, [])
 
     @cached_property
     def _below(self) -> Mapping[str, list[str]]:
@@ -59,7 +63,7 @@ class Fields:
 
     def fitting(self, name: str, wanted: Pattern) -> Query | None:
         """Documents in which a field fits, and perhaps more; None where the field cannot be asked."""
-        for candidate in (name, *self._below.get(name, ())):
+        for candidate in (name, *self.below(name)):
             kinds = self.types.get(candidate, frozenset())
             if kinds and kinds <= WORDS | {"wildcard"}:
                 return _of_text(candidate, wanted)

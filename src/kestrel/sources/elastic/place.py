@@ -15,6 +15,8 @@ TIMEOUT = 60.0
 """Seconds to wait for an answer, unless the profile says otherwise."""
 BOUND = 2_000_000
 """Documents that one step may fetch, unless the profile says otherwise."""
+WHOLE = 200_000
+"""Documents of a time range up to which all are fetched, unless the profile says otherwise."""
 PAGE = 5_000
 """Documents a page."""
 
@@ -33,6 +35,7 @@ class Place:
     """PEM text of the certificate to trust; None: those the machine trusts."""
     timeout: float = TIMEOUT
     bound: int = BOUND
+    whole: int = WHOLE
     page: int = PAGE
 
     @property
@@ -66,6 +69,7 @@ def place_of(profile: Profile) -> Place:
         certificate.replace("\\n", "\n") if isinstance(certificate, str) else None,
         _number(profile, options, "timeout", TIMEOUT),
         int(_number(profile, options, "fetch_bound", BOUND)),
+        int(_number(profile, options, "fetch_whole", WHOLE)),
         min(10_000, int(_number(profile, options, "result_limit", PAGE))),
     )
 

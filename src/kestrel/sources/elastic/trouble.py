@@ -7,7 +7,11 @@ from typing import ClassVar
 from kestrel.errors import KestrelError
 
 
-class MissingExtra(KestrelError):
+class LiveError(KestrelError):
+    part = "source"
+
+
+class MissingExtra(LiveError):
     code: ClassVar[str] = "K0700"
 
     def __init__(self, profile: str) -> None:
@@ -16,16 +20,18 @@ class MissingExtra(KestrelError):
         )
 
 
-class Unreachable(KestrelError):
+class Unreachable(LiveError):
+    """`lasting`: asking again at once will not help."""
+
     code: ClassVar[str] = "K0701"
 
-    def __init__(
-        self, profile: str, url: str, why: str, hint: str = "check `host` and `port` of its connection, and that the machine can reach it"
-    ) -> None:
+    def __init__(self, profile: str, url: str, why: str, hint: str = "", lasting: bool = False) -> None:
+        hint = hint or "check `host` and `port` of its connection, and that this machine can reach it"
         super().__init__(f"cannot reach {url} for the profile `{profile}`: {why}", None, hint)
+        self.lasting = lasting
 
 
-class NotTrusted(KestrelError):
+class NotTrusted(LiveError):
     code: ClassVar[str] = "K0702"
 
     def __init__(self, profile: str, url: str, why: str) -> None:
@@ -33,7 +39,7 @@ class NotTrusted(KestrelError):
         super().__init__(f"{url} of the profile `{profile}` is not to be trusted: {why}", None, hint)
 
 
-class NotAuthorised(KestrelError):
+class NotAuthorised(LiveError):
     code: ClassVar[str] = "K0703"
 
     def __init__(self, profile: str, url: str, status: int, why: str, given: bool) -> None:
@@ -46,7 +52,7 @@ class NotAuthorised(KestrelError):
         super().__init__(f"{url} turns the profile `{profile}` away ({status}{': ' + why if why else ''})", None, hint)
 
 
-class NoSuchIndex(KestrelError):
+class NoSuchIndex(LiveError):
     code: ClassVar[str] = "K0704"
 
     def __init__(self, profile: str, url: str, indices: str, known: str) -> None:
@@ -54,29 +60,29 @@ class NoSuchIndex(KestrelError):
         super().__init__(f"{url} of the profile `{profile}` has no index `{indices}`", None, told)
 
 
-class ServerFailed(KestrelError):
+class ServerFailed(LiveError):
     """It answers, and wrongly, also when asked again."""
 
     code: ClassVar[str] = "K0705"
 
     def __init__(self, profile: str, url: str, asked: str, came: str, hint: str = "ask again later, or for a shorter time: START and STOP") -> None:
-        super().__init__(f"{url} of the profile `{profile}` did not answer {asked}: {came}", None, hint)
+        super().__init__(f"{url} of the profile `{profile}` was asked {asked} and did not answer: {came}", None, hint)
 
 
-class Refused(KestrelError):
+class Refused(LiveError):
     """It does not understand or allow what is asked."""
 
     code: ClassVar[str] = "K0706"
 
     def __init__(self, profile: str, url: str, asked: str, status: int, why: str) -> None:
         super().__init__(
-            f"{url} of the profile `{profile}` refuses {asked} ({status}: {why})",
+            f"{url} of the profile `{profile}` was asked {asked} and refuses ({status}: {why})",
             None,
             "Kestrel asks Elasticsearch 7.10 and newer, and OpenSearch 2.4 and newer",
         )
 
 
-class Redirected(KestrelError):
+class Redirected(LiveError):
     code: ClassVar[str] = "K0707"
 
     def __init__(self, profile: str, url: str, location: str) -> None:
@@ -87,7 +93,7 @@ class Redirected(KestrelError):
         )
 
 
-class Stopped(KestrelError):
+class Stopped(LiveError):
     code: ClassVar[str] = "K0709"
 
     def __init__(self) -> None:
