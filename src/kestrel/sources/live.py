@@ -25,11 +25,15 @@ def examine(source: Source) -> Iterator[tuple[str, str, str]]:
     """What was looked at of a live source, whether it is `good`, `weak` or `bad`, and what was found."""
     from kestrel.sources.elastic.doctor import examine as look
     from kestrel.sources.elastic.fetch import Elastic
+    from kestrel.sources.stixshifter import doctor
+    from kestrel.sources.stixshifter.fetch import Shifter
 
     found = fetcher(source)
     if isinstance(found, Elastic):
         for finding in look(found):
             yield finding.what, finding.state, finding.told
+    elif isinstance(found, Shifter):
+        yield from doctor.examine(found)
     else:
         size = found.size(Wanted())
         yield "records", "good", "it answers" if size.records is None else f"{size.records:,}"

@@ -122,6 +122,13 @@ class Live:
         """What asking took so far, by source."""
         return {uri: replace(f.cost) for uri, f in self.fetchers.items()}
 
+    def told(self) -> list[str]:
+        """What is to be told of what came since it was last asked."""
+        found = [f"`{uri}`: {text}" for uri, fetcher in self.fetchers.items() for text in fetcher.notices]
+        for fetcher in self.fetchers.values():
+            fetcher.notices.clear()
+        return found
+
     def stop(self) -> None:
         """Give up what is fetched now, from any thread."""
         for fetcher in list(self.fetchers.values()):

@@ -41,7 +41,7 @@ LIMIT = 100_000
 """Records of one query, unless the profile says otherwise: what has more is asked for in two halves of its time."""
 FRESH = 10.0
 """Seconds for which what came is not asked for again."""
-OURS = ("native", "fetch_bound", "verify_cert", "selfSignedCert")
+OURS = ("native", "fetch_bound", "fetch_whole", "verify_cert", "selfSignedCert")
 """Options of the connection that are Kestrel's own."""
 
 
@@ -56,6 +56,7 @@ class Shifter:
         self.secrets = Secrets(profile.connection, profile.configuration)
         self.bound = _number(profile, "fetch_bound", BOUND)
         self.limit = _number(profile, "result_limit", LIMIT)
+        self.whole = self.bound
         self.cost = Cost()
         self.notices: list[str] = []
         self._children: set[Child] = set()

@@ -142,9 +142,10 @@ def _comparisons(condition: Condition, known: Known) -> list[str]:
 
 
 def _spellings(value: str | int | float, number: bool, folded: bool) -> Iterator[str | int | float]:
-    """The ways a value may be written that equals this one whatever its case; none where there are too many."""
+    """The ways a value may be written that equals this one whatever its case; none where there are too many, or where STIX-shifter
+    misreads it: it leaves the backslash before a quote where it is."""
     match value:
-        case str() if not number and (folded or value.upper() == value.lower()):
+        case str() if not number and "'" not in value and (folded or value.upper() == value.lower()):
             yield from dict.fromkeys((value, value.upper(), value.lower()))
         case int() if number:
             yield value

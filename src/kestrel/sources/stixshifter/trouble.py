@@ -7,7 +7,13 @@ from typing import ClassVar
 from kestrel.errors import KestrelError
 
 
-class NotInstalled(KestrelError):
+class ConnectorTrouble(KestrelError):
+    """It is about what stands after FROM."""
+
+    part = "source"
+
+
+class NotInstalled(ConnectorTrouble):
     code: ClassVar[str] = "K0720"
 
     def __init__(self, connector: str, profile: str = "") -> None:
@@ -15,14 +21,14 @@ class NotInstalled(KestrelError):
         super().__init__(f"the connector `{connector}`{of} is not installed", None, f"install it: `kestrel connectors install {connector}`")
 
 
-class InstallFailed(KestrelError):
+class InstallFailed(ConnectorTrouble):
     code: ClassVar[str] = "K0721"
 
     def __init__(self, connector: str, why: str, hint: str) -> None:
         super().__init__(f"the connector `{connector}` could not be installed: {why}", None, hint)
 
 
-class ConnectorBroke(KestrelError):
+class ConnectorBroke(ConnectorTrouble):
     """It ended in the middle of its work, or answers what nobody understands."""
 
     code: ClassVar[str] = "K0722"
@@ -35,7 +41,7 @@ class ConnectorBroke(KestrelError):
         )
 
 
-class NotTaken(KestrelError):
+class NotTaken(ConnectorTrouble):
     """The connector does not accept its profile."""
 
     code: ClassVar[str] = "K0723"
@@ -48,7 +54,7 @@ class NotTaken(KestrelError):
         )
 
 
-class NotTranslated(KestrelError):
+class NotTranslated(ConnectorTrouble):
     code: ClassVar[str] = "K0724"
 
     def __init__(self, profile: str, connector: str, pattern: str, came: str) -> None:
@@ -59,7 +65,7 @@ class NotTranslated(KestrelError):
         )
 
 
-class ConnectorUnreachable(KestrelError):
+class ConnectorUnreachable(ConnectorTrouble):
     code: ClassVar[str] = "K0725"
 
     def __init__(self, profile: str, connector: str, asked: str, came: str) -> None:
@@ -70,7 +76,7 @@ class ConnectorUnreachable(KestrelError):
         )
 
 
-class TurnedAway(KestrelError):
+class TurnedAway(ConnectorTrouble):
     code: ClassVar[str] = "K0726"
 
     def __init__(self, profile: str, connector: str, asked: str, came: str) -> None:
@@ -81,7 +87,7 @@ class TurnedAway(KestrelError):
         )
 
 
-class CertificateRefused(KestrelError):
+class CertificateRefused(ConnectorTrouble):
     code: ClassVar[str] = "K0727"
 
     def __init__(self, profile: str, connector: str, came: str) -> None:
@@ -92,7 +98,7 @@ class CertificateRefused(KestrelError):
         )
 
 
-class ConnectorFailed(KestrelError):
+class ConnectorFailed(ConnectorTrouble):
     """It answers that it could not do it."""
 
     code: ClassVar[str] = "K0728"
@@ -108,7 +114,7 @@ class ConnectorFailed(KestrelError):
         )
 
 
-class CutOff(KestrelError):
+class CutOff(ConnectorTrouble):
     """There are more records than the connector hands over, and they cannot be asked for in smaller parts."""
 
     code: ClassVar[str] = "K0729"
@@ -121,7 +127,7 @@ class CutOff(KestrelError):
         )
 
 
-class TooManyRecords(KestrelError):
+class TooManyRecords(ConnectorTrouble):
     code: ClassVar[str] = "K0730"
 
     def __init__(self, profile: str, connector: str, bound: int) -> None:
