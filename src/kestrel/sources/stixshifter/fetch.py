@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import re
 import threading
 import time
@@ -61,7 +60,7 @@ class Shifter:
         self.notices: list[str] = []
         self._children: set[Child] = set()
         self._stopped = threading.Event()
-        self._numbers = itertools.count(1)
+        self._timeless = self._brought = 0
         self._turn, self._came = 0, 0.0
 
     # -- what the store asks ---------------------------------------------------------------------------------------
@@ -76,6 +75,7 @@ class Shifter:
     def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None]) -> Sequence[Path]:
         """Write the records as STIX bundles. What has more records than the connector hands over is asked for in halves of its time."""
         self._stopped.clear()
+        self._timeless = self._brought = 0
         patterns = patterns_of(wanted, self.known)
         if patterns is None:
             if wanted.start is None:
@@ -85,23 +85,14 @@ class Shifter:
         if not patterns:
             raise NotTranslated(self.profile.name, self.connector, "any record", "its mapping knows no attribute that Kestrel asks for")
         files: list[Path] = []
-        records = 0
-        whole = patterns
-        while patterns:
-            try:
-                done, cut = self._round(patterns, into, told)
-            except NotTranslated:
-                if wanted.any_of is not None or patterns is not whole or len(parts := apart(patterns[0], self.known)) < 2:
-                    raise
-                patterns = [p for p in parts if self._translates(p)]
-                if not patterns:
-                    raise
-                continue
-            files += [f for f, _ in done]
-            records += sum(n for _, n in done)
-            if records > self.bound:
-                raise TooManyRecords(self.profile.name, self.connector, self.bound)
-            patterns = [half for pattern, most in cut for half in self._halves(pattern, most)]
+        with self._child() as child:
+            if len(parts := apart(patterns[0], self.known)) > 1 and wanted.any_of is None and not self._translates(child, patterns[0]):
+                patterns = [p for p in parts if self._translates(child, p)] or patterns
+            while patterns:
+                cut = self._round(child, patterns, into, told, files)
+                patterns = [half for pattern, most in cut for half in self._halves(pattern, most)]
+        if self._timeless:
+            self._note(f"{self._timeless:,} of its records tell no time, and are left out")
         self._came = time.monotonic()
         return files
 
@@ -109,9 +100,10 @@ class Shifter:
         """The patterns, and what the connector makes of them."""
         patterns = patterns_of(wanted, self.known) or []
         lines = []
-        for pattern in patterns:
-            answer = self._only({"do": "translate", "patterns": [pattern.text()]})
-            lines += [pattern.text(), *(self.secrets.hidden(str(q)) for q in answer["queries"][0])]
+        with self._child() as child:
+            for pattern in patterns:
+                answer = self._only(child, {"do": "translate", "patterns": [pattern.text()]})
+                lines += [pattern.text(), *(self.secrets.hidden(str(q)) for q in answer["queries"][0])]
         return "\n".join(lines)
 
     def stop(self) -> None:
@@ -124,12 +116,14 @@ class Shifter:
 
     def ping(self) -> None:
         """Raises KestrelError where the server cannot be reached or turns us away."""
-        self._only({"do": "ping"})
+        with self._child() as child:
+            self._only(child, {"do": "ping"})
 
     @cached_property
     def described(self) -> dict[str, Any]:
         """What the connector's mappings know."""
-        return self._only({"do": "describe"})
+        with self._child() as child:
+            return self._only(child, {"do": "describe"})
 
     @cached_property
     def known(self) -> Known:
@@ -144,35 +138,28 @@ class Shifter:
     # -- how -------------------------------------------------------------------------------------------------------
 
     def _round(
-        self, patterns: Sequence[Pattern], into: Path, told: Callable[[int], None]
-    ) -> tuple[list[tuple[Path, int]], list[tuple[Pattern, int]]]:
-        """Ask all patterns: the files that came with their numbers of records, and the patterns that have more than the connector hands
-        over. What came of those is kept: records are known again by their ids."""
-        prefix = f"{next(self._numbers)}-"
-        done: list[tuple[Path, int]] = []
-        timeless = 0
-        job = {"do": "fetch", "patterns": [p.text() for p in patterns], "folder": str(into), "prefix": prefix}
-        for event in self._work(job, self._asked(patterns)):
+        self, child: Child, patterns: Sequence[Pattern], into: Path, told: Callable[[int], None], files: list[Path]
+    ) -> list[tuple[Pattern, int]]:
+        """Ask all patterns, and add the files that come. The patterns that have more than the connector hands over, and how much that is;
+        what came of those is kept, for records are known again by their ids."""
+        cut: list[tuple[Pattern, int]] = []
+        for event in self._work(child, {"do": "fetch", "patterns": [p.text() for p in patterns], "folder": str(into)}, self._asked(patterns)):
             if event["event"] == "page":
-                done.append((Path(event["file"]), event["records"]))
-                timeless += event["timeless"]
+                files.append(Path(event["file"]))
                 self.cost.records += event["records"]
+                self._timeless += event["timeless"]
+                self._brought += event["records"]
                 told(event["records"])
-                if sum(n for _, n in done) > self.bound:
+                if self._brought > self.bound:
                     raise TooManyRecords(self.profile.name, self.connector, self.bound)
-            elif event["event"] == "done":
+            else:
                 self.cost.queries += event["calls"]
                 self.cost.bytes += event["bytes"]
-                if timeless:
-                    self._note(f"{timeless:,} of its records tell no time, and are left out")
-                cut = []
                 for found in event["cut"]:
-                    pattern = patterns[found["pattern"]]
                     if found["when"]:
                         raise CutOff(self.profile.name, self.connector, found["when"], found["most"])
-                    cut.append((pattern, found["most"]))
-                return done, cut
-        raise AssertionError("a job ends as done, or with an error")
+                    cut.append((patterns[found["pattern"]], found["most"]))
+        return cut
 
     def _halves(self, pattern: Pattern, most: int) -> tuple[Pattern, ...]:
         found = pattern.halves()
@@ -180,20 +167,44 @@ class Shifter:
             raise CutOff(self.profile.name, self.connector, f"in {pattern.span.text()}", most)
         return found
 
-    def _translates(self, pattern: Pattern) -> bool:
+    def _translates(self, child: Child, pattern: Pattern) -> bool:
         try:
-            self._only({"do": "translate", "patterns": [pattern.text()]})
+            self._only(child, {"do": "translate", "patterns": [pattern.text()]})
         except NotTranslated:
             return False
         return True
 
-    def _only(self, job: dict[str, Any]) -> dict[str, Any]:
+    def _only(self, child: Child, job: dict[str, Any]) -> dict[str, Any]:
         """The answer to a job that tells nothing on its way."""
-        return next(event for event in self._work(job, "") if event["event"] == "done")
+        (answer,) = self._work(child, job, "")
+        return answer
 
-    def _work(self, job: dict[str, Any], asked: str) -> Iterator[dict[str, Any]]:
+    def _work(self, child: Child, job: dict[str, Any], asked: str) -> Iterator[dict[str, Any]]:
         """What a child tells of a job; the last event is `done`. Raises KestrelError."""
-        whole = {
+        began, event = time.perf_counter(), {"event": "none"}
+        try:
+            for event in child.ask(job):
+                match event["event"]:
+                    case "failed":
+                        raise self._trouble(event["kind"], event["asked"], event["came"], asked)
+                    case "broke":
+                        raise ConnectorBroke(self.profile.name, self.connector, asked or f"to {job['do']}", self.secrets.said(event["came"]))
+                yield event
+        finally:
+            self.cost.seconds += time.perf_counter() - began
+        if self._stopped.is_set():
+            raise Stopped
+        if event["event"] != "done":
+            raise ConnectorBroke(self.profile.name, self.connector, asked or f"to {job['do']}", "it ended before it was done")
+
+    @contextmanager
+    def _child(self) -> Iterator[Child]:
+        """The connector at work. It gets everything it must know through a pipe."""
+        try:
+            python = interpreter(self.connector)
+        except NotInstalled:
+            raise NotInstalled(self.connector, self.profile.name) from None
+        setting = {
             "connector": self.connector,
             "connection": self.connection,
             "configuration": self.profile.configuration,
@@ -201,39 +212,14 @@ class Shifter:
             "verify": self.verify,
             "limit": 0 if self.manners.get("unlimited") else self.limit,
         }
-        try:
-            python = interpreter(self.connector)
-        except NotInstalled:
-            raise NotInstalled(self.connector, self.profile.name) from None
-        began = time.perf_counter()
-        try:
-            with self._child(Child(python, whole | job)) as child:
-                for event in child.events():
-                    match event["event"]:
-                        case "failed":
-                            raise self._trouble(event["kind"], event["asked"], event["came"], asked)
-                        case "broke":
-                            raise ConnectorBroke(self.profile.name, self.connector, asked or job["do"], self.secrets.hidden(event["came"]))
-                    yield event
-                    if event["event"] == "done":
-                        return
-            if self._stopped.is_set():
-                raise Stopped
-            code = child.process.returncode
-            raise ConnectorBroke(self.profile.name, self.connector, asked or job["do"], f"it ended with status {code}")
-        finally:
-            self.cost.seconds += time.perf_counter() - began
-
-    @contextmanager
-    def _child(self, child: Child) -> Iterator[Child]:
-        self._children.add(child)
-        try:
-            with child:
+        with Child(python, setting) as child:
+            self._children.add(child)
+            try:
                 if self._stopped.is_set():
-                    child.stop()
+                    raise Stopped
                 yield child
-        finally:
-            self._children.discard(child)
+            finally:
+                self._children.discard(child)
 
     def _asked(self, patterns: Sequence[Pattern]) -> str:
         more = f" and {len(patterns) - 1:,} more like it" if len(patterns) > 1 else ""
@@ -242,14 +228,14 @@ class Shifter:
 
     def _trouble(self, kind: str, asked: str, came: str, pattern: str) -> KestrelError:
         """The error of what the connector answers, by STIX-shifter's word for it and what it says."""
-        came = self.secrets.hidden(re.sub(r"^\w+ connector error => ", "", came))
+        came = self.secrets.said(re.sub(r"^\w+ connector error => ", "", came))
         asked = " ".join(p for p in (asked, pattern) if p)
         name, low = self.profile.name, came.lower()
         match kind:
             case "profile":
                 return NotTaken(name, self.connector, came)
             case "translation":
-                return NotTranslated(name, self.connector, self.secrets.hidden(asked), came)
+                return NotTranslated(name, self.connector, self.secrets.said(asked), came)
             case _ if "certificate" in low:
                 return CertificateRefused(name, self.connector, came)
             case "authentication_fail" | "forbidden":

@@ -1,4 +1,4 @@
-"""A connector at work: a child process that gets one job, tells what comes of it, and ends with us."""
+"""A connector at work: a child process that gets jobs, tells what comes of them, and ends with us."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PASSED = re.compile(
 
 
 class Child:
-    """A connector's interpreter with a job. Its end, whatever happens, ends what it has started."""
+    """A connector's interpreter with a profile. Its end, whatever happens, ends what it has started."""
 
-    def __init__(self, interpreter: Path, job: Mapping[str, Any]) -> None:
+    def __init__(self, interpreter: Path, setting: Mapping[str, Any]) -> None:
         environment = {k: v for k, v in os.environ.items() if PASSED.fullmatch(k)}
         self.process = subprocess.Popen(
             [str(interpreter), "-I", str(RUNNER)],
@@ -36,7 +36,7 @@ class Child:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self.job = json.dumps(job).encode() + b"\n"
+        self._say(setting)
 
     def __enter__(self) -> Self:
         return self
@@ -49,17 +49,21 @@ class Child:
                     stream.close()
         self.process.wait()
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """What it tells, until it ends."""
-        assert self.process.stdin and self.process.stdout
-        try:
-            self.process.stdin.write(self.job)
-            self.process.stdin.flush()
-        except OSError:
-            return
+    def ask(self, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """What it tells of a job, until it is done with it, or ends."""
+        assert self.process.stdout
+        self._say(job)
         for line in self.process.stdout:
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
+            event: dict[str, Any] = json.loads(line)
+            yield event
+            if event["event"] != "page":
+                return
+
+    def _say(self, what: Mapping[str, Any]) -> None:
+        assert self.process.stdin
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(json.dumps(what).encode() + b"\n")
+            self.process.stdin.flush()
 
     def stop(self) -> None:
         """End it and all it has started, from any thread."""
@@ -84,10 +88,14 @@ class Secrets:
         self.found = sorted((f for f in found if len(f) > 2), key=len, reverse=True)
 
     def hidden(self, text: str) -> str:
-        """A text without them, in one line and not too long."""
+        """A text without them."""
         for secret in self.found:
             text = text.replace(secret, "***")
-        text = " ".join(text.split())
+        return text
+
+    def said(self, text: str) -> str:
+        """What somebody says, without them, in one line and not too long."""
+        text = " ".join(self.hidden(text).split())
         return text if len(text) < 600 else text[:600] + "..."
 
 

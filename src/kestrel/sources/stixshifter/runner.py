@@ -1,7 +1,6 @@
-"""Run by a connector's own interpreter: one job on standard input, what comes of it as JSON lines on standard output.
+"""Run by a connector's own interpreter: a profile and jobs on standard input, what comes of them on standard output, as JSON lines.
 
-It needs nothing of Kestrel. The job is one line of JSON; when standard input ends, the work is given up. Nothing that the
-connector prints or logs gets out.
+It needs nothing of Kestrel. When standard input ends, the work is given up. Nothing that the connector prints or logs gets out.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import queue
 import re
 import signal
 import threading
@@ -68,58 +68,61 @@ def main() -> None:
     for stream in (1, 2):
         os.dup2(silence, stream)
     logging.disable(logging.CRITICAL)
-    job = json.loads(_line())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen_to_parent, args=(lines,), daemon=True).start()
 
     def tell(**what: Any) -> None:
         out.write(json.dumps(what, default=str) + "\n")
         out.flush()
 
-    try:
-        tell(event="done", **asyncio.run(Work(job, tell).do()))
-    except Failed as error:
-        tell(event="failed", kind=error.kind, asked=error.asked, came=error.came)
-    except Exception as error:
-        tell(event="broke", came=f"{type(error).__name__}: {error}")
-    os._exit(0)
+    setting, work = json.loads(lines.get()), None
+    while True:
+        job = json.loads(lines.get())
+        try:
+            work = work or Work(setting, tell)
+            tell(event="done", **asyncio.run(work.do(job)))
+        except Failed as error:
+            tell(event="failed", kind=error.kind, asked=error.asked, came=error.came)
+        except Exception as error:
+            tell(event="broke", came=f"{type(error).__name__}: {error}")
 
 
-def _line() -> bytes:
-    """The job. Standard input is read without Python's buffer, whose lock a waiting thread would hold."""
-    text = bytearray()
-    while (piece := os.read(0, 1 << 16)) and not piece.endswith(b"\n"):
-        text += piece
-    return bytes(text + piece)
-
-
-def _end_with_parent() -> None:
-    """When nobody listens any more, this process and the ones it started end."""
-    while os.read(0, 1):
-        pass
+def _listen_to_parent(lines: queue.SimpleQueue[bytes]) -> None:
+    """What the parent says, a line at a time. When it says no more, this process and the ones it has started end. Python's own buffer is not
+    used: its lock, held while waiting, would be held for ever in a process that is started meanwhile."""
+    rest = b""
+    while piece := os.read(0, 1 << 16):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            lines.put(line)
     if hasattr(os, "killpg"):
         os.killpg(os.getpgid(0), signal.SIGKILL)
     os._exit(1)
 
 
 class Work:
-    """One job for one connector."""
+    """A connector with its profile."""
 
-    def __init__(self, job: Job, tell: Any) -> None:
+    def __init__(self, setting: Job, tell: Any) -> None:
         from stix_shifter.stix_translation.stix_translation import StixTranslation
 
-        self.job = job
+        self.setting = setting
         self.tell = tell
-        self.connector: str = job["connector"]
-        self.manners: Job = job["manners"]
+        self.connector: str = setting["connector"]
+        self.manners: Job = setting["manners"]
         self.translation = StixTranslation()
         self.seen: set[bytes] = set()
         self.calls = self.bytes = self.files = 0
         self.pool: ProcessPoolExecutor | None = None
-        self.options: dict[str, Any] = dict(job["connection"].get("options") or {})
+        self.options: dict[str, Any] = dict(setting["connection"].get("options") or {})
+        self.folder = ""
+        if makes := self.manners.get("to_stix"):
+            whole = self.entry_point().get_results_translator(self.options.get("dialects") or None).map_data
+            self.options["mapping"] = {**(self.options.get("mapping") or {}), "to_stix_map": _merged(whole, makes)}
         _listen(self)
 
-    async def do(self) -> dict[str, Any]:
-        match self.job["do"]:
+    async def do(self, job: Job) -> dict[str, Any]:
+        match job["do"]:
             case "describe":
                 return self.describe()
             case "ping":
@@ -127,9 +130,9 @@ class Work:
                 _check(answer, "whether its server is there")
                 return {}
             case "translate":
-                return {"queries": [await self.queries(p) for p in self.job["patterns"]]}
+                return {"queries": [await self.queries(p) for p in job["patterns"]]}
             case _:
-                return await self.fetch()
+                return await self.fetch(job["patterns"], job["folder"])
 
     def describe(self) -> dict[str, Any]:
         """What the connector's mappings know: by dialect the STIX paths it can ask for, the operators, and what it makes of records."""
@@ -142,7 +145,7 @@ class Work:
             asks[dialect] = {kind: sorted(told.get("fields", {})) for kind, told in translator.map_data.items() if isinstance(told, dict)}
             operators.update(getattr(translator, "map_operator", None) or ())
         makes = point.get_results_translator(dialects if self.options.get("dialects") else None).map_data
-        return {"asks": asks, "operators": sorted(operators), "makes": _merged(makes, self.manners.get("to_stix") or {}) if makes else {}}
+        return {"asks": asks, "operators": sorted(operators), "makes": makes}
 
     def entry_point(self) -> Any:
         module = import_module(f"stix_shifter_modules.{self.connector}.entry_point")
@@ -156,8 +159,8 @@ class Work:
     def transmission(self) -> Any:
         from stix_shifter.stix_transmission.stix_transmission import StixTransmission
 
-        job = copy.deepcopy({"connection": self.job["connection"], "configuration": self.job["configuration"]})
-        made = StixTransmission(self.connector, job["connection"], job["configuration"])
+        connection, configuration = copy.deepcopy((self.setting["connection"], self.setting["configuration"]))
+        made = StixTransmission(self.connector, connection, configuration)
         if made.init_error:
             error = made.init_error
             raise Failed("to begin", "profile", _wrong_names(error) if isinstance(error, ValueError) else str(error))
@@ -171,24 +174,21 @@ class Work:
 
     # -- fetching --------------------------------------------------------------------------------------------------
 
-    async def fetch(self) -> dict[str, Any]:
+    async def fetch(self, patterns: Sequence[str], folder: str) -> dict[str, Any]:
         """Every pattern's records to files; `cut` tells of patterns that have more than the connector hands over."""
         turn = asyncio.Semaphore(self.manners.get("at_once", AT_ONCE))
-        if makes := self.manners.get("to_stix"):
-            whole = self.entry_point().get_results_translator(self.options.get("dialects") or None).map_data
-            self.options["mapping"] = {**(self.options.get("mapping") or {}), "to_stix_map": _merged(whole, makes)}
-        found = await asyncio.gather(*(self.of_pattern(number, pattern, turn) for number, pattern in enumerate(self.job["patterns"])))
-        if self.pool:
-            self.pool.shutdown()
-        return {"cut": [cut for cut in found if cut], "calls": self.calls, "bytes": self.bytes}
+        calls, size, self.folder = self.calls, self.bytes, folder
+        found = await asyncio.gather(*(self.of_pattern(number, pattern, turn) for number, pattern in enumerate(patterns)))
+        return {"cut": [cut for cut in found if cut], "calls": self.calls - calls, "bytes": self.bytes - size}
 
     async def of_pattern(self, number: int, pattern: str, turn: asyncio.Semaphore) -> dict[str, Any] | None:
-        try:
-            queries = await self.queries(pattern)
-            await asyncio.gather(*(self.of_query(query, turn) for query in queries))
-        except Cut as cut:
-            return {"pattern": number, "most": cut.most, "when": cut.when}
-        return None
+        """Every query of a pattern runs to its end, so that what counts as seen has been written."""
+        queries = await self.queries(pattern)
+        ends = await asyncio.gather(*(self.of_query(query, turn) for query in queries), return_exceptions=True)
+        for failure in (e for e in ends if e is not None and not isinstance(e, Cut)):
+            raise failure
+        cut = next((e for e in ends if isinstance(e, Cut)), None)
+        return {"pattern": number, "most": cut.most, "when": cut.when} if cut else None
 
     async def of_query(self, query: Any, turn: asyncio.Semaphore) -> None:
         """The pages of one query; while the next one comes, the last is translated."""
@@ -200,11 +200,8 @@ class Work:
                         waiting.append(asyncio.create_task(self.write(new)))
                     if len(waiting) > 2:
                         await waiting.pop(0)
+            finally:
                 await asyncio.gather(*waiting)
-            except BaseException:
-                for task in waiting:
-                    task.cancel()
-                raise
 
     async def pages(self, query: Any) -> AsyncIterator[Page]:
         transmission = self.transmission()
@@ -237,7 +234,7 @@ class Work:
 
     async def results(self, transmission: Any, search: Any) -> AsyncIterator[Page]:
         """Page after page until there is no more. Raises Cut where more is there than can be had."""
-        size, limit = int(self.manners["page"]), self.job["limit"]
+        size, limit = int(self.manners["page"]), self.setting["limit"]
         offset, metadata, last, ties = 0, None, None, bool(self.manners.get("ties"))
         while True:
             asked = [metadata[0] - 1, *metadata[1:]] if ties and metadata else metadata
@@ -283,7 +280,7 @@ class Work:
 
     async def write(self, keyed: Page) -> None:
         self.files += 1
-        path = str(Path(self.job["folder"]) / f"{self.job['prefix']}{self.files}.json")
+        path = str(Path(self.folder) / f"{self.files}.json")
         work = (self.connector, self.options, [k for k, _ in keyed], [r for _, r in keyed], path)
         if len(keyed) <= WORTH:
             timeless = await _translated(*work)
@@ -383,7 +380,7 @@ def _listen(work: Work) -> None:
 
     def make(self: Any, *arguments: Any, **named: Any) -> None:
         made(self, *arguments, **named)
-        if not work.job["verify"]:
+        if not work.setting["verify"]:
             self.ssl_context.check_hostname = False
             self.ssl_context.verify_mode = ssl.CERT_NONE
 
