@@ -113,6 +113,14 @@ def test_more_records_of_one_time_than_a_page_holds_are_an_error(server: Server,
         source().fetch(RANGE, tmp_path, lambda _: None)
 
 
+def test_a_page_larger_than_the_largest_group_of_one_time_brings_it(server: Server, indexed: Indexed, asked: Asked, tmp_path: Path) -> None:
+    every = [*of_one_time(12_000, "2021-04-03T00:00:00.000Z"), *of_one_time(9_000, "2021-04-03T00:00:01.000Z")]
+    index = indexed(server, every, settings={"index.max_result_window": 15_000})
+    asked(server, index.name)
+    found = documents(source().fetch(RANGE, tmp_path, lambda _: None))
+    assert len(found) == len(set(found)) == len(every)
+
+
 def test_a_text_with_quotes_and_backslashes_is_asked_for_as_it_is(server: Server, indexed: Indexed, asked: Asked, tmp_path: Path) -> None:
     """The `x_unique_id` of some sensors is any text."""
     strange = ["it's", 'say "no"', "C:\\a\\b", "\\", "(a) OR b", "a*b?", "'; DROP", "ünïcode ☃", "a:b/c [d] {e}"]
@@ -182,7 +190,7 @@ def test_where_nobody_listens(server: Server, sample: Index, asked: Asked) -> No
 def test_a_part_of_an_answer_is_never_taken_for_the_whole(server: Server, sample: Index, asked: Asked, wrong: fault.Fault) -> None:
     asked(server, sample.name).misbehave(wrong, None, path="_search")
     told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
-    assert "error[K07" in told and "`host101`" in told and "for a page of records for [" not in told
+    assert "error[K07" in told and "`host101`" in told and ("for a page of records" in told or "to read what came" in told)
 
 
 def test_an_error_that_passes_is_asked_again(server: Server, sample: Index, asked: Asked, session: Session) -> None:
@@ -250,7 +258,7 @@ def test_no_secret_shows_anywhere(server: Server, sample: Index, asked: Asked, s
     results = session.run(f"x = GET process FROM stixshifter://host101 WHERE name = 'amcet.exe' {DAY} EXPLAIN x INFO x DISP x")
     ours = [w for w in watched if "runner.py" in w]
     told = repr(results) + repr(source().profile) + "".join(capfd.readouterr()) + "".join(w for w in watched if "runner.py" in w or "spawn_main" in w)
-    assert ours and "LIKE '%'" in told, "the child was seen, and EXPLAIN shows the pattern"
+    assert ours and "process:name LIKE" in told, "the child was seen, and EXPLAIN shows the pattern"
     for secret in (KEY["api_key"], KEY["id"], api_key(KEY["id"], KEY["api_key"]).removeprefix("ApiKey ")):
         assert secret not in told
 

@@ -76,7 +76,7 @@ def test_what_has_more_records_than_a_query_gives_is_asked_in_parts(served: Serv
 
 def test_more_records_of_one_moment_than_a_query_gives_are_an_error(served: Served, tmp_path: Path) -> None:
     served(rows(500, seconds=0), result_limit=300)
-    with pytest.raises(CutOff, match="hands over 300 records at once, and there are more in START"):
+    with pytest.raises(CutOff, match="hands over 300 records at once, and there are more from 2021"):
         names(Wanted(), tmp_path / "into")
 
 

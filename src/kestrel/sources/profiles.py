@@ -69,7 +69,7 @@ class UnknownConnector(KestrelError):
 
     def __init__(self, name: str, connector: str) -> None:
         super().__init__(
-            f"the profile `{name}` asks for the connector `{connector}`, which can be none",
+            f"the profile `{name}` asks for the connector `{connector}`, and none can have that name",
             None,
             'the connector `file` reads log files: set the connection to `{"path": "logs/*.json"}`; others are those of STIX-shifter',
         )

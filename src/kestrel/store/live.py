@@ -160,6 +160,8 @@ class Live:
                 raise TooMuch(source.uri, size.records, fetcher.bound)
             whole, done = self.progress or (0, 0)
             self.progress = (whole + size.records, done)
+        elif self.progress is None:
+            self.progress = (0, 0)
         files = fetcher.fetch(wanted, self._place(), self._came) if size.records != 0 else []
         return Held(source, span, size, [str(f) for f in files if f.stat().st_size])
 

@@ -43,6 +43,9 @@ FRESH = 10.0
 OURS = ("native", "fetch_bound", "fetch_whole", "verify_cert", "selfSignedCert")
 """Options of the connection that are Kestrel's own."""
 
+ASKED = {"describe": "what it knows", "ping": "whether its server is there", "translate": "for a query"}
+"""What a job asks, in words."""
+
 
 class Shifter:
     """A live source: one profile, asked by one connector."""
@@ -164,7 +167,7 @@ class Shifter:
     def _halves(self, pattern: Pattern, most: int) -> tuple[Pattern, ...]:
         found = pattern.halves()
         if not found:
-            raise CutOff(self.profile.name, self.connector, f"in {pattern.span.text()}", most)
+            raise CutOff(self.profile.name, self.connector, pattern.span.words(), most)
         return found
 
     def _translates(self, child: Child, pattern: Pattern) -> bool:
@@ -182,20 +185,21 @@ class Shifter:
     def _work(self, child: Child, job: dict[str, Any], asked: str) -> Iterator[dict[str, Any]]:
         """What a child tells of a job; the last event is `done`. Raises KestrelError."""
         began, event = time.perf_counter(), {"event": "none"}
+        words = ASKED.get(job["do"], f"for records {asked}")
         try:
             for event in child.ask(job):
                 match event["event"]:
                     case "failed":
                         raise self._trouble(event["kind"], event["asked"], event["came"], asked)
                     case "broke":
-                        raise ConnectorBroke(self.profile.name, self.connector, asked or f"to {job['do']}", self.secrets.said(event["came"]))
+                        raise ConnectorBroke(self.profile.name, self.connector, words, self.secrets.said(event["came"]))
                 yield event
         finally:
             self.cost.seconds += time.perf_counter() - began
         if self._stopped.is_set():
             raise Stopped
         if event["event"] != "done":
-            raise ConnectorBroke(self.profile.name, self.connector, asked or f"to {job['do']}", "it ended before it was done")
+            raise ConnectorBroke(self.profile.name, self.connector, words, "it ended before it was done")
 
     @contextmanager
     def _child(self) -> Iterator[Child]:
@@ -222,13 +226,12 @@ class Shifter:
                 self._children.discard(child)
 
     def _asked(self, patterns: Sequence[Pattern]) -> str:
-        more = f" and {len(patterns) - 1:,} more like it" if len(patterns) > 1 else ""
-        text = patterns[0].text()
-        return f"for {text if len(text) < 200 else patterns[0].span.text()}{more}"
+        more = f", by {len(patterns):,} patterns" if len(patterns) > 1 else ""
+        return f"{patterns[0].span.words()}{more}"
 
     def _trouble(self, kind: str, asked: str, came: str, pattern: str) -> KestrelError:
         """The error of what the connector answers, by STIX-shifter's word for it and what it says."""
-        came = self.secrets.said(re.sub(r"^\w+ connector error => ", "", came))
+        came = self.secrets.said(_plain(came))
         asked = " ".join(p for p in (asked, pattern) if p)
         name, low = self.profile.name, came.lower()
         match kind:
@@ -242,7 +245,7 @@ class Shifter:
                 return TurnedAway(name, self.connector, asked, came)
             case "service_unavailable":
                 return ConnectorUnreachable(name, self.connector, asked, came)
-            case _ if "client_connector_error" in low or "cannot connect" in low:
+            case _ if "cannot connect" in low:
                 return ConnectorUnreachable(name, self.connector, asked, came)
             case _ if re.search(r"\b(401|403)\b|unauthori[sz]ed|forbidden", low):
                 return TurnedAway(name, self.connector, asked, came)
@@ -252,6 +255,17 @@ class Shifter:
     def _note(self, text: str) -> None:
         if text not in self.notices:
             self.notices.append(text)
+
+
+def _plain(came: str) -> str:
+    """What STIX-shifter says, without what only its programmers need."""
+    came = re.sub(r"^\w+ connector error => ", "", came)
+    if came.startswith("{") and (reason := re.search(r"""['"]reason['"]: (['"])(.*?)\1""", came)):
+        return reason[2]
+    if verified := re.search(r"certificate verify failed: [^('\]]*", came):
+        return verified[0].strip()
+    came = re.sub(r" ssl:(<[^>]*>|True|False|default)", "", came)
+    return re.sub(r"^client_connector_error: \((.*)\)$", r"\1", came, flags=re.DOTALL)
 
 
 def manners_of(connector: str) -> dict[str, Any]:

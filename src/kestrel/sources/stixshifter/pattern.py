@@ -61,6 +61,13 @@ class Span:
         """As STIX qualifies an observation; three digits of a second, as the connectors take it."""
         return f"START t'{_moment(self.start)}' STOP t'{_moment(self.stop)}'"
 
+    def words(self) -> str:
+        """As it is told of."""
+        if (self.start, self.stop) == (FIRST, LAST):
+            return "of all time"
+        start = f"from {_moment(self.start)} " if self.start != FIRST else ""
+        return f"{start}to {_moment(self.stop)}" if self.stop != LAST else f"{start}on"
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
