@@ -12,13 +12,14 @@ from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, assert_never
 
+from kestrel.ask.columns import by_unique_ids, slots_of, wanted_by
 from kestrel.ask.live import Cost, Wanted
 from kestrel.ask.query import RecordQuery
 from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, sources_of, type_of
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, range_of, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
@@ -304,7 +305,16 @@ class Session:
             from kestrel.store.needs import needed
 
             return native(source, needed([step]))
-        return self.store.live.fetcher(source).explain(Wanted.within(query.range))
+        fetcher = self.store.live.fetcher(source)
+        span = query.range
+        if query.related:
+            span = span or range_of(query.related.given)
+            slots = [s.name for s in slots_of("process")]
+            of_more = list(by_unique_ids(["..."], span, slots)) if type_of(query.related.given) == "process" else []
+        else:
+            of_more = wanted_by(query, span, None)
+        whole = f"up to {fetcher.whole:,} records of this time, all: {fetcher.explain(Wanted.within(span))}"
+        return "; ".join([whole, *(f"of more: {fetcher.explain(wanted)}" for wanted in of_more)])
 
     def _save(self, step: Step, path: str, name: str) -> Told:
         from kestrel.store.exchange import Told as FileTold

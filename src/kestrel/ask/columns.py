@@ -32,8 +32,11 @@ KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """The columns that tell which entity a mention is of, by type; one of the groups is enough. Types without an entry: `value`."""
 
 
-def wanted_by(query: RecordQuery, span: TimeRange | None, values: Callable[[ValuesOf], Sequence[str | int | float]]) -> list[Wanted]:
-    """What brings the records of a query about attributes; `values` looks up those of a variable."""
+Lookup = Callable[[ValuesOf], Sequence[str | int | float]]
+
+
+def wanted_by(query: RecordQuery, span: TimeRange | None, values: Lookup | None) -> list[Wanted]:
+    """What brings the records of a query about attributes; `values` looks up those of a variable (None: they are not known yet)."""
     if query.any_of is None:
         return [_within(span, ((_any_of_type(query.type),),))]
     found = []
@@ -53,11 +56,11 @@ def _any_of_type(type_name: str) -> Condition:
     return Condition(tuple(dict.fromkeys(columns)), "EXISTS")
 
 
-def _conditions(test: Test, values: Callable[[ValuesOf], Sequence[str | int | float]]) -> Iterator[Condition]:
+def _conditions(test: Test, values: Lookup | None) -> Iterator[Condition]:
     """A comparison as conditions, one of which holds where it does: its values in batches."""
     listed: list[str | int | float] = []
     for value in test.values:
-        if isinstance(value, ValuesOf):
+        if isinstance(value, ValuesOf) and values:
             listed += values(value)
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
             listed.append(value)
@@ -128,15 +131,15 @@ def by_keys(
                 yield _within(span, ((Condition(tuple(columns), pattern.operator, pattern.values),),), kinds)
 
 
-def by_unique_ids(ids: Sequence[str], span: TimeRange | None, slots: Sequence[str], kinds: tuple[str, ...] = ()) -> Iterator[Wanted]:
+def by_unique_ids(ids: Sequence[str], span: TimeRange | None, slots: Sequence[str]) -> Iterator[Wanted]:
     """What brings the records that have one of these processes, by the sensor's unique ids."""
     for part in batched(ids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.x_unique_id" for s in slots), "=", tuple(part)),),), kinds)
+        yield _within(span, ((Condition(tuple(f"{s}.x_unique_id" for s in slots), "=", tuple(part)),),))
 
 
-def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, slots: Sequence[str], kinds: tuple[str, ...] = ()) -> Iterator[Wanted]:
-    """What brings the records of a host that know a process by its pid."""
+def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, slots: Sequence[str]) -> Iterator[Wanted]:
+    """What brings the records of a host with a process of one of these pids."""
     label = host.partition(".")[0]
     there = Condition(("host",), "=", tuple(dict.fromkeys((host, label))), (Condition(("host",), "LIKE", (f"{label}.%",)),))
     for part in batched(pids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.pid" for s in slots), "=", tuple(part)), there),), kinds)
+        yield _within(span, ((Condition(tuple(f"{s}.pid" for s in slots), "=", tuple(part)), there),))

@@ -240,6 +240,15 @@ def looked_at_by(step: Step) -> tuple[tuple[Source, ...], tuple[str, ...]]:
     return step.sources_looked_at, step.files_looked_at
 
 
+def range_of(step: Step) -> TimeRange | None:
+    """The time range a step asks, its own or the one it is lent by its input; None: all time, or not known before it runs."""
+    while isinstance(step, Find | Refine | Rows | Applied):
+        if isinstance(step, Find | Refine) and step.range:
+            return step.range
+        step = step.input
+    return step.range if isinstance(step, Get | Load) else None
+
+
 def columns_of(step: Step) -> tuple[AttributePath, ...]:
     """The columns an ATTR kept; empty for all."""
     while isinstance(step, Refine):

@@ -2,14 +2,13 @@
 
 The answer is that of all records of the time range. A GET brings the records in which its comparisons may hold, then every other
 record of the entities that may satisfy it; a FIND those that may show the relation. Processes are always completed: by the
-sensor's unique id, and by host and pid where a record knows no more, with the creations and ends that bound the lives of that pid.
+sensor's unique id, and by host and pid, for a record may know no more, and others bound the lives of that pid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from kestrel.ask.columns import by_keys, by_pids, by_unique_ids, keys_of, slots_of, wanted_by
@@ -19,17 +18,15 @@ from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, Test
 from kestrel.graph.steps import Find, Get, Source, TimeRange
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas.layout import Slot, layout
-from kestrel.schemas.shape import shapes
 from kestrel.store.dataset import Dataset
 from kestrel.store.match import Scope, paths, tests, within_range
-from kestrel.store.mentions import mentions
+from kestrel.store.mentions import mentions, references
 from kestrel.store.variable import Variable
 
 if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
 
 PROCESSES = ("process", "parent", "target")
-BOUNDS = ("process-create", "process-create-audit", "process-end", "process-end-audit")
 
 
 class Narrow:
@@ -81,7 +78,7 @@ class Narrow:
         if step.type == "process" or (step.where is not None and _spans_records(step.where)):
             self._complete(sources, dataset, span, step.type, self._ids(self._found(step, source, dataset, every, span, step.depth or 1)))
 
-    def completed(self, variable: Variable, wanted: Iterable[AttributePath]) -> Variable:
+    def completed(self, variable: Variable, wanted: Sequence[AttributePath]) -> Variable:
         """The variable over enough records to show these attributes."""
         dataset = variable.dataset
         if dataset is None or not dataset.is_live:
@@ -91,14 +88,9 @@ class Narrow:
             return variable
         ids = self._ids(variable.table)
         self._complete(sources, dataset, dataset.span, variable.type, ids)
-        for path in wanted:
-            for (reference, kind), further in zip(path.references, [*path.references[1:], None], strict=True):
-                if further is None and kind != "process" and path.attribute in _telling(kind):
-                    break
-                related = self._related(variable, reference, kind)
-                if related:
-                    self._complete(sources, dataset, dataset.span, kind, related)
-                break
+        for (reference, kind), of in _by_reference(wanted).items():
+            if any(len(p.references) > 1 or p.attribute not in _telling(kind) for p in of):
+                self._complete(sources, dataset, dataset.span, kind, self._related(variable, reference))
         whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], dataset.span)
         if whole is None or whole.key == dataset.key:
             return variable
@@ -142,10 +134,18 @@ class Narrow:
         if kind != "process":
             self._bring(sources, span, by_keys(kind, self._keys(dataset, kind, ids), span, slots or slots_of(kind), kinds))
             return
-        unique, lives = self._processes(dataset, ids)
-        self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
-        for host, pids in lives.items():
-            self._bring(sources, span, by_pids(host, pids, span, PROCESSES, _pid_kinds()))
+        rows = self._rows(dataset, kind, ids)
+        known: tuple[list[str], dict[str, list[int]]] | None = None
+        while known != (told := self._processes(dataset, rows)):
+            known = told
+            unique, lives = told
+            self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
+            for host, pids in lives.items():
+                self._bring(sources, span, by_pids(host, pids, span, PROCESSES))
+            whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], span)
+            assert whole is not None
+            rows = self._grown(rows, whole) if whole.key != dataset.key else rows
+            dataset = whole
 
     # -- who they are ----------------------------------------------------------------------------------------------
 
@@ -158,6 +158,12 @@ class Narrow:
         self.store.con.execute(f"INSERT INTO {wanted} SELECT unnest(?::UBIGINT[])", [sorted(ids)])
         inner = mentions(dataset.events, kind, [], (), ["{slot} AS slot"])
         return self.store.table(f"SELECT DISTINCT rec, slot FROM ({inner}) SEMI JOIN {wanted} USING (id)")
+
+    def _grown(self, rows: str, dataset: Dataset) -> str:
+        """All mentions of the processes that mentions are of, now that more is known."""
+        inner = mentions(dataset.events, "process", [], (), ["{slot} AS slot"])
+        ids = f"SELECT DISTINCT id FROM ({inner}) SEMI JOIN {rows} USING (rec, slot)"
+        return self.store.table(f"SELECT DISTINCT rec, slot FROM ({inner}) WHERE id IN ({ids})")
 
     def _keys(self, dataset: Dataset, kind: str, ids: set[int]) -> dict[str, list[str | int]]:
         """The values of the key columns of some entities, wherever they stand."""
@@ -193,9 +199,8 @@ class Narrow:
                 found.setdefault(name, []).extend(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
         return found
 
-    def _processes(self, dataset: Dataset, ids: set[int]) -> tuple[list[str], dict[str, list[int]]]:
-        """The unique ids of processes, and the pids they had, by host."""
-        rows = self._rows(dataset, "process", ids)
+    def _processes(self, dataset: Dataset, rows: str) -> tuple[list[str], dict[str, list[int]]]:
+        """The unique ids of the processes of some mentions, and the pids they had, by host."""
         unique: set[str] = set()
         lives: dict[str, set[int]] = {}
         for number, slot in enumerate(slots_of("process")):
@@ -210,9 +215,8 @@ class Narrow:
                     lives.setdefault(host, set()).add(pid)
         return sorted(unique), {host: sorted(pids) for host, pids in sorted(lives.items())}
 
-    def _related(self, variable: Variable, reference: str, kind: str) -> set[int]:
-        from kestrel.store.mentions import references
-
+    def _related(self, variable: Variable, reference: str) -> set[int]:
+        """What a variable's entities refer to."""
         assert variable.dataset is not None
         pairs = references(variable.dataset.events, variable.type, reference, ())
         select = f"SELECT DISTINCT target FROM ({pairs}) WHERE id IN (SELECT id FROM {variable.table}) AND target IS NOT NULL"
@@ -256,19 +260,10 @@ def _is_elsewhere(path: AttributePath, kind: str) -> bool:
     return end != "user-account" and not (kind == "process" and not path.references) and path.attribute not in _telling(end)
 
 
-@cache
-def _pid_kinds() -> tuple[str, ...]:
-    """The kinds of event that know a process by its pid alone, and those that bound a life."""
-    found = set(BOUNDS)
-    for shape in shapes().values():
-        by_event: dict[tuple[int, int | None], set[str]] = {}
-        for rule in shape.rules:
-            if rule.node is not None:
-                by_event.setdefault((rule.sensor, rule.code), set()).add(rule.column)
-        for (sensor, code), columns in by_event.items():
-            whole = columns | by_event.get((sensor, None), set())
-            if code is not None and any(f"{s}.pid" in whole and f"{s}.x_unique_id" not in whole for s in PROCESSES):
-                name = next(n for n, number in shape.sensors.items() if number == sensor)
-                kind = shape.kind_of(name, code)
-                found.update([v for k, v in kind.items() if k != "by"] if isinstance(kind, dict) else [kind] if kind else [])
-    return tuple(sorted(found))
+def _by_reference(wanted: Iterable[AttributePath]) -> dict[tuple[str, str], list[AttributePath]]:
+    """The paths that lead elsewhere, by their first reference."""
+    found: dict[tuple[str, str], list[AttributePath]] = {}
+    for path in wanted:
+        if path.references and path.references[0][1] != "user-account":
+            found.setdefault(path.references[0], []).append(path)
+    return found
