@@ -18,7 +18,7 @@ from kestrel.version import __version__
 if TYPE_CHECKING:
     from kestrel.result import Result
 
-COMMANDS = ("run", "check", "fmt", "config", "demo")
+COMMANDS = ("run", "check", "fmt", "config", "demo", "kernel")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,6 +92,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _format_argument(demo)
     demo.set_defaults(act=_demo)
+
+    kernel = commands.add_parser(
+        "kernel",
+        help="put the Jupyter kernel where Jupyter finds it",
+        description="Install or uninstall the Jupyter kernel; by default in this Python environment, else for this user.",
+    )
+    acts = kernel.add_subparsers(dest="what", metavar="ACTION", required=True)
+    for name, about in (("install", "install the kernel"), ("uninstall", "take the kernel away")):
+        act = acts.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        where = act.add_mutually_exclusive_group()
+        where.add_argument("--user", dest="place", action="store_const", const="user", help="for this user")
+        where.add_argument("--sys-prefix", dest="place", action="store_const", const="sys-prefix", help="in this Python environment")
+        where.add_argument("--prefix", dest="place", metavar="FOLDER", type=Path, help="in FOLDER/share/jupyter/kernels")
+    kernel.set_defaults(act=_kernel)
     return parser
 
 
@@ -193,6 +207,21 @@ def _config(options: argparse.Namespace) -> int:
         return 1
     except KestrelError as error:
         _report(HuntErrors(Source(""), [error]), options.format, show)
+        return 1
+    return 0
+
+
+def _kernel(options: argparse.Namespace) -> int:
+    from kestrel.kernel.install import CannotInstall, install, uninstall
+
+    try:
+        if options.what == "install":
+            print(f"kernel `kestrel` is in {install(options.place)}")
+        else:
+            folder = uninstall(options.place)
+            print(f"kernel `kestrel` is gone from {folder}" if folder else "kernel `kestrel` is not installed there")
+    except CannotInstall as error:
+        print(f"kestrel: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -9,12 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Distinct rows of a DISP. `total`: how many there are; `rows` may be the first of them. Missing values are None."""
+    """Distinct rows of a DISP. `total`: how many there are; `rows` may be the first of them. Missing values are None.
+
+    `key`: names the table in its session, which can give the other rows; empty where there is none to ask.
+    """
 
     variable: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     total: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

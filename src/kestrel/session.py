@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Load, New, Source, Step, sources_of, type_of
+from kestrel.graph.steps import TABLE, Load, New, Source, Step, content_id, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
@@ -57,6 +58,8 @@ class Session:
         self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
+        self._tables: dict[str, tuple[str, tuple[int | None, int], list[int]]] = {}
+        """The tables that were shown, by key: their name in the store, what LIMIT and OFFSET cut, and which columns are shown."""
 
     # -- the pipeline --------------------------------------------------------------------------------------------
 
@@ -237,15 +240,28 @@ class Session:
         variable = self.store.evaluate(step)
         paths = columns or tuple(self._default_columns(variable))
         shown = limit if limit is not None else self.rows
-        rows, total = self.answers.rows(variable, paths, shown, offset)
+        table, total = self.answers.distinct(variable, paths)
+        rows = self.answers.rows(table, shown, offset) if paths else []
         total = max(0, total - offset)
+        kept = list(range(len(paths)))
         if limit is not None:
             total = min(total, limit)
         if not columns:
             kept = [i for i in range(len(paths)) if not rows or any(r[i] is not None for r in rows)]
             paths = tuple(paths[i] for i in kept)
             rows = [tuple(r[i] for i in kept) for r in rows]
-        return Table(name, tuple(p.text() for p in paths), tuple(rows), total)
+        key = _key(step, paths, limit, offset)
+        self._tables[key] = (table, (limit, offset), kept)
+        return Table(name, tuple(p.text() for p in paths), tuple(rows), total, key)
+
+    def page(
+        self, key: str, offset: int, count: int, sort: int | None = None, descending: bool = False, search: str = ""
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """`count` rows of a table that was shown, by its key, after the first `offset`, and how many there are: of those a cell
+        of which has the searched text, in the order of a column. Raises KeyError, IndexError for what is not there."""
+        table, within, columns = self._tables[key]
+        order = None if sort is None else (columns[sort], descending)
+        return self.answers.page(table, within, columns, order, search, count, offset)
 
     def _default_columns(self, variable: Variable) -> list[AttributePath]:
         """What DISP shows without ATTR: the rows' own columns, the type's attributes and the most telling of its references', id last."""
@@ -384,6 +400,7 @@ class Session:
         if self._store is not None:
             self._store.con.close()
             self._store = None
+            self._tables.clear()
         return trouble
 
     def __enter__(self) -> Session:
@@ -416,6 +433,12 @@ def _columns(actions: list[Action]) -> frozenset[str] | None:
             case _:
                 assert_never(action)
     return needed(steps, shown)
+
+
+def _key(step: Step, paths: Sequence[AttributePath], limit: int | None, offset: int) -> str:
+    """The same for the same question."""
+    text = f"{content_id(step)} {[p.text() for p in paths]} {limit} {offset}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def _ends(type_name: str) -> list[AttributePath]:

@@ -54,8 +54,9 @@ class Progress:
 
 
 def line(size: int, fraction: float, seconds: float) -> str:
-    """`reading 1.5 GB  46 %  620 MB/s`."""
+    """`reading 1.5 GB  46 %  620 MB/s  2 s left`."""
     amount = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
     if fraction <= 0:
         return f"reading {amount}  {seconds:.0f} s"
-    return f"reading {amount}  {fraction:.0%}  {size * fraction / seconds / 1e6:,.0f} MB/s"
+    left = seconds * (1 - fraction) / fraction
+    return f"reading {amount}  {fraction:.0%}  {size * fraction / max(seconds, 1e-6) / 1e6:,.0f} MB/s  {left:.0f} s left"

@@ -1,0 +1,45 @@
+"""A Jupyter of the tests' own: no folder of the user's is seen or written."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from kestrel.kernel.install import install
+
+
+def environment(folder: Path, data: str) -> dict[str, str]:
+    """The variables of a Jupyter whose folders are all below one folder, with the sample data as `stixshifter://demo`."""
+    (folder / "kestrel.yaml").touch()
+    return {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "lab-settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "lab-workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_PATH": str(folder / "share" / "jupyter"),
+        "KESTREL_CACHE": "off",
+        "KESTREL_CONFIG": str(folder / "kestrel.yaml"),
+        "KESTREL_STIXSHIFTER_CONFIG": str(folder / "stixshifter.yaml"),
+        "STIXSHIFTER_DEMO_CONNECTOR": "file",
+        "STIXSHIFTER_DEMO_CONNECTION": json.dumps({"path": data}),
+    }
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a Jupyter that knows the kernel; its variables are set for the processes that tests start."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    before = dict(os.environ)
+    with resources.as_file(resources.files("kestrel.demo") / "data" / "host101.ndjson.gz") as data:
+        os.environ |= environment(folder, str(data))
+        install(folder)
+        yield folder
+        os.environ.clear()
+        os.environ |= before
