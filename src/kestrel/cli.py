@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _hunt_arguments(run)
     _parameter_argument(run)
     _format_argument(run)
+    run.add_argument("--save-views", dest="views", metavar="FOLDER", type=Path, help="write every view (DISP ... AS) as HTML and SVG there")
     run.set_defaults(act=_run)
 
     check = commands.add_parser(
@@ -145,7 +146,7 @@ def _format_argument(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     source = _read(options)
-    return 2 if source is None else _hunt(source, options.format, dict(options.parameters))
+    return 2 if source is None else _hunt(source, options.format, dict(options.parameters), options.views)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -257,28 +258,56 @@ def _read(options: argparse.Namespace) -> Source | None:
     return None
 
 
-def _hunt(source: Source, form: str, parameters: Mapping[str, Any] | None = None) -> int:
+def _hunt(source: Source, form: str, parameters: Mapping[str, Any] | None = None, views: Path | None = None) -> int:
     from kestrel.display.progress import Progress
     from kestrel.session import Session
 
     show = _shower(form)
     session = Session()
     try:
+        save = _saver(views)
         with Progress(session.progress):
             for result in session.stream(source.text, source.name, parameters):
                 show(result)
+                save(result)
         return 0
     except HuntErrors as error:
         _report(error, form, show)
         return 1
     except (KeyboardInterrupt, BrokenPipeError):
         raise
+    except CannotSave as error:
+        print(f"kestrel: {error}", file=sys.stderr)
+        return 1
     except Exception:
         _report_bug(source, form, show)
         return 1
     finally:
         if trouble := session.close():
             print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
+
+
+class CannotSave(Exception):
+    """A view could not be written; the sentence is for the user."""
+
+
+def _saver(folder: Path | None) -> Callable[[Result], None]:
+    """What keeps the views of a hunt: nothing where no folder is named."""
+    if folder is None:
+        return lambda _: None
+    from kestrel.display.saving import Saver
+
+    def save(result: Result) -> None:
+        try:
+            saver.take(result)
+        except OSError as error:
+            raise CannotSave(f"{error.filename}: {error.strerror}") from error
+
+    try:
+        saver = Saver(folder)
+    except OSError as error:
+        raise CannotSave(f"{folder}: {error.strerror}") from error
+    return save
 
 
 def _report(error: HuntErrors, form: str, show: Callable[[Result], None]) -> None:

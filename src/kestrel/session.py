@@ -18,9 +18,9 @@ from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import TABLE, Load, New, Source, Step, content_id, sources_of, type_of
-from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
+from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
-from kestrel.result import Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
+from kestrel.result import Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
@@ -152,6 +152,8 @@ class Session:
                 yield from self._accounts(step)
             case Show(step, columns, limit, offset, name):
                 yield self._show(step, columns, limit, offset, name)
+            case Draw():
+                yield self._draw(action)
             case Inform(step, name):
                 yield self._info(step, name)
             case Describe(step, path, name):
@@ -262,6 +264,22 @@ class Session:
         table, within, columns = self._tables[key]
         order = None if sort is None else (columns[sort], descending)
         return self.answers.page(table, within, columns, order, search, count, offset)
+
+    def _draw(self, action: Draw) -> View:
+        from kestrel.store.pictures import Pictures
+
+        pictures, variable = Pictures(self.store), self.store.evaluate(action.step)
+        match action.view:
+            case "TREE":
+                return pictures.tree(variable, action.name, action.columns)
+            case "GRAPH":
+                return pictures.graph(variable, action.name, action.columns)
+            case "TIMELINE":
+                return pictures.timeline(variable, action.name, action.columns)
+            case "CHART":
+                return pictures.chart(variable, action.name, action.columns)
+            case _:
+                assert_never(action.view)
 
     def _default_columns(self, variable: Variable) -> list[AttributePath]:
         """What DISP shows without ATTR: the rows' own columns, the type's attributes and the most telling of its references', id last."""
@@ -426,7 +444,7 @@ def _columns(actions: list[Action]) -> frozenset[str] | None:
             case Describe(step, path):
                 steps.append(step)
                 shown.append(path)
-            case Show() | Inform() | Save() | Analyse():
+            case Show() | Draw() | Inform() | Save() | Analyse():
                 return None
             case Explain() | Notice():
                 pass

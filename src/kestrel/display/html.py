@@ -8,16 +8,36 @@ from datetime import datetime
 from typing import Any, assert_never
 from xml.etree.ElementTree import Element
 
+from kestrel.display.drawn import headline, lines, moment
 from kestrel.display.foreign import cleaned
-from kestrel.display.markup import element, html_text
+from kestrel.display.markup import append, element, html_text
+from kestrel.display.svg import to_svg
 from kestrel.display.terminal import counted
 from kestrel.display.values import instant, plain
-from kestrel.result import Description, Explanation, Failure, Info, Notice, Picture, Result, Summary, Table, Text
+from kestrel.result import (
+    Chart,
+    Description,
+    Explanation,
+    Failure,
+    Graph,
+    Info,
+    Notice,
+    Picture,
+    Result,
+    Summary,
+    Table,
+    Text,
+    Timeline,
+    Tree,
+    TreeNode,
+)
 
 ROWS = 50
 """Rows of a table that are written at most."""
 LONGEST = 160
 """Signs of a value that are shown at once; the whole value opens."""
+NODES = 400
+"""Nodes of a tree that are written at most."""
 LEFT, RIGHT = "text-align:left;vertical-align:top", "text-align:right;vertical-align:top"
 QUIET = "color:gray"
 
@@ -47,6 +67,11 @@ def _parts(result: Result) -> Iterable[Element | str]:
             return [element("b", f"{result.name}:"), element("pre", result.text)]
         case Picture():
             return _picture(result)
+        case Tree():
+            return [element("p", headline(result)), *_tree(result)]
+        case Graph() | Timeline() | Chart():
+            text = "\n".join(lines(result, 110))
+            return [image(to_svg(result), headline(result)), element("details", element("summary", "as text"), element("pre", text))]
         case _:
             assert_never(result)
 
@@ -156,8 +181,52 @@ def span(first: datetime | None, last: datetime | None) -> str:
 def _picture(picture: Picture) -> list[Element | str]:
     """What an analytic drew, as an image, or of its own HTML what does nothing."""
     name = element("b", f"{picture.name}:")
-    image = ("image/png", picture.image) if picture.image is not None else ("image/svg+xml", picture.svg.encode()) if picture.svg else None
-    if image is None:
-        return [name, cleaned(picture.html) if picture.html else element("pre", picture.text)]
-    data = f"data:{image[0]};base64,{base64.b64encode(image[1]).decode('ascii')}"
-    return [name, element("br"), element("img", src=data, alt=picture.text, style="max-width:100%")]
+    if picture.image is not None:
+        data = f"data:image/png;base64,{base64.b64encode(picture.image).decode('ascii')}"
+        return [name, element("br"), element("img", src=data, alt=picture.text, style="max-width:100%")]
+    if picture.svg:
+        return [name, element("br"), image(picture.svg, picture.text)]
+    return [name, cleaned(picture.html) if picture.html else element("pre", picture.text)]
+
+
+def image(svg: str, alt: str) -> Element:
+    """A drawing as an image: nothing in it runs, and nothing is fetched."""
+    data = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    return element("img", src=f"data:image/svg+xml;base64,{data}", alt=alt, style="max-width:100%")
+
+
+# -- trees --------------------------------------------------------------------------------------------------------
+
+
+def _tree(tree: Tree) -> list[Element | str]:
+    """Nested parts that open and close; what leads to an entity of the variable is open."""
+    nodes = tree.nodes[:NODES]
+    leading = _leading(nodes)
+    top: list[Element | str] = []
+    inside: list[Element] = []
+    for place, node in enumerate(nodes):
+        parent = place + 1 < len(nodes) and nodes[place + 1].depth > node.depth
+        line = [element("b", f"* {node.label}") if node.marked else node.label]
+        more = "  ".join([*([moment(node.time)] if node.time else []), node.detail[:LONGEST]])
+        line.append(element("span", f"  {more}", style=QUIET))
+        made = element("details", element("summary", *line), open="open" if place in leading else None) if parent else element("div", *line)
+        made.set("style", "margin-left:1.2em")
+        if node.depth:
+            append(inside[node.depth - 1], made)
+        else:
+            top.append(made)
+        inside = [*inside[: node.depth], made]
+    if tree.total > len(nodes):
+        top.append(element("p", f"{tree.total - len(nodes):,} more", style=QUIET))
+    return top
+
+
+def _leading(nodes: Sequence[TreeNode]) -> set[int]:
+    """The nodes below which a marked one stands."""
+    found: set[int] = set()
+    path: list[int] = []
+    for place, node in enumerate(nodes):
+        path = [*path[: node.depth], place]
+        if node.marked:
+            found.update(path[:-1])
+    return found

@@ -11,14 +11,15 @@ from typing import Any
 
 from kestrel.display.html import to_html
 from kestrel.display.jsonlines import to_object
+from kestrel.display.placing import NODE, ROW, WIDTH, placed
 from kestrel.errors import HuntErrors
-from kestrel.result import Picture, Result, Table
+from kestrel.result import Graph, Picture, Result, Table
 
 DATA = "application/vnd.kestrel.v1+json"
 """The MIME type that the JupyterLab extension draws."""
 EMBEDDED = 1000
 """Rows of a table that are kept in a notebook at most."""
-WIDTH = 120
+COLUMNS = 120
 SMALL = 4000
 """Signs of JSON from which on it is packed."""
 
@@ -31,7 +32,7 @@ def bundle(result: Result, text_rows: int | None = 50) -> dict[str, Any]:
     if isinstance(result, Picture) and result.image is not None:
         found["image/png"] = base64.b64encode(result.image).decode("ascii")
     if not isinstance(result, Picture):
-        found[DATA] = packed(to_object(result) | ({"key": result.key} if isinstance(result, Table) else {}))
+        found[DATA] = packed(to_object(result) | _besides(result))
     return found
 
 
@@ -42,7 +43,7 @@ def plain_text(result: Result) -> str:
     from kestrel.display.terminal import show
 
     sink = io.StringIO()
-    show(Console(file=sink, width=WIDTH, color_system=None), result)
+    show(Console(file=sink, width=COLUMNS, color_system=None), result)
     return sink.getvalue().rstrip("\n")
 
 
@@ -67,3 +68,16 @@ def failure_text(error: HuntErrors) -> str:
 
 def _shortened(result: Result, rows: int | None) -> Result:
     return replace(result, rows=result.rows[:rows]) if isinstance(result, Table) and rows is not None else result
+
+
+def _besides(result: Result) -> dict[str, Any]:
+    """What the extension needs that a program does not: the key that further rows are asked by, the places of nodes."""
+    match result:
+        case Table():
+            return {"key": result.key}
+        case Graph():
+            place = placed(result)
+            size = {"width": WIDTH, "node": NODE, "row": ROW, "height": place.height}
+            return {"places": [list(p) for p in place.nodes], "headings": [list(h) for h in place.headings], **size}
+        case _:
+            return {}

@@ -32,7 +32,7 @@ from kestrel.graph.steps import (
     sources_of,
     type_of,
 )
-from kestrel.lower.actions import Action, Analyse, Define, Describe, Explain, Inform, Notice, Save, Show
+from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Explain, Inform, Notice, Save, Show
 from kestrel.lower.columns import kind_of
 from kestrel.lower.mistakes import (
     AppliedTwice,
@@ -46,7 +46,6 @@ from kestrel.lower.mistakes import (
     NoSource,
     NotLocal,
     NotNumbers,
-    NotYet,
     TwoColumns,
     UnknownFormat,
     UnknownRelation,
@@ -449,18 +448,20 @@ class Lowering(Patterns):
 
     # -- what shows, and what others do --------------------------------------------------------------------------
 
-    def _display(self, statement: tree.Disp) -> Show | None:
-        if statement.view not in (None, "TABLE"):
-            self.errors.append(NotYet(f"DISP ... AS {statement.view}", statement.span))
-            return None
-        step = self._expression(statement.expression)
+    def _display(self, statement: tree.Disp) -> Show | Draw | None:
+        step, shown = self._expression(statement.expression), statement.expression.variable
         if step is None:
             return None
+        if statement.view is not None and statement.view != "TABLE":
+            if type_of(step) == TABLE and statement.view != "CHART":
+                self.errors.append(NoIdentity(f"DISP ... AS {statement.view}", shown.text, shown.span))
+                return None
+            return Draw(step, statement.view, columns_of(step), shown.text, statement.span)
         limit, offset = None, 0
         if isinstance(step, Refine) and (step.limit is not None or step.offset):
             limit, offset = step.limit, step.offset
             step = Refine(step.input, step.where, step.range, step.columns, step.sort, step.ascending)
-        return Show(step, columns_of(step), limit, offset, statement.expression.variable.text, statement.span)
+        return Show(step, columns_of(step), limit, offset, shown.text, statement.span)
 
     def _apply(self, statement: tree.Apply) -> Analyse | None:
         before = len(self.errors)
