@@ -51,7 +51,7 @@ def _expanded(given: list[str]) -> list[str]:
 
 
 def _is_hunt(name: str) -> bool:
-    return name.endswith(".hf") or Path(name).is_file()
+    return name.endswith((".hf", ".ipynb")) or Path(name).is_file()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,11 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kestrel {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run a hunt flow", description="Run a hunt flow; results appear as they come.")
+    run = commands.add_parser(
+        "run", help="run a hunt flow or a huntbook", description="Run a hunt flow (.hf) or a huntbook (.ipynb); results appear as they come."
+    )
     _hunt_arguments(run)
     _parameter_argument(run)
     _format_argument(run)
     run.add_argument("--save-views", dest="views", metavar="FOLDER", type=Path, help="write every view (DISP ... AS) as HTML and SVG there")
+    run.add_argument("--output", metavar="BOOK", type=Path, help="of a huntbook: write it there with its results, instead of printing them")
     run.set_defaults(act=_run)
 
     check = commands.add_parser(
@@ -145,8 +148,57 @@ def _format_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.text is None and options.file.endswith(".ipynb"):
+        return _run_book(options)
+    if options.output:
+        print("kestrel: --output is for huntbooks (.ipynb)", file=sys.stderr)
+        return 2
     source = _read(options)
     return 2 if source is None else _hunt(source, options.format, dict(options.parameters), options.views)
+
+
+def _run_book(options: argparse.Namespace) -> int:
+    from kestrel.display.progress import Progress
+    from kestrel.kernel.book import CellFailed, NoBook, read_book, run_book, with_parameters, write_book
+    from kestrel.session import Session
+
+    path = Path(options.file)
+    try:
+        book = read_book(path)
+        save = _saver(options.views.absolute() if options.views else None)
+    except (NoBook, CannotSave) as error:
+        print(f"kestrel: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"kestrel: cannot read {path}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    for name in with_parameters(book, dict(options.parameters)):
+        print(f"note[unused-parameter]: parameter `${name}` was given and no cell uses it", file=sys.stderr)
+    show = (lambda _: None) if options.output else _shower(options.format)
+    output = options.output.absolute() if options.output else None
+
+    def take(result: Result) -> None:
+        show(result)
+        save(result)
+
+    session = Session(rows=1000 if output else ...)
+    try:
+        with Progress(session.progress):
+            run_book(book, path.absolute().parent, take, session)
+        return 0
+    except CellFailed as failed:
+        print(f"cell {failed.number} failed:", file=sys.stderr)
+        _report(failed.error, "text" if output else options.format, show)
+        return 1
+    except CannotSave as error:
+        print(f"kestrel: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        _report_bug(Source(""), "text", show)
+        return 1
+    finally:
+        if output:
+            write_book(book, output)
 
 
 def _demo(options: argparse.Namespace) -> int:

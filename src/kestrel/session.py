@@ -53,6 +53,8 @@ class Session:
         self._settings = settings
         self.scope: dict[str, Step] = {}
         self.origins: dict[str, str] = {}
+        self.parameters: dict[str, Any] = {}
+        """What `$name = value` gave so far."""
         self.last_sources: tuple[Source, ...] = ()
         self._turns: dict[str, int] = {}
         self._peeked: dict[Step, Mapping[str, str]] = {}
@@ -102,6 +104,7 @@ class Session:
         actions = lower(source, hunt, lowering, mistakes, doubtful)
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
+        self.parameters |= lowering.given
         for statement in hunt.statements:
             if isinstance(statement, Assign):
                 name = statement.target.text if statement.target else self.settings.default_variable
@@ -114,7 +117,7 @@ class Session:
         return Lowering(
             dict(self.scope),
             datetime.now(UTC),
-            parameters,
+            {**self.parameters, **parameters},
             self.known_columns,
             open_source=partial(open_pool, default_scheme=scheme),
             last_sources=self.last_sources,
@@ -123,6 +126,7 @@ class Session:
             peek=self._peek,
             check_analytic=_check_analytic,
             turns=dict(self._turns),
+            outside=tuple(parameters),
         )
 
     def _peek(self, path: str) -> Load:

@@ -12,6 +12,8 @@ import pytest
 
 from kestrel.kernel.install import install
 
+ROOT = Path(__file__).parents[2]
+
 
 def environment(folder: Path, data: str) -> dict[str, str]:
     """The variables of a Jupyter whose folders are all below one folder, with the sample data as `stixshifter://demo`."""
@@ -40,6 +42,9 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with resources.as_file(resources.files("kestrel.demo") / "data" / "host101.ndjson.gz") as data:
         os.environ |= environment(folder, str(data))
         install(folder)
+        extension = folder / "share" / "jupyter" / "labextensions" / "kestrel-hunt"
+        extension.parent.mkdir(parents=True)
+        extension.symlink_to(ROOT / "labextension" / "static", target_is_directory=True)
         yield folder
         os.environ.clear()
         os.environ |= before

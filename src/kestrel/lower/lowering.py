@@ -87,6 +87,10 @@ class Lowering(Patterns):
     """Raises KestrelError for an analytic that is not there, or that cannot take variables of these types or such arguments."""
     turns: dict[str, int] = field(default_factory=dict)
     """How often each APPLY was asked before, by its content."""
+    outside: Collection[str] = ()
+    """The parameters that are given from outside, which no `$name = value` changes."""
+    given: dict[str, Any] = field(default_factory=dict)
+    """What `$name = value` gives in this cell."""
     saved: dict[str, Step | None] = field(default_factory=dict)
     """What this cell has written before the statement, by path; None where that statement is wrong."""
 
@@ -106,6 +110,9 @@ class Lowering(Patterns):
         match statement:
             case tree.Assign(target, value):
                 return self._define(target.text if target else self.default_variable, value, statement)
+            case tree.Give():
+                self._give(statement)
+                return None
             case tree.Disp():
                 return self._display(statement)
             case tree.Info(variable):
@@ -144,6 +151,32 @@ class Lowering(Patterns):
         self.scope[name] = step
         self.broken.discard(name)
         return Define(name, step, statement.span)
+
+    def _give(self, statement: tree.Give) -> None:
+        """Set a parameter for what follows; what is given from outside wins."""
+        value = self._plain(statement.value)
+        if value is not None:
+            self.given[statement.name] = value
+            self.parameters = (
+                {statement.name: value} | self.parameters if statement.name in self.outside else self.parameters | {statement.name: value}
+            )
+
+    def _plain(self, value: tree.Value) -> Any:
+        """A value as Python; None, with a mistake, for one that only a run can tell."""
+        match value:
+            case tree.ListOf(items):
+                found = [self._plain(i) for i in items]
+                return None if None in found else found
+            case tree.Parameter():
+                known = self.parameter(value)
+                return None if known is None else self._plain(known)
+            case tree.Reference(variable, attribute, span):
+                self.errors.append(WrongValue(f"{variable}.{attribute}", "text, a number, a time, true, false or a list of these", span))
+                return None
+            case tree.Text(plain) | tree.Number(plain) | tree.Boolean(plain) | tree.Time(plain):
+                return plain
+            case _:
+                assert_never(value)
 
     def _yielding(self, value: tree.Yielding) -> Step | None:
         match value:

@@ -53,12 +53,26 @@ class KestrelLexer(RegexLexer):
         "blank": [(r"\s+", Whitespace), (r"#[^\n]*", Comment.Single)],
         "values": [
             (r"t'[^'\n]*'|t\"[^\"\n]*\"", Literal.Date),
-            (r"r?'(?:[^'\\\n]|\\.|\\\n)*'?|r?\"(?:[^\"\\\n]|\\.|\\\n)*\"?", String),
+            (r"r'(?:[^'\\\n]|\\.|\\\n)*'?|r\"(?:[^\"\\\n]|\\.|\\\n)*\"?", String),
+            (r"'", String, "single"),
+            (r'"', String, "double"),
             (r"[^\W\d][\w+.-]*://[^\s'\"#)\]]*", Name.Namespace),
             (r"\$[^\W\d]\w*", Name.Variable.Global),
             (ISO.pattern, Literal.Date),
             (NUMBER.pattern, Number),
             (r"(?:true|false)\b", Keyword.Constant),
+        ],
+        "single": [
+            (r"\\[\\'\"]", String.Escape),
+            (r"'", String, "#pop"),
+            (r"\n", Whitespace, "#pop"),
+            (r"(?:[^'\\\n]|\\(?![\\'\"])\n?)+", String),
+        ],
+        "double": [
+            (r"\\[\\'\"]", String.Escape),
+            (r'"', String, "#pop"),
+            (r"\n", Whitespace, "#pop"),
+            (r"(?:[^\"\\\n]|\\(?![\\'\"])\n?)+", String),
         ],
         "paths": [
             include("blank"),
