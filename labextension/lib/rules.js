@@ -75,7 +75,7 @@ export const rules = {
    "next": "paths"
   },
   {
-   "pattern": "[\\p{L}_][\\p{L}\\p{M}\\p{N}_@]*(?:-[\\p{L}\\p{M}\\p{N}_]+)*(?:\\[\\*\\])?(?:\\.(?:[\\p{L}\\p{M}\\p{N}_@]+(?:-[\\p{L}\\p{M}\\p{N}_]+)*(?:\\[\\*\\])?|'[^'\\n]*'|\"[^\"\\n]*\"))*(?=\\s*(?:[=<>]|!=|(?:NOT\\s+)?(?:IN|LIKE|MATCHES|IS|ISSUBSET|ISSUPERSET)(?![\\p{L}\\p{M}\\p{N}_])))",
+   "pattern": "[\\p{L}_][\\p{L}\\p{M}\\p{N}_@]*(?:-[\\p{L}\\p{M}\\p{N}_]+)*(?:\\[\\*\\])?(?:\\.(?:[\\p{L}\\p{M}\\p{N}_@]+(?:-[\\p{L}\\p{M}\\p{N}_]+)*(?:\\[\\*\\])?|'[^'\\n]*'|\"[^\"\\n]*\"))*(?=\\s*(?:[=<>]|!=)|\\s+(?:NOT\\s+)?(?:IN|LIKE|MATCHES|IS|ISSUBSET|ISSUPERSET)(?![\\p{L}\\p{M}\\p{N}_]))",
    "classes": [
     "attribute"
    ]

@@ -19,6 +19,7 @@ TOKEN = "kestrel-tests"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension:plugin": {"renameUntitledFileOnSave": False},
 }
 
@@ -59,6 +60,11 @@ class Server:
 
     def address(self, path: str, *more: str) -> str:
         return f"http://127.0.0.1:{self.port}/{path}?" + "&".join([f"token={TOKEN}", *more])
+
+    def stop_kernels(self) -> None:
+        """Stop what a page leaves running."""
+        for kernel in json.load(urllib.request.urlopen(self.address("api/kernels"), timeout=20)):
+            urllib.request.urlopen(urllib.request.Request(self.address(f"api/kernels/{kernel['id']}"), method="DELETE"), timeout=20)
 
     def close(self) -> None:
         self.process.terminate()

@@ -52,6 +52,7 @@ def coloured(text: str) -> list[tuple[str, _TokenType]]:
         ("DISP p ATTR name SORT BY pid DESC AS TREE", "TREE", Keyword.Type),
         ("x = GROUP p BY BIN(first_observed, 5 minutes) WITH COUNT(pid) AS n", "first_observed", Name.Attribute),
         ("x = GROUP p BY BIN(first_observed, 5 minutes) WITH COUNT(pid) AS n", "COUNT", Name.Builtin),
+        ("j = JOIN a, b BY pid, pid", "JOIN", Keyword),
         ("DISP TIMESTAMPED(p)", "TIMESTAMPED", Name.Builtin),
     ],
 )

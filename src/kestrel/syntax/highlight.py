@@ -41,7 +41,7 @@ class KestrelLexer(RegexLexer):
             (rf"({'|'.join(TRANSFORMS)})(?=\s*\()", Name.Builtin),
             include("values"),
             (rf"({KIND})(:)(?=[^\W\d])", groups(Name.Class, Punctuation), "paths"),
-            (rf"{PATH}(?=\s*(?:[=<>]|!=|(?:NOT\s+)?(?:{'|'.join(TESTS)})\b))", Name.Attribute),
+            (rf"{PATH}(?=\s*(?:[=<>]|!=)|\s+(?:NOT\s+)?(?:{'|'.join(TESTS)})\b)", Name.Attribute),
             (words((*COMMANDS, *CLAUSES), prefix=r"\b", suffix=r"\b"), Keyword),
             (words((*JOINING, "NULL"), prefix=r"\b", suffix=r"\b"), Operator.Word),
             (rf"({NAME})(\.)({PATH})", groups(Name, Punctuation, Name.Attribute)),
