@@ -121,7 +121,7 @@ class Graph {
     const node = this.data.nodes[place];
     const find = make('code', { class: 'kst-find' }, node.find);
     const take = button('copy', 'copy this command', () => copy(node.find));
-    const rows = Object.entries(node.attributes);
+    const rows = Object.entries(node.attributes).map(([name, value]) => [name, shown(value)]);
     this.panel.replaceChildren(
       make('div', { class: 'kst-title' }, make('b', {}, shown(node.label)), ` ${node.type}`),
       make('div', {}, find, ' ', take),

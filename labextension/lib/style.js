@@ -61,7 +61,7 @@ export const style = `
 .kst .kst-detail.kst-whole { white-space: pre-wrap; overflow-wrap: anywhere; vertical-align: top }
 .kst .kst-kind { display: inline-flex; align-items: center; gap: 3px }
 .kst .kst-entity { cursor: pointer } .kst .kst-entity rect { fill: var(--jp-layout-color1) } .kst .kst-entity.kst-marked rect { stroke-width: 3 }
-.kst .kst-entity.kst-marked text { font-weight: bold } .kst .kst-entity.kst-chosen rect { fill: var(--jp-brand-color3); } .kst .kst-entity.kst-dim { opacity: 0.35 }
+.kst .kst-entity.kst-marked text { font-weight: bold } .kst .kst-entity.kst-chosen rect { fill: var(--jp-layout-color3); stroke-width: 4 } .kst .kst-entity.kst-dim { opacity: 0.35 }
 .kst .kst-heading { font-weight: bold } .kst .kst-edge { fill: none; stroke: var(--jp-border-color0); stroke-opacity: 0.55 } .kst .kst-edge.kst-lit { stroke: #d55e00; stroke-width: 2; stroke-opacity: 1 }
 .kst .kst-panel { margin: 6px 0; } .kst .kst-axis { stroke: var(--jp-border-color1); fill: none }
 .kst .kst-timeline { cursor: crosshair; touch-action: none } .kst .kst-bar-mark:hover { opacity: 0.75 }

@@ -121,6 +121,7 @@ class Lab:
         self.page.locator(".lm-Menu-item", has_text="Theme").first.hover()
         self.page.locator(".lm-Menu-item", has_text=name).first.click()
         self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def close(self) -> None:
         elsewhere = [u for u in self.asked if urlsplit(u).hostname not in ("127.0.0.1", None)]
@@ -163,6 +164,7 @@ def test_the_hunt_is_typed_and_run_cell_by_cell(lab: Lab) -> None:
     lab.picture("hunt-light")
     lab.theme("JupyterLab Dark")
     lab.picture("hunt-dark")
+    lab.theme("JupyterLab Light")
 
 
 def test_a_new_notebook_by_the_menu_of_notebook(browser: Any, server: Server) -> None:
@@ -342,12 +344,14 @@ def test_pictures_are_seen_and_used(lab: Lab) -> None:
     chart = lab.result(3, "chart")
     chart.locator(".kst-bar-mark").first.focus()
     expect(chart.locator(".kst-panel")).to_contain_text("entities")
-    timeline.scroll_into_view_if_needed()
+    timeline.locator("summary").click()
+    timeline.locator("svg").scroll_into_view_if_needed()
     lab.picture("timeline")
     lab.theme("JupyterLab Dark")
     lab.picture("timeline-dark")
     graph.scroll_into_view_if_needed()
     lab.picture("graph-dark")
+    lab.theme("JupyterLab Light")
 
 
 def coloured(text: str) -> list[tuple[str, str]]:
@@ -421,7 +425,8 @@ def test_without_the_extension_the_html_reads_well(browser: Any, jupyter: Path, 
         assert lab.page.locator(".jp-OutputArea script").count() == 0
         cell = lab.page.locator(".jp-RenderedHTML td", has_text="taskhostw.exe").first
         assert cell.evaluate("c => getComputedStyle(c).textAlign") == "left"
-        images.first.scroll_into_view_if_needed()
+        cell.scroll_into_view_if_needed()
+        lab.page.wait_for_timeout(500)
         lab.picture("untrusted-html")
         lab.close()
     finally:
