@@ -9,7 +9,7 @@ import pytest
 
 from kestrel import Session
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.live.fixtures"]
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
 

@@ -26,7 +26,7 @@ def mistakes() -> list[type[KestrelError]]:
 
 def _below(kind: type[KestrelError]) -> Iterator[type[KestrelError]]:
     for found in kind.__subclasses__():
-        if found.__module__.startswith("kestrel."):
+        if found.__module__.startswith("kestrel.") and "code" in vars(found):
             yield found
         yield from _below(found)
 
@@ -42,6 +42,10 @@ def test_every_mistake_has_a_code_of_its_own() -> None:
     assert all(re.fullmatch(r"K\d{4}", c) and c != "K0000" for c in codes)
 
 
+LIVE = {f"K07{number:02}" for number in range(10)}
+"""Codes of live sources: they are met in tests/live."""
+
+
 def test_the_manual_lists_exactly_the_codes_there_are() -> None:
     listed = re.findall(r"^### (K\d{4})$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert listed == sorted(c.code for c in mistakes())
@@ -55,6 +59,8 @@ def test_every_example_of_the_manual_is_in_the_corpus() -> None:
         shown = re.search(r"```text\n(.*?)\n```", section, re.DOTALL)
         if section.startswith(Bug.code):
             continue
+        if section[:5] in LIVE:
+            continue
         assert hunt and shown, section[:40]
         assert shown.group(1).startswith(f"error[{section[:5]}]")
         assert known.get(shown.group(1)) == hunt.group(1), section[:40]
@@ -62,4 +68,4 @@ def test_every_example_of_the_manual_is_in_the_corpus() -> None:
 
 def test_the_corpus_has_every_code_a_hunt_can_meet() -> None:
     met = set(re.findall(r"^error\[(K\d{4})\]", "\n".join(examples()), re.MULTILINE))
-    assert met == {c.code for c in mistakes()} - {Bug.code}
+    assert met == {c.code for c in mistakes()} - {Bug.code} - LIVE

@@ -63,7 +63,9 @@ export function summary(data) {
   const rows = data.variables.map(m => [m.name, m.type, m.entities, m.records, span(m.first_observed, m.last_observed), m.sources.join(', ')]);
   const kept = columns.map((_, n) => n).filter(n => rows.some(row => row[n] !== '' && row[n] !== null));
   const table = rows.length ? grid(kept.map(n => columns[n]), rows.map(row => kept.map(n => row[n]))) : null;
-  return make('div', { class: 'kst-summary' }, table, make('span', { class: 'kst-quiet' }, `${data.seconds.toFixed(2)} s`));
+  const asked = (data.asked || []).map(a => [a.source, a.queries, a.records, a.bytes, a.seconds]);
+  const live = asked.length ? grid(['asked', 'queries', 'records', 'bytes', 'seconds'], asked) : null;
+  return make('div', { class: 'kst-summary' }, table, live, make('span', { class: 'kst-quiet' }, `${data.seconds.toFixed(2)} s`));
 }
 
 export const notice = data => make('div', { class: 'kst-notice' }, make('b', {}, `note[${data.code}] `), data.message);

@@ -80,8 +80,16 @@ export function cell(value) {
   return make('span', { class: 'kst-long' }, part, more);
 }
 
+// For each column, whether it holds numbers and nothing else.
+export function numeric(columns, rows) {
+  return columns.map((_, n) => {
+    const known = rows.map(row => row[n]).filter(value => value !== null && value !== undefined);
+    return known.length > 0 && known.every(value => typeof value === 'number');
+  });
+}
+
 export function grid(columns, rows) {
-  const numbers = columns.map((_, n) => rows.some(row => typeof row[n] === 'number'));
+  const numbers = numeric(columns, rows);
   const head = make('tr', {}, ...columns.map((name, n) => make('th', { class: numbers[n] ? 'kst-number-cell' : null, scope: 'col' }, shown(name))));
   const body = rows.map(row => make('tr', {}, ...columns.map((_, n) => make('td', { class: numbers[n] ? 'kst-number-cell' : null }, cell(row[n])))));
   return make('table', { class: 'kst-grid' }, make('thead', {}, head), make('tbody', {}, ...body));

@@ -1,5 +1,5 @@
 // A table: sorted, searched and paged; further rows come from the kernel while it runs.
-import { button, cell, copy, make, number, shown } from './dom.js';
+import { button, cell, copy, make, number, numeric, shown } from './dom.js';
 
 const PAGE = 20;
 const MOST_COPIED = 50000;
@@ -17,7 +17,7 @@ class Table {
     this.data = data;
     this.ask = data.total > data.rows.length && data.key ? ask : null;
     this.view = { offset: 0, sort: null, descending: false, search: '' };
-    this.numbers = data.columns.map((_, n) => data.rows.some(row => typeof row[n] === 'number'));
+    this.numbers = numeric(data.columns, data.rows);
     this.turn = 0;
     this.search = make('input', {
       type: 'search',

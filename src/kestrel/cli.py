@@ -18,7 +18,7 @@ from kestrel.version import __version__
 if TYPE_CHECKING:
     from kestrel.result import Result
 
-COMMANDS = ("run", "check", "fmt", "config", "demo", "kernel")
+COMMANDS = ("run", "check", "fmt", "config", "check-source", "demo", "kernel")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _format_argument(config)
     config.set_defaults(act=_config)
+
+    source = commands.add_parser(
+        "check-source",
+        help="find out what stands between a data source and a hunt",
+        description="Tell of a data source: is it there, does it let us in, what does it hold and of which time, which fields are missing.",
+    )
+    source.add_argument("name", metavar="NAME", help="a profile, a URI or a path, as it stands after FROM")
+    _format_argument(source)
+    source.set_defaults(act=_check_source)
 
     demo = commands.add_parser(
         "demo",
@@ -294,6 +303,22 @@ def _configuration() -> Iterator[Result]:
     known = tuple((p.name, p.connector, p.origin) for p in profiles.profiles_set_up())
     yield Table("profiles", ("profile", "connector", "from"), known, len(known))
     yield from settings.notices
+
+
+def _check_source(options: argparse.Namespace) -> int:
+    """1 where something makes hunting impossible."""
+    from kestrel.result import Table
+    from kestrel.session import Session
+
+    show = _shower(options.format)
+    with Session() as session:
+        try:
+            rows = tuple(session.examine(options.name))
+        except HuntErrors as error:
+            _report(error, options.format, show)
+            return 1
+    show(Table(options.name, ("looked at", "state", "found"), rows, len(rows)))
+    return 1 if any(state == "bad" for _, state, _ in rows) else 0
 
 
 def _read(options: argparse.Namespace) -> Source | None:

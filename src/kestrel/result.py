@@ -87,11 +87,25 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a cell asked of a live source: queries sent, records and bytes that came, seconds of waiting, and the seconds that the source
+    says it worked."""
+
+    source: str
+    queries: int
+    records: int
+    bytes: int
+    seconds: float
+    server: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """What a cell made, and how long it took, in seconds."""
+    """What a cell made, what it asked of live sources, and how long it took, in seconds."""
 
     variables: tuple[Made, ...]
     seconds: float
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

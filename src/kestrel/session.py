@@ -13,17 +13,21 @@ from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, assert_never
 
+from kestrel.ask.columns import by_unique_ids, slots_of, wanted_by
+from kestrel.ask.live import Cost, Wanted
+from kestrel.ask.query import RecordQuery
 from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Load, New, Source, Step, content_id, sources_of, type_of
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
-from kestrel.result import Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
+from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
+from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import is_profile, open_pool
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
@@ -57,6 +61,7 @@ class Session:
         """What `$name = value` gave so far."""
         self.last_sources: tuple[Source, ...] = ()
         self._turns: dict[str, int] = {}
+        self._asked: set[Step] = set()
         self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
@@ -80,8 +85,10 @@ class Session:
         for code, message in hunt.notices:
             yield Told(code, message)
         made: dict[str, Define] = {}
+        paid = self._store.live.cost() if self._store is not None else {}
         if actions:
             self.store.expect(_columns(actions))
+            self.store.asked = set(self._asked)
         for action in actions:
             try:
                 yield from self._act(action, made)
@@ -90,7 +97,7 @@ class Session:
                 error.span = error.span or _part(hunt, whole, error.part) or whole
                 raise HuntErrors(source, [error]) from error
         if self.settings.summary:
-            yield self._summary(made, started)
+            yield self._summary(made, started, paid)
 
     def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> None:
         """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
@@ -105,6 +112,7 @@ class Session:
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
         self.parameters |= lowering.given
+        self._asked = {s for s in lowering.asked if isinstance(s, Get) and any(source.place for source in s.sources)}
         for statement in hunt.statements:
             if isinstance(statement, Assign):
                 name = statement.target.text if statement.target else self.settings.default_variable
@@ -172,6 +180,9 @@ class Session:
                 yield Told(code, message)
             case _:
                 assert_never(action)
+        for uri, failure in self.store.live.failures:
+            yield Told("partial-answer", f"`{uri}` could not be asked, and the answer lacks what it has: {failure.message}")
+        self.store.live.failures.clear()
         yield from self.store.notices
         self.store.notices.clear()
 
@@ -318,16 +329,31 @@ class Session:
 
     def _explain(self, step: Step, name: str) -> Explanation:
         """How a variable is made. Steps carry the names of the variables they are bound to, the asked one first."""
-        from kestrel.store.needs import needed
-
         named = {s: n for n, s in self.scope.items()} | {step: name}
         names = StepNames(named)
         lines = graph_lines(step, names)
         asked = []
         for asking, query in queries(step):
             wanted = f"{names.of(asking)}: {query_text(query, names)}"
-            asked += [(source.uri, wanted, native(source, needed([asking]))) for source in query.sources]
+            asked += [(source.uri, wanted, self._native(asking, query, source)) for source in query.sources]
         return Explanation(name, tuple(lines), tuple(asked))
+
+    def _native(self, step: Step, query: RecordQuery, source: Source) -> str:
+        """What is asked of a source, in its own language."""
+        if not source.place:
+            from kestrel.store.needs import needed
+
+            return native(source, needed([step]))
+        fetcher = self.store.live.fetcher(source)
+        span = query.range
+        if query.related:
+            span = span or range_of(query.related.given)
+            slots = [s.name for s in slots_of("process")]
+            of_more = list(by_unique_ids(["..."], span, slots)) if type_of(query.related.given) == "process" else []
+        else:
+            of_more = wanted_by(query, span, None)
+        whole = f"up to {fetcher.whole:,} records of this time, all: {fetcher.explain(Wanted.within(span))}"
+        return "; ".join([whole, *(f"of more: {fetcher.explain(wanted)}" for wanted in of_more)])
 
     def _save(self, step: Step, path: str, name: str) -> Told:
         from kestrel.store.exchange import Told as FileTold
@@ -352,13 +378,37 @@ class Session:
         known = {p.text() for p in (*listed, *inherent)}
         return [*inherent, *listed, *(p for p in self.store.attributes_of(variable) if p.text() not in known)]
 
-    def _summary(self, made: dict[str, Define], started: float) -> Summary:
+    def _summary(self, made: dict[str, Define], started: float, paid: Mapping[str, Cost]) -> Summary:
         found = []
         for name, action in made.items():
             variable = self.store.evaluate(action.step)
             entities, records, first, last = self.store.counts(variable)
             found.append(Made(name, variable.type, entities, records, first, last, _uris(action.step)))
-        return Summary(tuple(found), round(time.perf_counter() - started, 3))
+        costs = self._store.live.cost() if self._store is not None else {}
+        since = {uri: cost.since(paid.get(uri)) for uri, cost in costs.items()}
+        asked = tuple(Asked(u, c.queries, c.records, c.bytes, round(c.seconds, 3), round(c.server, 3)) for u, c in since.items() if c.queries)
+        return Summary(tuple(found), round(time.perf_counter() - started, 3), asked)
+
+    def examine(self, pool: str) -> Iterator[tuple[str, str, str]]:
+        """What stands between a data source and a hunt: what was looked at, `good`, `weak` or `bad`, and what was found. `pool` is written
+        as after FROM. Raises HuntErrors."""
+        try:
+            for source in open_pool(pool, quoted=False, default_scheme=self.settings.default_scheme):
+                yield from examine(source) if source.place else self._examine_files(source)
+        except KestrelError as error:
+            raise HuntErrors(Text(pool), [error]) from error
+
+    def _examine_files(self, source: Source) -> Iterator[tuple[str, str, str]]:
+        yield "files", "good", native(source, None)
+        dataset = self.store.dataset((source,), None)
+        assert dataset is not None
+        account = dataset.account
+        told = ", ".join(f"{name} ({number:,})" for name, number in account.shapes.items())
+        yield "shapes", "good" if told else "bad", told or "no record is of a shape Kestrel knows"
+        lost = account.unknown + account.broken
+        yield "records", "weak" if lost else "good", f"{account.read:,} read, {account.kept:,} kept, {lost:,} of no known shape or broken"
+        first, last = self.store.con.execute(f"SELECT min(t), max(t) FROM {dataset.events.table}").fetchone() or (None, None)
+        yield "times", "good" if first else "bad", f"{first:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}" if first else "no record has a time"
 
     # -- variables from Python -----------------------------------------------------------------------------------
 
@@ -400,16 +450,19 @@ class Session:
         if self._store is None:
             from kestrel.store.evaluate import Store
 
-            self._store = Store(self.settings.cache, self.settings.lent)
+            self._store = Store(self.settings.cache, self.settings.lent, fetcher=fetcher)
+            self._store.live.allow_partial = self.settings.allow_partial
         return self._store
 
-    def progress(self) -> tuple[int, float] | None:
-        """While files are read: their bytes and the fraction done. For another thread to ask."""
+    def progress(self) -> tuple[str, int, float] | None:
+        """What takes long at the moment: `bytes` that are read or `records` that are fetched, how many, and the fraction that is done.
+        For another thread to ask."""
         return self._store.progress() if self._store is not None else None
 
     def interrupt(self) -> None:
         """Stop the query that runs now, from any thread: the step that asked it fails, the session stays usable."""
         if self._store is not None:
+            self._store.live.stop()
             self._store.con.interrupt()
 
     def settle(self) -> str | None:
@@ -420,6 +473,7 @@ class Session:
         """The same, and free everything else."""
         trouble = self.settle()
         if self._store is not None:
+            self._store.live.close()
             self._store.con.close()
             self._store = None
             self._tables.clear()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +64,9 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
     words = list(words)
     shown = ", ".join(f"`{w}`" for w in words[:limit])
     return f"{shown} and {len(words) - limit} more" if len(words) > limit else shown
+
+
+def batched(values: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+    """The values in order, so many at a time."""
+    for start in range(0, len(values), size):
+        yield tuple(values[start : start + size])

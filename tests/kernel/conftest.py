@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,8 @@ from kestrel.kernel.install import install
 ROOT = Path(__file__).parents[2]
 
 
-def environment(folder: Path, data: str) -> dict[str, str]:
-    """The variables of a Jupyter whose folders are all below one folder, with the sample data as `stixshifter://demo`."""
+def environment(folder: Path) -> dict[str, str]:
+    """The variables of a Jupyter whose folders are all below one folder."""
     (folder / "kestrel.yaml").touch()
     return {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -29,8 +27,6 @@ def environment(folder: Path, data: str) -> dict[str, str]:
         "KESTREL_CACHE": "off",
         "KESTREL_CONFIG": str(folder / "kestrel.yaml"),
         "KESTREL_STIXSHIFTER_CONFIG": str(folder / "stixshifter.yaml"),
-        "STIXSHIFTER_DEMO_CONNECTOR": "file",
-        "STIXSHIFTER_DEMO_CONNECTION": json.dumps({"path": data}),
     }
 
 
@@ -39,12 +35,11 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a Jupyter that knows the kernel; its variables are set for the processes that tests start."""
     folder = tmp_path_factory.mktemp("jupyter")
     before = dict(os.environ)
-    with resources.as_file(resources.files("kestrel.demo") / "data" / "host101.ndjson.gz") as data:
-        os.environ |= environment(folder, str(data))
-        install(folder)
-        extension = folder / "share" / "jupyter" / "labextensions" / "kestrel-hunt"
-        extension.parent.mkdir(parents=True)
-        extension.symlink_to(ROOT / "labextension" / "static", target_is_directory=True)
-        yield folder
-        os.environ.clear()
-        os.environ |= before
+    os.environ |= environment(folder)
+    install(folder)
+    extension = folder / "share" / "jupyter" / "labextensions" / "kestrel-hunt"
+    extension.parent.mkdir(parents=True)
+    extension.symlink_to(ROOT / "labextension" / "static", target_is_directory=True)
+    yield folder
+    os.environ.clear()
+    os.environ |= before

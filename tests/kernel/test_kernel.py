@@ -23,7 +23,7 @@ from kestrel.kernel.progress import Progress
 from kestrel.syntax.parser import COMMANDS
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
-HUNT = "p = GET process FROM stixshifter://demo WHERE name = 'amcet.exe'\n"
+HUNT = "p = GET process FROM demo://host101 WHERE name = 'amcet.exe'\n"
 
 
 @pytest.mark.usefixtures("jupyter")
@@ -162,7 +162,7 @@ def test_interrupt_stops_a_reading_and_the_session_stays_usable(notebook: Notebo
 
 
 def test_progress_is_replaced_by_the_result() -> None:
-    told: list[tuple[int, float] | None] = [(10**9, 0.0), (10**9, 0.25), (10**9, 0.5)]
+    told: list[tuple[str, int, float] | None] = [("bytes", 10**9, 0.0), ("bytes", 10**9, 0.25), ("bytes", 10**9, 0.5)]
     sent: list[tuple[str, dict[str, Any]]] = []
     progress = Progress(lambda: told.pop(0), lambda kind, content: sent.append((kind, content)))
     for now in (100.0, 100.4, 101.0):
@@ -178,11 +178,12 @@ def test_progress_is_replaced_by_the_result() -> None:
 
 def test_a_reading_without_a_result_says_what_was_read() -> None:
     sent: list[dict[str, Any]] = []
-    progress = Progress(lambda: (10**8, 0.4), lambda _, content: sent.append(content["data"]))
+    progress = Progress(lambda: ("records", 2000, 0.4), lambda _, content: sent.append(content["data"]))
     progress.look(1.0)
     progress.look(2.0)
     progress.end()
-    assert "40%" in sent[-1]["text/plain"] and sent[-1]["text/plain"].startswith("read ")
+    assert sent[0]["text/plain"].startswith("fetching 2,000 records  40%  800/s")
+    assert sent[-1]["text/plain"].startswith("40% of 2,000 records in ")
 
 
 def test_interrupt_of_an_idle_kernel_does_nothing(notebook: Notebook) -> None:

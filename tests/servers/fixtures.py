@@ -109,6 +109,16 @@ def sample_documents() -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def sample(server: Server) -> Index:
     """The demo's sample in the index `ecs-sample`, loaded once for all tests: to read only."""
+    return _sample_on(server)
+
+
+@pytest.fixture(scope="session")
+def start_sample() -> Callable[[Server], Index]:
+    """The same for a server of the test's own choice."""
+    return _sample_on
+
+
+def _sample_on(server: Server) -> Index:
     index = Index(server, "ecs-sample")
     with locked(server.folder / "sample.lock"):
         if not (server.folder / "sample").exists():

@@ -19,6 +19,8 @@ from kestrel.schemas import expression
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 
+UNKNOWN = 1_000
+"""The rarity of an attribute behind a reference: nothing is known of it."""
 Groups = tuple[tuple[Test, ...], ...]
 SELECTIVE = ("=", "IN", "ISSUBSET", "LIKE", "MATCHES", "ISSUPERSET", ">", ">=", "<", "<=", "!=")
 """Operators, the one that most likely leaves the least first."""
@@ -70,7 +72,7 @@ def _together(askable: Sequence[Groups], kind: str) -> Groups:
 
 def _cost(group: Sequence[Test]) -> tuple[int, int]:
     """Lower is more selective: by the operator, then by how rare the attribute is."""
-    return min((SELECTIVE.index(t.operator), len(_kinds_telling(t.path))) for t in group)
+    return min((SELECTIVE.index(t.operator), len(_kinds_telling(t.path)) or UNKNOWN) for t in group)
 
 
 def _told_with(rarer: AttributePath, commoner: AttributePath, kind: str) -> bool:

@@ -92,11 +92,17 @@ def _table(table: Table) -> list[Element | str]:
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Element:
     """A table of values; numbers stand to the right, long texts open."""
-    numbers = [any(isinstance(r[n], int | float) for r in rows) for n in range(len(columns))]
+    numbers = [_numeric([r[n] for r in rows]) for n in range(len(columns))]
     sides = [RIGHT if number else LEFT for number in numbers]
     head = element("tr", *(element("th", name, style=side) for name, side in zip(columns, sides, strict=True)))
     body = (element("tr", *(element("td", _value(v), style=side) for v, side in zip(row, sides, strict=True))) for row in rows)
     return element("table", element("thead", head), element("tbody", *body))
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    """Whether a column holds numbers, and nothing else."""
+    known = [v for v in values if v is not None]
+    return bool(known) and all(isinstance(v, int | float) for v in known)
 
 
 def _value(value: Any) -> Element | str:
@@ -167,7 +173,9 @@ def _summary(summary: Summary) -> list[Element | str]:
     rows = [(m.name, m.type, m.entities, m.records, span(m.first_observed, m.last_observed), ", ".join(m.sources)) for m in summary.variables]
     kept = [n for n in range(len(columns)) if any(r[n] not in ("", None) for r in rows)]
     table = [grid([columns[n] for n in kept], [[r[n] for n in kept] for r in rows])] if rows else []
-    return [*table, element("p", f"{summary.seconds:.2f} s", style=QUIET)]
+    asked = [(a.source, a.queries, a.records, a.bytes, a.seconds) for a in summary.asked]
+    live = [grid(("asked", "queries", "records", "bytes", "seconds"), asked)] if asked else []
+    return [*table, *live, element("p", f"{summary.seconds:.2f} s", style=QUIET)]
 
 
 def span(first: datetime | None, last: datetime | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, assert_never
 
 from kestrel.display.values import jsonable
@@ -75,7 +76,8 @@ def to_object(result: Result) -> dict[str, Any]:
                 }
                 for m in result.variables
             ]
-            return {"kind": "summary", "variables": made, "seconds": result.seconds}
+            asked = [asdict(a) for a in result.asked]
+            return {"kind": "summary", "variables": made, "seconds": result.seconds} | ({"asked": asked} if asked else {})
         case Notice():
             return {"kind": "notice", "code": result.code, "message": result.message, "count": result.count}
         case Failure():

@@ -13,9 +13,9 @@ PATIENCE = 1.0
 
 
 class Progress:
-    """Shows what `ask` tells, (bytes to read, fraction read), while the block runs."""
+    """Shows what `ask` tells, (`bytes` or `records`, how many, the fraction that is done), while the block runs."""
 
-    def __init__(self, ask: Callable[[], tuple[int, float] | None]) -> None:
+    def __init__(self, ask: Callable[[], tuple[str, int, float] | None]) -> None:
         self.ask = ask
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
@@ -43,9 +43,9 @@ class Progress:
                 continue
             began = began or time.monotonic()
             seconds = time.monotonic() - began
-            most = max(most, told[1])
+            most = max(most, told[2])
             if seconds >= PATIENCE:
-                sys.stderr.write(f"\r\x1b[K{line(told[0], most, seconds)}")
+                sys.stderr.write(f"\r\x1b[K{line(told[0], told[1], most, seconds)}")
                 sys.stderr.flush()
                 shown = True
         if shown:
@@ -53,10 +53,13 @@ class Progress:
             sys.stderr.flush()
 
 
-def line(size: int, fraction: float, seconds: float) -> str:
-    """`reading 1.5 GB  46 %  620 MB/s  2 s left`."""
-    amount = f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+def line(unit: str, size: int, fraction: float, seconds: float) -> str:
+    """`reading 1.5 GB  46 %  620 MB/s  2 s left`, `fetching 120,000 records  46 %  21,000/s  3 s left`."""
+    rate = size * fraction / max(seconds, 1e-6)
+    if unit == "records":
+        said, speed = f"fetching {size:,} records", f"{rate:,.0f}/s"
+    else:
+        said, speed = f"reading {size / 1e9:.1f} GB" if size >= 1e9 else f"reading {size / 1e6:.0f} MB", f"{rate / 1e6:,.0f} MB/s"
     if fraction <= 0:
-        return f"reading {amount}  {seconds:.0f} s"
-    left = seconds * (1 - fraction) / fraction
-    return f"reading {amount}  {fraction:.0%}  {size * fraction / max(seconds, 1e-6) / 1e6:,.0f} MB/s  {left:.0f} s left"
+        return f"{said}  {seconds:.0f} s"
+    return f"{said}  {fraction:.0%}  {speed}  {seconds * (1 - fraction) / fraction:.0f} s left"

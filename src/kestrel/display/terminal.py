@@ -327,6 +327,12 @@ def _summary(summary: Summary, width: int) -> Iterator[Text]:
         yield from _rows(columns, rows, width, always=True)
         if once:
             yield from _hanging("source: ", once, width)
+    for a in summary.asked:
+        took = f"{a.seconds:.2f} s (the server {a.server:.2f} s)" if a.server else f"{a.seconds:.2f} s"
+        queries, records = (
+            f"{n:,} {word if n == 1 else words}" for n, word, words in ((a.queries, "query", "queries"), (a.records, "record", "records"))
+        )
+        yield from _hanging(f"{visible(a.source)}: ", f"{queries}, {records}, {a.bytes / 1e6:,.1f} MB, {took}", width, "dim")
     yield _line(f"{summary.seconds:.2f} s", "dim")
 
 

@@ -33,6 +33,8 @@ class Source:
     uri: str
     files: tuple[str, ...]
     shape: str | None = None
+    place: str = ""
+    """Of a live source: where it is, without secrets. Its `files` are what was fetched of it."""
 
 
 class Content:
@@ -236,6 +238,15 @@ def sources_of(step: Step) -> tuple[Source, ...]:
 def looked_at_by(step: Step) -> tuple[tuple[Source, ...], tuple[str, ...]]:
     """Every source and every loaded file that a step's answer hangs on, those of the values it compares with too."""
     return step.sources_looked_at, step.files_looked_at
+
+
+def range_of(step: Step) -> TimeRange | None:
+    """The time range a step asks, its own or the one it is lent by its input; None: all time, or not known before it runs."""
+    while isinstance(step, Find | Refine | Rows | Applied):
+        if isinstance(step, Find | Refine) and step.range:
+            return step.range
+        step = step.input
+    return step.range if isinstance(step, Get | Load) else None
 
 
 def columns_of(step: Step) -> tuple[AttributePath, ...]:

@@ -16,15 +16,16 @@ STEP = 0.25
 
 
 class Progress:
-    """Shows what `ask` tells, (bytes to read, fraction read), by messages that `send` sends."""
+    """Shows what `ask` tells, (`bytes` or `records`, how many, the fraction that is done), by messages that `send` sends."""
 
-    def __init__(self, ask: Callable[[], tuple[int, float] | None], send: Callable[[str, dict[str, Any]], None]) -> None:
+    def __init__(self, ask: Callable[[], tuple[str, int, float] | None], send: Callable[[str, dict[str, Any]], None]) -> None:
         self.ask = ask
         self.send = send
         self.began: float | None = None
         self.last = 0.0
         self.most = 0.0
         self.size = 0
+        self.unit = "bytes"
         self.shown: str | None = None
         """The id of the display that shows progress now."""
 
@@ -34,11 +35,13 @@ class Progress:
         if told is None:
             return
         self.began = self.began or now
-        self.size, self.most = told[0], max(self.most, told[1])
+        if told[0] != self.unit:
+            self.unit, self.most = told[0], 0.0
+        self.size, self.most = told[1], max(self.most, told[2])
         if now - self.began < PATIENCE or now - self.last < STEP:
             return
         self.last = now
-        self._show({"text/plain": line(self.size, self.most, now - self.began)})
+        self._show({"text/plain": line(self.unit, self.size, self.most, now - self.began)})
 
     def replace(self, data: dict[str, Any]) -> None:
         """A result is there: it takes the place of what is shown."""
@@ -52,7 +55,8 @@ class Progress:
         """The cell is done. Where no result came after a reading, its display says in the past tense what was read."""
         if self.shown and self.began is not None:
             seconds = time.monotonic() - self.began
-            self._show({"text/plain": f"read {self.most:.0%} of {self.size / 1e6:,.0f} MB in {seconds:.1f} s"})
+            whole = f"{self.size:,} records" if self.unit == "records" else f"{self.size / 1e6:,.0f} MB"
+            self._show({"text/plain": f"{self.most:.0%} of {whole} in {seconds:.1f} s"})
 
     def _show(self, data: dict[str, Any]) -> None:
         content = {"data": data, "metadata": {}}

@@ -86,6 +86,8 @@ class Lowering(Patterns):
     check_analytic: Callable[[str, Sequence[str], Collection[str]], None] = lambda *_: None
     """Raises KestrelError for an analytic that is not there, or that cannot take variables of these types or such arguments."""
     turns: dict[str, int] = field(default_factory=dict)
+    asked: set[Step] = field(default_factory=set)
+    """The steps that ask sources themselves."""
     """How often each APPLY was asked before, by its content."""
     outside: Collection[str] = ()
     """The parameters that are given from outside, which no `$name = value` changes."""
@@ -224,9 +226,9 @@ class Lowering(Patterns):
         self.last_sources = found
         if kind is None:
             return None
-        if offset:
-            return Refine(Get(kind.name, found, where, span), limit=limit, offset=offset)
-        return Get(kind.name, found, where, span, limit)
+        asked = Get(kind.name, found, where, span, None if offset else limit)
+        self.asked.add(asked)
+        return Refine(asked, limit=limit, offset=offset) if offset else asked
 
     def _get_from_variables(
         self,

@@ -166,5 +166,19 @@ def open_profile(uri: str, name: str) -> Source:
                 paths = [str(found.base / Path(p).expanduser()) for p in paths]
             shape = found.connection.get("shape")
             return files_source(uri, paths, shape if isinstance(shape, str) else None)
+        case "elastic_ecs" | "elastic" | "opensearch":
+            from kestrel.sources.elastic.place import place_of
+
+            return Source(uri, (), place=place_of(found).address)
         case _:
             raise UnknownConnector(name, found.connector)
+
+
+def open_elastic(uri: str, name: str) -> Source:
+    """The schemes `elastic` and `opensearch`: the same profiles, asked natively."""
+    found = profile(name)
+    from kestrel.sources.elastic.place import CONNECTORS, place_of
+
+    if found.connector not in CONNECTORS:
+        raise BadProfile(name, "its connector", f"is `{found.connector}`, and `{uri.partition(':')[0]}://` asks one of {listed(CONNECTORS)}")
+    return Source(uri, (), place=place_of(found).address)

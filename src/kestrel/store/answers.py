@@ -74,7 +74,7 @@ class Answers:
     def select(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> str:
         """A SELECT of all rows in order, a column for each wanted attribute, named by its text. `keyed`: the rows of a table have
         an `id` too."""
-        frame = self.store.frame(variable, wanted)
+        frame = self.store.frame(variable, wanted, known=True)
         names = [f"f{n} AS {quoted_name(p.text())}" for n, p in enumerate(wanted)]
         if keyed and variable.type == TABLE:
             names.insert(0, "printf('table--%016x', n) AS id")
@@ -107,7 +107,7 @@ class Answers:
         """For each attribute: how many rows have it, and its most frequent value."""
         if not wanted:
             return []
-        frame, con = self.store.frame(variable, wanted), self.store.con
+        frame, con = self.store.frame(variable, wanted, known=True), self.store.con
         counted = con.execute(f"SELECT {', '.join(f'count(f{n})' for n in range(len(wanted)))} FROM {frame}").fetchone() or ()
         found = []
         for n, path in enumerate(wanted):

@@ -6,24 +6,32 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 import duckdb
 
-from kestrel.graph.steps import Source
+from kestrel.graph.steps import Source, TimeRange
+from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store import addresses, clocks, identity
 from kestrel.store.mentions import Events
-from kestrel.store.scan import Account, read_files
+from kestrel.store.scan import Account, Reader
 from kestrel.version import __version__
 
 LARGE = 256 << 20
 """Files of more bytes than this together are first read for the columns that are asked for; packed ones count tenfold."""
+
+LARGE_FETCH = 32 << 20
+"""The same of what was fetched: it is read once more by this session alone, and from no cache."""
+
+AskCreations = Callable[[Source, Sequence[str], TimeRange], list[str]]
+"""Brings files with the creation records of processes, by their unique ids, from before a time."""
 
 
 @dataclass
@@ -36,11 +44,21 @@ class Dataset:
     account: Account
     key: str
     cached: bool
+    span: TimeRange | None = None
+    """The time range that records of live sources are of."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether some of the records come from a live source."""
+        return any(s.place for s in self.sources)
 
 
-def fingerprint(sources: Sequence[Source]) -> str:
-    """The same for the same files, unchanged, read by the same version: their paths, sizes and times of change."""
+def fingerprint(sources: Sequence[Source], span: TimeRange | None = None) -> str:
+    """The same for the same files, unchanged, read by the same version: their paths, sizes and times of change. Live sources: what was
+    fetched of them, and the time range."""
     digest = hashlib.sha256(f"{__version__} {duckdb.__version__} {_vocabulary()}".encode())
+    if any(s.place for s in sources):
+        digest.update(repr((sorted(s.place for s in sources), span)).encode())
     for source in sorted(sources, key=lambda s: (s.files, s.shape or "")):
         for name in source.files:
             status = os.stat(name)
@@ -74,28 +92,32 @@ def open_dataset(
     con: duckdb.DuckDBPyConnection,
     name: str,
     sources: Sequence[Source],
+    span: TimeRange | None,
     cache: Path | None,
     wanted: frozenset[str] | None = None,
     begun: Callable[[Path], None] = lambda _: None,
+    ask: AskCreations | None = None,
+    repeated: bool = False,
 ) -> Dataset:
     """Attach the records of the sources as `name`: from the cache, or read now. `wanted`: the columns that are enough
-    where the files are large; None for all."""
-    key = fingerprint(sources)
+    where the files are large; None for all. `span`: the time range of the records of live sources; `ask`: for what brings creations
+    from before it. `repeated`: a record may have been fetched more than once."""
+    key = fingerprint(sources, span)
     kept = cache / f"{key}.duckdb" if cache else None
     if kept and kept.exists():
         try:
             con.execute(f"ATTACH {quoted(str(kept))} AS {name} (READ_ONLY)")
-            return _described(con, name, sources, key, cached=True)
+            return _described(con, name, sources, span, key, cached=True)
         except duckdb.InterruptException:
             raise
         except duckdb.Error:
             kept.unlink(missing_ok=True)
-    if size_of(sources) <= LARGE:
+    if size_of(sources) <= (LARGE_FETCH if any(s.place for s in sources) else LARGE):
         wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
     with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
-        _build(con, name, sources, Path(scratch), wanted, begun)
-    return _described(con, name, sources, key, cached=False)
+        _build(con, name, sources, Path(scratch), wanted, begun, span, ask, repeated)
+    return _described(con, name, sources, span, key, cached=False)
 
 
 def write_cache(sources: Sequence[Source], cache: Path) -> Path:
@@ -140,14 +162,14 @@ def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
     dataset.cached = True
 
 
-def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], key: str, cached: bool) -> Dataset:
+def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, key: str, cached: bool) -> Dataset:
     rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [name]).fetchall()
     text = con.execute(f"SELECT account FROM {name}.account").fetchone()
     fields = json.loads(text[0]) if text else {}
     columns = frozenset(r[0] for r in rows)
     account = Account(**fields)
     in_files = frozenset().union(*(shapes()[name].columns() for name in account.shapes))
-    return Dataset(name, tuple(sources), Events(f"{name}.events", columns, in_files - columns), account, key, cached)
+    return Dataset(name, tuple(sources), Events(f"{name}.events", columns, in_files - columns), account, key, cached, span)
 
 
 def _build(
@@ -157,6 +179,9 @@ def _build(
     scratch: Path,
     wanted: frozenset[str] | None = None,
     begun: Callable[[Path], None] = lambda _: None,
+    span: TimeRange | None = None,
+    ask: AskCreations | None = None,
+    repeated: bool = False,
 ) -> None:
     """Read and resolve the sources into the attached database `name`."""
     con.execute(f"USE {name}")
@@ -168,10 +193,21 @@ def _build(
                 if (real := os.path.realpath(file)) not in seen:
                     seen.add(real)
                     files.append((Path(file), source.shape))
-        account = read_files(con, [(f, shapes()[s] if s else None) for f, s in files], scratch, wanted, begun)
+        live = {number for number, (f, _) in enumerate(files) if any(s.place and str(f) in s.files for s in sources)}
+        account = Account()
+        reader = Reader(con, scratch, wanted, begun, account)
+        for path, shape in files:
+            reader.read(path, shapes()[shape] if shape else None)
+        if live and span and ask:
+            live |= _bring_creations(con, sources, files, span, reader, ask)
         account.duplicates = _deduplicate(con)
         account.kept -= account.duplicates
+        if repeated:
+            account.read, account.duplicates = account.read - account.duplicates, 0
         clocks.correct(con)
+        if live and span:
+            outside = _keep_to(con, span, live)
+            account.read, account.kept = account.read - outside, account.kept - outside
         addresses.normalise(con)
         identity.resolve(con)
         addresses.device_paths(con)
@@ -180,6 +216,46 @@ def _build(
         con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])
     finally:
         con.execute("USE memory")
+
+
+PROCESSES = ("process", "parent", "target")
+
+
+def _bring_creations(
+    con: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    files: Sequence[tuple[Path, str | None]],
+    span: TimeRange,
+    reader: Reader,
+    ask: AskCreations,
+) -> set[int]:
+    """Read the creation records, from before the span, of processes that the records tell of by their unique id; the numbers of
+    the files with them."""
+    created = layout().kind("process-create")
+    brought: set[int] = set()
+    for source in sources:
+        numbers = [str(n) for n, (f, _) in enumerate(files) if source.place and str(f) in source.files]
+        if not numbers:
+            continue
+        own = f"src IN ({', '.join(numbers)})"
+        told = " UNION ".join(f'SELECT "{s}.x_unique_id" AS id FROM events WHERE {own}' for s in PROCESSES)
+        known = f'SELECT "process.x_unique_id" FROM events WHERE {own} AND kind = {created} AND "process.x_unique_id" IS NOT NULL'
+        ids = [r[0] for r in con.execute(f"SELECT id FROM ({told}) WHERE id IS NOT NULL AND id NOT IN ({known}) ORDER BY id").fetchall()]
+        brought.update(reader.read(Path(f), None) for f in ask(source, ids, span))
+    return brought
+
+
+def _keep_to(con: duckdb.DuckDBPyConnection, span: TimeRange, live: Collection[int]) -> int:
+    """Drop what live sources brought from outside the span, but for the creations of processes that are told of in it; the number of
+    records dropped."""
+    start, stop = (f"TIMESTAMP '{m.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" for m in (span.start, span.stop))
+    own = f"src IN ({', '.join(map(str, sorted(live)))})"
+    within = f"t >= {start} AND t < {stop}"
+    told = " UNION ".join(f'SELECT "{s}.x_unique_id" FROM events WHERE {own} AND {within} AND "{s}.x_unique_id" IS NOT NULL' for s in PROCESSES)
+    creation = f'kind = {layout().kind("process-create")} AND t < {start} AND "process.x_unique_id" IN ({told})'
+    row = con.execute(f"SELECT count(DISTINCT rec) FROM events WHERE {own} AND (({within}) OR ({creation})) IS NOT true").fetchone()
+    con.execute(f"DELETE FROM events WHERE {own} AND (({within}) OR ({creation})) IS NOT true")
+    return int(row[0]) if row else 0
 
 
 def _deduplicate(con: duckdb.DuckDBPyConnection) -> int:

@@ -12,6 +12,7 @@ from typing import ClassVar, TypeVar, assert_never
 
 import duckdb
 
+from kestrel.ask.live import Fetcher
 from kestrel.errors import KestrelError
 from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf
 from kestrel.graph.steps import (
@@ -29,9 +30,9 @@ from kestrel.graph.steps import (
     Source,
     Step,
     TimeRange,
+    all_steps,
     content_id,
     looked_at_by,
-    sources_of,
     type_of,
 )
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
@@ -41,9 +42,11 @@ from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
 from kestrel.store.find import Finder
 from kestrel.store.given import Given
+from kestrel.store.live import Live
 from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
 from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
 from kestrel.store.merge import merged
+from kestrel.store.narrow import Narrow
 from kestrel.store.query import quoted_name
 from kestrel.store.raw import originals
 from kestrel.store.rows import ORIGINAL, RowLists
@@ -75,6 +78,10 @@ class NoSuchType(KestrelError):
         super().__init__(f"no record has an entity of type `{name}`", None, hint)
 
 
+def _no_fetcher(source: Source) -> Fetcher:
+    raise AssertionError(f"nothing was said to fetch {source.uri} with")
+
+
 @dataclass
 class Store:
     """Everything known in a session: datasets and the steps evaluated over them."""
@@ -92,11 +99,17 @@ class Store:
 
     wanted: frozenset[str] | None = frozenset()
     """The columns that are known to be needed of large files; None for all."""
+    fetcher: Callable[[Source], Fetcher] = _no_fetcher
+    """What fetches the records of a live source."""
+    asked: set[Step] = field(default_factory=set)
+    """Steps that a cell asks of live sources, and that were not looked at yet."""
     reading: tuple[int, int, int] | None = None
     """While files are read: the bytes of all, of those done, and of the one being read."""
 
     def __post_init__(self) -> None:
         configure(self.con)
+        self.live = Live(self.fetcher)
+        self.narrow = Narrow(self)
 
     def expect(self, columns: frozenset[str] | None) -> None:
         """Tell which columns the next steps need, so that large files are read once for all of them."""
@@ -104,25 +117,44 @@ class Store:
 
     # -- datasets ------------------------------------------------------------------------------------------------
 
-    def dataset(self, sources: Sequence[Source]) -> Dataset | None:
-        """The records of these sources together, read at most once."""
+    def dataset(self, sources: Sequence[Source], span: TimeRange | None) -> Dataset | None:
+        """The records of these sources together: all of log files, of live sources those of the time range. Fetched and read at most
+        once."""
+        return self._held(self.live.local(sources, span), span)
+
+    def _held(self, sources: Sequence[Source], span: TimeRange | None) -> Dataset | None:
+        """The records in the files of these sources."""
         if not sources:
             return None
-        key = fingerprint(sources)
+        key = fingerprint(sources, span)
         if key not in self.datasets:
             self.reading = (size_of(sources), 0, 0)
             try:
-                self.datasets[key] = open_dataset(self.con, fresh("d"), sources, self.cache, self.wanted, self._begun)
+                repeated = any(s.place and self.live.is_narrow(s, span) for s in sources)
+                self.datasets[key] = open_dataset(
+                    self.con, fresh("d"), sources, span, self.cache, self.wanted, self._begun, self.live.ask_creations, repeated
+                )
             finally:
                 self.reading = None
         return self.datasets[key]
 
-    def progress(self) -> tuple[int, float] | None:
-        """While files are read: their bytes, and the fraction of them that is done. Safe from any thread."""
+    def together(self, variables: Sequence[Variable]) -> Dataset | None:
+        """The records of several variables together."""
+        datasets = {v.dataset.key: v.dataset for v in variables if v.dataset}
+        if len(datasets) <= 1:
+            return next(iter(datasets.values()), None)
+        sources = tuple(dict.fromkeys(s for d in datasets.values() for s in d.sources))
+        return self._held(sources, _whole([d.span for d in datasets.values()]))
+
+    def progress(self) -> tuple[str, int, float] | None:
+        """What takes long at the moment: `bytes` that are read or `records` that are fetched, how many, and the fraction that is done.
+        Safe from any thread."""
+        if fetched := self.live.progress:
+            return "records", fetched[0], min(1.0, fetched[1] / max(1, fetched[0]))
         if self.reading is None:
             return None
         whole, done, current = self.reading
-        return whole, min(1.0, (done + current * max(0.0, self.con.query_progress() / 100)) / max(1, whole))
+        return "bytes", whole, min(1.0, (done + current * max(0.0, self.con.query_progress() / 100)) / max(1, whole))
 
     def _begun(self, file: Path) -> None:
         if self.reading:
@@ -135,9 +167,9 @@ class Store:
         for dataset in self.datasets.values():
             if dataset.events.unread:
                 old = dataset.name
-                if self.cache:
+                if self.cache and not dataset.is_live:
                     write_cache(dataset.sources, self.cache)
-                whole = open_dataset(self.con, fresh("d"), dataset.sources, self.cache)
+                whole = open_dataset(self.con, fresh("d"), dataset.sources, dataset.span, self.cache, ask=self.live.ask_creations)
                 dataset.name, dataset.events, dataset.cached = whole.name, whole.events, whole.cached
                 self.con.execute(f"DETACH {old}")
 
@@ -151,7 +183,7 @@ class Store:
 
     def _keep(self) -> None:
         for dataset in self.datasets.values():
-            if not self.cache or dataset.cached:
+            if not self.cache or dataset.cached or dataset.is_live:
                 continue
             if dataset.events.unread:
                 start_writing(dataset.sources, self.cache)
@@ -163,11 +195,19 @@ class Store:
 
     def evaluate(self, step: Step) -> Variable:
         """The variable of a step; equal steps are evaluated once, as long as their files stay as they are."""
+        self._ask_again(step)
         sources, files = looked_at_by(step)
-        key = content_id(step) + fingerprint(sources) + self._state(files)
+        key = content_id(step) + fingerprint(sources) + self.live.state(sources) + self._state(files)
         if key not in self.variables:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
         return self.variables[key]
+
+    def _ask_again(self, step: Step) -> None:
+        """Of what a cell asks of live sources anew: whether what is held of them is still what is there."""
+        for asked in [s for s in all_steps(step) if s in self.asked] if self.asked else ():
+            self.asked.discard(asked)
+            if isinstance(asked, Get):
+                self.live.renew(asked.sources, asked.range or self._lent(asked.where))
 
     def _state(self, files: Sequence[str]) -> str:
         """What tells whether files are as they were."""
@@ -207,8 +247,9 @@ class Store:
                 assert_never(step)
 
     def _get(self, step: Get) -> Variable:
-        dataset = self.dataset(step.sources)
         span = step.range or self._lent(step.where)
+        self.narrow.before_get(step, span)
+        dataset = self.dataset(step.sources, span)
         scope = Scope(dataset.events if dataset else None, within_range(span))
         self.check_type(step.type, scope.events)
         if step.where is None:
@@ -285,11 +326,16 @@ class Store:
         every = " UNION ALL ".join(parts) or "SELECT 0::UBIGINT AS id, NULL::VARCHAR AS value"
         return self.table(f"SELECT DISTINCT value FROM ({every}) WHERE value IS NOT NULL AND id IN (SELECT id FROM {variable.table})")
 
+    def listed(self, values: ValuesOf) -> list[str | int | float]:
+        """The same as a list; times as text."""
+        rows = self.con.execute(f"SELECT value FROM {self.values_of(values)} ORDER BY 1").fetchall()
+        return [v if isinstance(v, str | int | float) else str(v) for (v,) in rows]
+
     def _merge(self, step: Merge) -> Variable:
         inputs = [self.evaluate(i) for i in step.inputs]
         if type_of(step) == TABLE:
             return RowLists(self).union(step, inputs)
-        dataset = self.dataset(sources_of(step)) if any(v.dataset for v in inputs) else None
+        dataset = self.together(inputs)
         tables = [self.carried(v, dataset) for v in inputs]
         rows = self.table(" UNION ".join(f"SELECT id, rec, t FROM {t}" for t in tables))
         owned = [v.own for v in inputs if v.own]
@@ -313,6 +359,7 @@ class Store:
         base = self.evaluate(step.input)
         if base.flat:
             return RowLists(self).refine(step, base)
+        base = self.narrow.completed(base, [*(paths(step.where) if step.where else ()), *([step.sort] if step.sort else ())])
         variable = replace(base, step=step)
         if step.range:
             kept = within_range(step.range)
@@ -363,11 +410,14 @@ class Store:
             )
         return self.table(f"SELECT id, row_number() OVER (ORDER BY min(t) NULLS LAST, id) AS place FROM {variable.table} GROUP BY id")
 
-    def frame(self, variable: Variable, wanted: Sequence[AttributePath]) -> str:
+    def frame(self, variable: Variable, wanted: Sequence[AttributePath], known: bool = False) -> str:
         """The variable as rows: a table of place (their order), n, id, and the wanted attributes as f0, f1, ...
 
-        One row an entity, or a row of its list; each attribute as its best value.
+        One row an entity, or a row of its list; each attribute as its best value. `known`: as far as it is known, and no source is
+        asked for more.
         """
+        if not known and not variable.flat:
+            variable = self.narrow.completed(variable, wanted)
         return self._reading(lambda: self._frame(variable, wanted))
 
     def _frame(self, variable: Variable, wanted: Sequence[AttributePath]) -> str:

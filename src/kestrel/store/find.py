@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from kestrel.errors import KestrelError
-from kestrel.graph.steps import Find, sources_of
+from kestrel.graph.steps import Find, TimeRange, sources_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.schemas.layout import Edge, layout
 from kestrel.store.dataset import Dataset
@@ -45,12 +45,13 @@ class Finder:
         """The entities that the records tie to the input by the verb."""
         source = self.store.evaluate(step.input)
         sources = tuple(dict.fromkeys([*sources_of(step.input), *step.sources]))
-        dataset = self.store.dataset(sources)
+        span = step.range or source.range
+        self.store.narrow.before_find(step, source, sources, span)
+        dataset = self.store.dataset(sources, span)
         assert dataset is not None, "lowering gives every FIND a source"
         ids = self.store.carried(source, dataset)
         if self.store.any(f"SELECT 1 FROM {source.table}") and source.own and not self._known(ids, source.type, dataset):
             raise CannotFollow(source.type)
-        span = step.range or source.range
         self.store.check_type(step.type, dataset.events)
         pairs = self._pairs(step, source.type, dataset.events, within_range(span))
         rows = self._hops(pairs, ids, step)
@@ -60,6 +61,11 @@ class Finder:
             kept, _ = self.store.matcher(step.type, scope, step.where, rows).match(step.where)
             variable = replace(variable, table=self.store.table(f"SELECT id, rec, t FROM {rows} WHERE id IN (SELECT id FROM {kept})"))
         return self.store.limited(variable, step.limit, 0)
+
+    def reached(self, step: Find, source: Variable, dataset: Dataset, span: TimeRange | None) -> str:
+        """What the records of a dataset tie to a variable, whatever more is asked of it: a table with a column id."""
+        pairs = self._pairs(step, source.type, dataset.events, within_range(span))
+        return self._hops(pairs, self.store.carried(source, dataset), step)
 
     def among(self, variable: Variable) -> list[tuple[str, str, str]]:
         """Every relation between two entities of a variable that the records of its range show: (id, verb, id)."""

@@ -35,22 +35,30 @@ class Account:
     shapes: dict[str, int] = field(default_factory=dict)
 
 
-def read_files(
-    con: duckdb.DuckDBPyConnection,
-    files: Sequence[tuple[Path, Shape | None]],
-    scratch: Path,
-    wanted: Collection[str] | None = None,
-    begun: Callable[[Path], None] = lambda _: None,
-) -> Account:
-    """Create and fill the table `events` from the files, each with the shape it is said to have, or None. `wanted` columns of
-    the layout only, or all that a shape met in them fills. `begun` is told each file in turn. Nothing is resolved yet."""
-    account = Account()
-    _create(con)
-    for number, (path, shape) in enumerate(files):
-        begun(path)
-        for lines in lines_of(con, path, scratch):
-            _read(con, number, path, lines, scratch, wanted, shape, account)
-    return account
+class Reader:
+    """Creates the table `events` and fills it file by file, each of the shape it is said to have, or None. `wanted` columns of the layout
+    only, or all that a shape met in them fills. `begun` is told each file in turn. Nothing is resolved yet."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        wanted: Collection[str] | None,
+        begun: Callable[[Path], None],
+        account: Account,
+    ) -> None:
+        self.con, self.scratch, self.wanted, self.begun, self.account = con, scratch, wanted, begun, account
+        self.files = 0
+        _create(con)
+
+    def read(self, path: Path, shape: Shape | None) -> int:
+        """Add the records of a file; its number, which its records carry."""
+        number = self.files
+        self.files += 1
+        self.begun(path)
+        for lines in lines_of(self.con, path, self.scratch):
+            _read(self.con, number, path, lines, self.scratch, self.wanted, shape, self.account)
+        return number
 
 
 def _create(con: duckdb.DuckDBPyConnection) -> None:

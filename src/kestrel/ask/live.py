@@ -1,0 +1,112 @@
+"""What is asked of a source that answers over the network, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import TimeRange
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A record has, in one of these columns of the record layout, a value that fits. `operator`: `=` (one of `values`, whatever their
+    case), LIKE (`%` and `_`), `>`, `>=`, `<`, `<=`, or EXISTS."""
+
+    columns: tuple[str, ...]
+    operator: str
+    values: tuple[str | int | float, ...] = ()
+    others: tuple[Condition, ...] = ()
+    """Conditions any of which will do as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Records in `range` (None: all time; either end may be open) for which every condition of one group holds. `any_of` None: all
+    records. `kinds`: those of these kinds of event only; none named: of any. A source may bring more, never fewer."""
+
+    start: Any = None
+    stop: Any = None
+    any_of: tuple[tuple[Condition, ...], ...] | None = None
+    kinds: tuple[str, ...] = ()
+
+    @classmethod
+    def within(cls, span: TimeRange | None) -> Wanted:
+        """Every record of a time range."""
+        return cls(span.start, span.stop) if span else cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many records a source has for what is wanted (None: it cannot tell), and what tells whether they are still the same."""
+
+    records: int | None
+    stamp: str
+
+
+@dataclass(slots=True)
+class Cost:
+    """What asking took: queries sent, records and bytes that came, seconds of waiting; `server` are the seconds that the
+    source says it worked."""
+
+    queries: int = 0
+    records: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    server: float = 0.0
+
+    def add(self, other: Cost) -> None:
+        self.queries += other.queries
+        self.records += other.records
+        self.bytes += other.bytes
+        self.seconds += other.seconds
+        self.server += other.server
+
+    def since(self, before: Cost | None) -> Cost:
+        """What was added."""
+        old = before or Cost()
+        return Cost(
+            self.queries - old.queries, self.records - old.records, self.bytes - old.bytes, self.seconds - old.seconds, self.server - old.server
+        )
+
+
+class TooMuch(KestrelError):
+    code: ClassVar[str] = "K0708"
+    part = "source"
+
+    def __init__(self, uri: str, records: int, bound: int) -> None:
+        super().__init__(
+            f"`{uri}` has {records:,} records to look at, and one step may fetch {bound:,}",
+            None,
+            "ask for a shorter time with START and STOP, or raise `fetch_bound` in the `options` of the profile's connection",
+        )
+
+
+class Fetcher(Protocol):
+    """A live source. Every method raises KestrelError if it cannot answer wholly."""
+
+    cost: Cost
+    bound: int
+    """More records than this are not fetched for one step."""
+    whole: int
+    """Up to so many records, a time range is fetched as a whole; of more, what a step needs."""
+
+    def size(self, wanted: Wanted) -> Size:
+        """How much there is."""
+        ...
+
+    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+        """Write the records to files of a folder, one JSON document a line. `told` hears of records as they come; so many are
+        `expected`."""
+        ...
+
+    def explain(self, wanted: Wanted) -> str:
+        """What would be asked, in the source's own language."""
+        ...
+
+    def stop(self) -> None:
+        """Give up what runs now, from any thread."""
+        ...

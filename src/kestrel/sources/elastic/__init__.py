@@ -1,0 +1,1 @@
+"""Elasticsearch and OpenSearch, asked in their query DSL."""

@@ -1,0 +1,295 @@
+"""Requests to a cluster: each is answered wholly, or fails with words a hunter can act on."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import re
+import ssl
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from kestrel.errors import KestrelError
+from kestrel.sources.elastic.place import Place
+from kestrel.sources.elastic.trouble import (
+    MissingExtra,
+    NoSuchIndex,
+    NotAuthorised,
+    NotTrusted,
+    Redirected,
+    Refused,
+    ServerFailed,
+    Stopped,
+    Unreachable,
+)
+
+ATTEMPTS = 5
+FIRST_WAIT = 0.2
+"""Seconds before it is asked the second time; three times as many before each further one."""
+CONNECT = 10.0
+"""Seconds to wait for a connection."""
+PATIENCE = 60.0
+"""The longest wait that `Retry-After` may ask for, in seconds."""
+LARGEST = 256 << 20
+"""Bytes of an answer that are read; a page that is larger is asked for in smaller ones."""
+PASSING = (429, 500, 502, 503, 504)
+"""Statuses that may be others soon."""
+
+
+class TooLarge(Exception):
+    """An answer of more bytes than are read at once."""
+
+
+class Expired(Exception):
+    """The point in time is not there any more."""
+
+
+class Client:
+    """One cluster; many threads may ask at once."""
+
+    def __init__(self, place: Place) -> None:
+        try:
+            import orjson
+            import urllib3
+        except ImportError:
+            raise MissingExtra(place.profile) from None
+        self.place = place
+        self.loads, self.dumps = orjson.loads, orjson.dumps
+        self.stopped = threading.Event()
+        self.reached = False
+        """Whether it ever answered: if not, what is wrong with the address will not pass."""
+        self.queries, self.bytes, self.took = 0, 0, 0.0
+        self._counting = threading.Lock()
+        self._http: Any = urllib3
+        if not place.verify:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # its user has decided so
+        self._pool = urllib3.PoolManager(maxsize=8, retries=False, ssl_context=self._trust() if place.url.startswith("https") else None)
+
+    def _trust(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        try:
+            if self.place.certificate:
+                context = ssl.create_default_context(cadata=self.place.certificate)
+        except ssl.SSLError:
+            raise NotTrusted(self.place.profile, self.place.url, "the certificate in `selfSignedCert` cannot be read") from None
+        if not self.place.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def ask(self, asked: str, method: str, path: str, body: Any = None, last: bool = False) -> Any:
+        """The answer as a Python value. `asked` says what it is about, for errors. `last`: asked once, also after a stop.
+        Raises KestrelError, TooLarge, Expired."""
+        trouble: KestrelError = Stopped()
+        for attempt in range(1 if last else ATTEMPTS):
+            if self.stopped.is_set() and not last:
+                raise Stopped()
+            wait = 0.0
+            try:
+                status, headers, content = self._send(method, path, body)
+            except (self._http.exceptions.HTTPError, OSError, ssl.SSLError) as error:
+                trouble = self._unreached(error)
+                if isinstance(trouble, NotTrusted) or (isinstance(trouble, Unreachable) and trouble.lasting and not self.reached):
+                    raise trouble from None
+            else:
+                self.reached = True
+                if 200 <= status < 300:
+                    answer = self._read(content)
+                    wrong = _lacking(answer)
+                    if wrong is None:
+                        with self._counting:
+                            self.took += float(answer.get("took") or 0) / 1000 if isinstance(answer, dict) else 0
+                        return answer
+                    trouble = ServerFailed(self.place.profile, self.place.url, asked, wrong)
+                else:
+                    trouble = self._turned_away(asked, status, headers, content)
+                    if status not in PASSING:
+                        raise trouble
+                    wait = _retry_after(headers.get("retry-after"))
+            if attempt < ATTEMPTS - 1:
+                self.stopped.wait(max(wait, FIRST_WAIT * 3**attempt * random.uniform(0.7, 1.3)))
+        raise Stopped() if self.stopped.is_set() else trouble
+
+    def _send(self, method: str, path: str, body: Any) -> tuple[int, Any, bytes]:
+        headers = {"accept": "application/json"}
+        if not _is_near(self.place.url):
+            headers["accept-encoding"] = "gzip"
+        if body is not None:
+            headers["content-type"] = "application/json"
+        if self.place.authorization:
+            headers["authorization"] = self.place.authorization
+        response = self._pool.request(
+            method,
+            f"{self.place.url}/{path}",
+            body=self.dumps(body) if body is not None else None,
+            headers=headers,
+            redirect=False,
+            preload_content=False,
+            timeout=self._http.Timeout(connect=CONNECT, read=self.place.timeout),
+        )
+        whole = False
+        try:
+            parts, size = [], 0
+            for part in response.stream(1 << 20, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST:
+                    raise TooLarge
+            whole = True
+        finally:
+            if not whole:
+                response.close()
+            response.release_conn()
+        with self._counting:
+            self.queries += 1
+            self.bytes += size
+        return response.status, response.headers, b"".join(parts)
+
+    def _read(self, content: bytes) -> Any:
+        try:
+            return self.loads(content)
+        except ValueError:
+            return None
+
+    def _unreached(self, error: Exception) -> KestrelError:
+        exceptions, profile, url = self._http.exceptions, self.place.profile, self.place.url
+        cause = error
+        while isinstance(cause, exceptions.MaxRetryError) and cause.reason:
+            cause = cause.reason
+        match cause:
+            case exceptions.SSLError() | ssl.SSLError():
+                return self._not_trusted(str(cause))
+            case exceptions.NameResolutionError():
+                return Unreachable(profile, url, "there is no machine of that name", lasting=True)
+            case exceptions.NewConnectionError() | ConnectionRefusedError():
+                return Unreachable(profile, url, "it refuses the connection, as where no server listens", lasting=True)
+            case exceptions.ConnectTimeoutError():
+                return Unreachable(profile, url, f"no connection within {CONNECT:.0f} s", lasting=True)
+            case exceptions.ReadTimeoutError() | TimeoutError():
+                return Unreachable(
+                    profile,
+                    url,
+                    f"no answer within {self.place.timeout:g} s",
+                    "ask for a shorter time, or raise `timeout` in the `options` of its connection",
+                )
+            case exceptions.DecodeError():
+                return Unreachable(profile, url, "what came is packed, and damaged", "is there a proxy in between?")
+            case _:
+                return Unreachable(
+                    profile,
+                    url,
+                    "the connection ended in the middle of an answer",
+                    "a server that speaks TLS needs `https://`; one that does not, `http://`",
+                )
+
+    def _not_trusted(self, told: str) -> KestrelError:
+        profile, url = self.place.profile, self.place.url
+        if "WRONG_VERSION_NUMBER" in told or "RECORD_LAYER" in told:
+            return Unreachable(
+                profile,
+                url,
+                "it does not speak TLS",
+                f"if it is meant to be plain HTTP, set `host` to `{url.replace('https://', 'http://', 1)}`",
+                lasting=True,
+            )
+        for sign, meaning in (
+            ("Hostname mismatch", "its certificate is of another name"),
+            ("IP address mismatch", "its certificate is of another address"),
+            ("doesn't match", "its certificate is of another name"),
+            ("expired", "its certificate has expired"),
+            ("self-signed", "nobody this machine trusts vouches for its certificate"),
+            ("self signed", "nobody this machine trusts vouches for its certificate"),
+            ("unable to get local issuer", "nobody this machine trusts vouches for its certificate"),
+        ):
+            if sign in told:
+                return NotTrusted(profile, url, meaning)
+        if "CERTIFICATE_VERIFY_FAILED" in told:
+            return NotTrusted(profile, url, "its certificate cannot be verified")
+        return Unreachable(profile, url, "the secure connection broke")
+
+    def _turned_away(self, asked: str, status: int, headers: Any, content: bytes) -> KestrelError:
+        profile, url = self.place.profile, self.place.url
+        kind, why = _reason(self._read(content))
+        if status in (301, 302, 303, 307, 308):
+            return Redirected(profile, url, _without_secrets(headers.get("location") or "nowhere"))
+        if status in (401, 403):
+            return NotAuthorised(profile, url, status, why, self.place.authorization is not None)
+        if status == 404 and kind == "index_not_found_exception":
+            return NoSuchIndex(profile, url, self.place.indices, "")
+        if kind in ("search_context_missing_exception", "search_phase_execution_exception") and status == 404:
+            raise Expired
+        if status == 404 and "search_context_missing_exception" in content.decode(errors="replace"):
+            raise Expired
+        came = f"{status}{': ' + why if why else ''}"
+        if status == 429:
+            return ServerFailed(profile, url, asked, f"it has too much to do ({came})")
+        if status >= 500:
+            return ServerFailed(profile, url, asked, f"it failed ({came})")
+        return Refused(profile, url, asked, status, why or "no reason given")
+
+
+def _lacking(answer: Any) -> str | None:
+    """What an answer lacks of being a whole one, or None."""
+    if not isinstance(answer, dict | list):
+        return "what came is no JSON"
+    if not isinstance(answer, dict):
+        return None
+    if answer.get("timed_out") is True:
+        return "it ran out of time and gave only a part of the answer"
+    shards = answer.get("_shards")
+    if isinstance(shards, dict) and shards.get("failed"):
+        failures = shards.get("failures")
+        first = failures[0] if isinstance(failures, list) and failures else {}
+        kind, why = _reason({"error": first.get("reason")})
+        if kind == "search_context_missing_exception":
+            raise Expired
+        return f"{shards['failed']} of its {shards.get('total', '?')} shards failed{': ' + why if why else ''}"
+    return None
+
+
+def _reason(answer: Any) -> tuple[str, str]:
+    """The kind of an error and its reason in the server's own words, cut to a sentence."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, str):
+        return "", error[:200]
+    if not isinstance(error, dict):
+        return "", ""
+    root = error.get("root_cause")
+    cause = root[0] if isinstance(root, list) and root and isinstance(root[0], dict) else error
+    reason = str(cause.get("reason") or error.get("reason") or "")
+    reason = re.sub(r" for REST request \[.*?\]", "", re.sub(r"\s+", " ", reason))
+    return str(cause.get("type") or error.get("type") or ""), reason[:200]
+
+
+def _retry_after(text: str | None) -> float:
+    """Seconds to wait."""
+    try:
+        return min(PATIENCE, max(0.0, float(text or 0)))
+    except ValueError:
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return min(PATIENCE, max(0.0, parsedate_to_datetime(text or "").timestamp() - time.time()))
+        except (TypeError, ValueError):
+            return 0.0
+
+
+def _without_secrets(location: str) -> str:
+    try:
+        parts = urlsplit(location)
+        return (
+            f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}" if parts.hostname else location.partition("?")[0]
+        )
+    except ValueError:
+        return "another place"
+
+
+def _is_near(url: str) -> bool:
+    """Whether packing would cost more than it saves: on the machine itself."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

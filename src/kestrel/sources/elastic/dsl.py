@@ -1,0 +1,185 @@
+"""What is wanted, in the query DSL of Elasticsearch and OpenSearch. A query may find more than what is wanted, never less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from kestrel.ask.live import Condition, Wanted
+from kestrel.schemas import expression
+from kestrel.schemas.expression import Node
+from kestrel.schemas.inverse import Pattern, leaves
+from kestrel.schemas.shape import SHOWN_ONLY, Shape
+from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, live_shapes
+
+SHORT = 256
+"""Values of fewer signs are always indexed: the shortest `ignore_above` in use."""
+OF_EVERY_RECORD = {"host": "host", "event.code": "code", "event.provider": "provider", "event.action": "action"}
+"""Columns that a shape fills alike for every event, and the parts of its envelope that do."""
+SLACK = timedelta(minutes=5)
+"""A document's clock may be this far from the time its record is taken to be of."""
+
+
+def query_of(wanted: Wanted, fields: Fields) -> Query:
+    """The documents that may be wanted."""
+    must = [fields.holding_time(wanted.start, wanted.stop, SLACK)]
+    if wanted.kinds:
+        must.append(_of_kinds(wanted.kinds, fields))
+    if wanted.any_of is not None:
+        groups = [_all([_fitting(c, fields) for c in group]) for group in wanted.any_of]
+        must.append(None if None in groups else any_of([g for g in groups if g is not None]))
+    return _all(must) or {"match_all": {}}
+
+
+def _all(queries: Sequence[Query | None]) -> Query | None:
+    known = [q for q in queries if q is not None]
+    if not known:
+        return None
+    return known[0] if len(known) == 1 else {"bool": {"filter": known}}
+
+
+def _fitting(condition: Condition, fields: Fields) -> Query | None:
+    """Documents in which a condition or one of its others may hold; None for all of them."""
+    each = [_fitting_itself(c, fields) for c in (condition, *condition.others)]
+    return None if None in each else any_of(_once([q for q in each if q is not None]))
+
+
+def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
+    wanted = Pattern(condition.operator, condition.values)
+    found: list[Query] = []
+    for shape in live_shapes():
+        for node, events in _expressions(shape, condition.columns):
+            asked, exist = [], []
+            for path, pattern in dict.fromkeys(leaves(node, wanted)):
+                name = ".".join(path)
+                there = fields.exists(name)
+                if there is not None:
+                    asked.append(fields.fitting(name, pattern) or there)
+                    exist.append(there)
+            found += asked
+            if exist and (wanted.operator == "EXISTS" or all(_is_short(p) for _, p in leaves(node, wanted))):
+                continue
+            written = of_events(shape, events, fields)
+            if written is None:
+                return None
+            if written != NOTHING:
+                found.append({"bool": {"filter": [written], "must_not": exist}} if exist else written)
+    return any_of(_once(found)) if found else NOTHING
+
+
+def _is_short(pattern: Pattern) -> bool:
+    """Whether no value too long to be indexed can fit."""
+    bounded = pattern.operator == "=" or (pattern.operator == "LIKE" and all("%" not in str(v) for v in pattern.values))
+    return bounded and all(not isinstance(v, str) or len(v) < SHORT for v in pattern.values)
+
+
+def _once(queries: Sequence[Query]) -> list[Query]:
+    found: list[Query] = []
+    for query in queries:
+        if query not in found:
+            found.append(query)
+    return found
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of a sensor: of these codes, or (None) of all but the `others`."""
+
+    sensor: int
+    codes: tuple[int, ...] | None
+    others: tuple[int, ...] = ()
+
+
+def _expressions(shape: Shape, columns: Sequence[str]) -> Iterator[tuple[Node, Events]]:
+    """Each expression that fills one of the columns, with the events for which it does."""
+    for column in columns:
+        if column in OF_EVERY_RECORD:
+            if text := shape.envelope.get(OF_EVERY_RECORD[column]):
+                yield expression.top(text), Events(0, None)
+            continue
+        named: dict[int, set[int]] = {}
+        by_node: dict[tuple[int, Node], set[int | None]] = {}
+        for rule in shape.rules:
+            if rule.column == column:
+                named.setdefault(rule.sensor, set()).update([] if rule.code is None else [rule.code])
+                if rule.node is not None:
+                    by_node.setdefault((rule.sensor, rule.node), set()).add(rule.code)
+        for (sensor, node), codes in by_node.items():
+            told = tuple(sorted(c for c in codes if c is not None))
+            yield node, Events(sensor, None, tuple(sorted(named[sensor] - set(told)))) if None in codes else Events(sensor, told)
+
+
+def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
+    """Events of some kinds; None where their codes cannot be asked."""
+    found: list[Query] = []
+    for shape in live_shapes():
+        for sensor, number in shape.sensors.items():
+            codes = tuple(sorted(c for c in shape.events.get(sensor, {}) if c != "all" and _may_be(shape.kind_of(sensor, c), kinds)))
+            query = of_events(shape, Events(number, codes), fields) if codes else NOTHING
+            if query is None:
+                return None
+            if query != NOTHING:
+                found.append(query)
+    return any_of(_once(found)) if found else NOTHING
+
+
+def _may_be(kind: str | dict[str, str] | None, kinds: Sequence[str]) -> bool:
+    told = [v for k, v in kind.items() if k != "by"] if isinstance(kind, dict) else [kind]
+    return any(t in kinds for t in told)
+
+
+def of_events(shape: Shape, events: Events, fields: Fields) -> Query | None:
+    """Documents of some events of a shape; None where neither its codes nor its sensors can be asked, NOTHING where no document is of
+    the shape."""
+    marks = [".".join(path) for group in shape.marks for path in group]
+    if not any(fields.exists(m) for m in marks) and _are_some(fields):
+        return NOTHING
+    code = list(leaves(expression.top(shape.envelope["code"]), Pattern("=", events.codes if events.codes is not None else events.others)))
+    must = [_one_of(code, fields)] if events.codes is not None else []
+    must_not = [q for q in [_one_of(code, fields)] if q] if events.codes is None and events.others else []
+    if events.sensor and events.sensor != shape.otherwise:
+        name = next(n for n, number in shape.sensors.items() if number == events.sensor)
+        must.append(_one_of(list(leaves(expression.top(shape.envelope["provider"]), Pattern("=", tuple(shape.providers(name))))), fields))
+    known = [q for q in must if q is not None]
+    if not known and not must_not:
+        there = [q for m in marks if (q := fields.exists(m))]
+        return any_of(there) if there else None
+    if len(known) == 1 and not must_not:
+        return known[0]
+    return {"bool": {k: v for k, v in (("filter", known), ("must_not", must_not)) if v}}
+
+
+def _one_of(asked: Sequence[tuple[tuple[str, ...], Pattern]], fields: Fields) -> Query | None:
+    found = [q for path, pattern in asked if (q := fields.fitting(".".join(path), pattern))]
+    return any_of(_once(found)) if found else None
+
+
+def _are_some(fields: Fields) -> bool:
+    """Whether a mark of any shape can be asked for."""
+    return any(fields.exists(".".join(path)) for shape in live_shapes() for group in shape.marks for path in group)
+
+
+@cache
+def wanted_fields() -> tuple[str, ...]:
+    """Every field that a shape reads, as `_source` filters name them."""
+    found: set[str] = set()
+    for shape in live_shapes():
+        nodes = [r.node for r in shape.rules if r.node is not None]
+        envelope: dict[str, Any] = dict(shape.envelope)
+        nodes += [expression.top(envelope[p]) for p in ("host", "code", "provider", "record", *SHOWN_ONLY) if p in envelope]
+        nodes += [expression.top(t) for n, t in envelope["clock"].items() if n != "sensor"]
+        nodes += [expression.top(t) for t in envelope["clock"].get("sensor", {}).values()]
+        for node in nodes:
+            found.update(".".join(path) for path, _ in expression.fields(node))
+        for events in shape.events.values():
+            for event in events.values():
+                kind = event.get("kind")
+                if isinstance(kind, dict):
+                    parsed = expression.parse(kind["by"], envelope.get("at", ""), bool(envelope.get("ecs")))
+                    found.update(".".join(path) for path, _ in (expression.fields(parsed) if parsed else ()))
+        rule = envelope["recognise"]
+        found.update([*rule.get("has", ()), *rule.get("any", ()), *rule.get("lacks", ())])
+    return tuple(sorted(f for f in found if not any(other.startswith(f + ".") for other in found)))

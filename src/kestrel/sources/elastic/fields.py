@@ -1,0 +1,163 @@
+"""What the indices say of their fields: which can be searched, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from kestrel.schemas import expression
+from kestrel.schemas.expression import Node
+from kestrel.schemas.inverse import Pattern
+from kestrel.schemas.shape import CLOCKS, Shape, shapes
+
+WORDS = frozenset({"keyword", "constant_keyword"})
+NUMBERS = frozenset({"long", "integer", "short", "byte", "unsigned_long", "double", "float", "half_float", "scaled_float"})
+TIMES = frozenset({"date", "date_nanos"})
+INLINE = 64
+"""So many values at most are asked for whatever their case; more are asked for as they are and in lower and upper case."""
+
+Query = dict[str, Any]
+
+
+def live_shapes() -> list[Shape]:
+    """The shapes that documents of a server may have."""
+    return [s for s in shapes().values() if s.name != "stix"]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The searchable fields of some indices, each with its types (more than one where the indices do not agree)."""
+
+    types: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, answer: Any) -> Fields:
+        """From the answer of `_field_caps`."""
+        found = {}
+        for name, kinds in (answer.get("fields") or {}).items():
+            searchable = {kind for kind, what in kinds.items() if what.get("searchable") and kind not in ("unmapped", "object", "nested")}
+            if searchable and all(what.get("searchable") for kind, what in kinds.items() if kind not in ("unmapped", "object")):
+                found[name] = frozenset(searchable)
+        return cls(found)
+
+    def exists(self, name: str) -> Query | None:
+        """Documents with a value of a field; None where that cannot be asked."""
+        known = [n for n in (name, *self.below(name)) if n in self.types]
+        return any_of([{"exists": {"field": n}} for n in known]) if known else None
+
+    def below(self, name: str) -> list[str]:
+        """The sub-fields of a field."""
+        return self._below.get(name, [])
+
+    @cached_property
+    def _below(self) -> Mapping[str, list[str]]:
+        """Sub-fields of text fields, by the field's name."""
+        found: dict[str, list[str]] = {}
+        for name in self.types:
+            parent, _, _ = name.rpartition(".")
+            if parent in self.types:
+                found.setdefault(parent, []).append(name)
+        return found
+
+    def fitting(self, name: str, wanted: Pattern) -> Query | None:
+        """Documents in which a field fits, and perhaps more; None where the field cannot be asked."""
+        for candidate in (name, *self.below(name)):
+            kinds = self.types.get(candidate, frozenset())
+            if kinds and kinds <= WORDS | {"wildcard"}:
+                return _of_text(candidate, wanted)
+            if kinds and kinds <= NUMBERS:
+                return _of_numbers(candidate, wanted)
+            if kinds == {"ip"}:
+                return _of_addresses(candidate, wanted)
+        if name in self.types and "flattened" not in self.types[name]:
+            return self.exists(name)
+        return None
+
+    def holding_time(self, start: Any, stop: Any, slack: Any) -> Query | None:
+        """Documents that may be of a time: one of their clocks, as far as it can be asked, is not far from it."""
+        if start is None and stop is None:
+            return None
+        clocks = []
+        for path in _clock_fields():
+            name = ".".join(path)
+            kinds = self.types.get(name, frozenset())
+            if kinds and kinds <= TIMES:
+                limits = {k: v.isoformat().replace("+00:00", "Z") for k, v in (("gte", start and start - slack), ("lt", stop and stop + slack)) if v}
+                clocks.append((name, {"range": {name: {**limits, "format": "strict_date_optional_time"}}}))
+            elif kinds and kinds <= WORDS and name.endswith("UtcTime"):
+                limits = {k: v.strftime("%Y-%m-%d %H:%M:%S") for k, v in (("gte", start and start - slack), ("lt", stop and stop + slack)) if v}
+                clocks.append((name, {"range": {name: limits}}))
+        if not any(self.types[name] <= TIMES for name, _ in clocks):
+            return None
+        without: Query = {"bool": {"must_not": [{"exists": {"field": name}} for name, _ in clocks]}}
+        return any_of([*(query for _, query in clocks), without])
+
+
+def _clock_fields() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for shape in live_shapes():
+        texts = [*shape.envelope["clock"].get("sensor", {}).values(), *(shape.envelope["clock"][c] for c in CLOCKS if c in shape.envelope["clock"])]
+        for text in texts:
+            node: Node = expression.top(text)
+            found += [path for path, _ in expression.fields(node)]
+    return list(dict.fromkeys(found))
+
+
+def any_of(queries: list[Query]) -> Query:
+    """Documents that one of some queries finds."""
+    return queries[0] if len(queries) == 1 else {"bool": {"should": queries, "minimum_should_match": 1}}
+
+
+def _of_text(name: str, wanted: Pattern) -> Query:
+    values = [str(v) for v in wanted.values]
+    match wanted.operator:
+        case "=" if len(values) <= INLINE:
+            return any_of([{"term": {name: {"value": v, "case_insensitive": True}}} for v in values]) if values else NOTHING
+        case "=":
+            return {"terms": {name: list(dict.fromkeys(s for v in values for s in (v, v.lower(), v.upper())))}}
+        case "LIKE":
+            return any_of([{"wildcard": {name: {"value": _wildcard(v), "case_insensitive": True}}} for v in values])
+        case "HOLDS":
+            return any_of([{"wildcard": {name: {"value": f"*{_literal(v)}*", "case_insensitive": True}}} for v in values])
+        case _:
+            return {"exists": {"field": name}}
+
+
+def _of_numbers(name: str, wanted: Pattern) -> Query:
+    numbers = [v for v in wanted.values if isinstance(v, int | float)] + [int(v) for v in wanted.values if isinstance(v, str) and v.isdecimal()]
+    match wanted.operator:
+        case "=":
+            return {"terms": {name: numbers}} if numbers else NOTHING
+        case ">" | ">=" | "<" | "<=" if numbers:
+            word = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}[wanted.operator]
+            return {"range": {name: {word: numbers[0]}}}
+        case _:
+            return {"exists": {"field": name}}
+
+
+def _of_addresses(name: str, wanted: Pattern) -> Query:
+    import ipaddress
+
+    if wanted.operator != "=":
+        return {"exists": {"field": name}}
+    found = []
+    for value in wanted.values:
+        try:
+            found.append(str(ipaddress.ip_address(str(value).strip())))
+        except ValueError:
+            continue
+    return {"terms": {name: list(dict.fromkeys(found))}} if found else NOTHING
+
+
+NOTHING: Query = {"match_none": {}}
+
+
+def _literal(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
+
+
+def _wildcard(pattern: str) -> str:
+    """A pattern of LIKE in the server's spelling."""
+    return _literal(pattern).replace("%", "*").replace("_", "?")

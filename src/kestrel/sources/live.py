@@ -1,0 +1,45 @@
+"""Live sources: what answers for a source that is a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+
+from kestrel.ask.live import Fetcher, Wanted
+from kestrel.graph.steps import Source
+from kestrel.sources.profiles import UnknownConnector, profile
+
+GROUP = "kestrel.live"
+"""The entry-point group of live sources: for a scheme, a function of (uri, name) that gives a `Fetcher`."""
+
+
+def fetcher(source: Source) -> Fetcher:
+    """What fetches the records of a live source. Raises KestrelError."""
+    scheme, _, name = source.uri.partition("://")
+    opener: Callable[[str, str], Fetcher] = next(e for e in entry_points(group=GROUP) if e.name == scheme.lower()).load()
+    return opener(source.uri, name)
+
+
+def examine(source: Source) -> Iterator[tuple[str, str, str]]:
+    """What was looked at of a live source, whether it is `good`, `weak` or `bad`, and what was found."""
+    from kestrel.sources.elastic.doctor import examine as look
+    from kestrel.sources.elastic.fetch import Elastic
+
+    found = fetcher(source)
+    if isinstance(found, Elastic):
+        for finding in look(found):
+            yield finding.what, finding.state, finding.told
+    else:
+        size = found.size(Wanted())
+        yield "records", "good", "it answers" if size.records is None else f"{size.records:,}"
+
+
+def of_profile(uri: str, name: str) -> Fetcher:
+    """The schemes whose names are profiles."""
+    from kestrel.sources.elastic.fetch import Elastic
+    from kestrel.sources.elastic.place import CONNECTORS, place_of
+
+    found = profile(name)
+    if found.connector not in CONNECTORS:
+        raise UnknownConnector(name, found.connector)
+    return Elastic(place_of(found))
