@@ -21,6 +21,7 @@ from kestrel.display.placing import ROW, placed
 from kestrel.display.svg import ticks, to_svg
 from kestrel.errors import HuntErrors
 from kestrel.result import Chart, Graph, Timeline, Tree, View
+from kestrel.store import dataset
 from tests.events import connection, creation, guid, write
 
 HOSTILE = "<script>alert(1)</script><img src=http://x/y onerror=z>\u202e\x1b[31m'\"&.exe"
@@ -215,6 +216,17 @@ def test_a_table_has_no_picture_of_entities(session: Session, kind: str) -> None
     with pytest.raises(HuntErrors) as caught:
         session.run(f"DISP g AS {kind}")
     assert caught.value.errors[0].code == "K0217"
+
+
+@pytest.mark.parametrize("kind", ["TREE", "GRAPH", "TIMELINE", "CHART"])
+def test_a_view_reads_the_columns_it_needs_of_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    log = write(tmp_path / "log.json", [creation(1), creation(2, parent=1), creation(3, parent=2), connection(1, 2)])
+    cells = [f"v = GET process FROM '{log}' WHERE name = 'p2.exe'\nDISP v ATTR name", f"DISP v AS {kind}"]
+    with Session() as whole:
+        expected = [whole.run(text) for text in cells][1][0]
+    monkeypatch.setattr(dataset, "LARGE", -1)
+    with Session() as parted:
+        assert [parted.run(text) for text in cells][1][0] == expected
 
 
 # -- how they are written -----------------------------------------------------------------------------------------

@@ -283,18 +283,7 @@ class Session:
     def _draw(self, action: Draw) -> View:
         from kestrel.store.pictures import Pictures
 
-        pictures, variable = Pictures(self.store), self.store.evaluate(action.step)
-        match action.view:
-            case "TREE":
-                return pictures.tree(variable, action.name, action.columns)
-            case "GRAPH":
-                return pictures.graph(variable, action.name, action.columns)
-            case "TIMELINE":
-                return pictures.timeline(variable, action.name, action.columns)
-            case "CHART":
-                return pictures.chart(variable, action.name, action.columns)
-            case _:
-                assert_never(action.view)
+        return Pictures(self.store).draw(action.view, self.store.evaluate(action.step), action.name, action.columns)
 
     def _default_columns(self, variable: Variable) -> list[AttributePath]:
         """What DISP shows without ATTR: the rows' own columns, the type's attributes and the most telling of its references', id last."""

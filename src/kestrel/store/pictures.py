@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, assert_never
 
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
-from kestrel.result import Chart, Graph, GraphEdge, GraphNode, Lane, Moment, Timeline, Tree, TreeNode
+from kestrel.result import Chart, Graph, GraphEdge, GraphNode, Lane, Moment, Timeline, Tree, TreeNode, View
 from kestrel.schemas.layout import layout
 from kestrel.store.evaluate import Store
 from kestrel.store.match import Scope, within_range
@@ -55,6 +55,27 @@ class Pictures:
     """Asks a store."""
 
     store: Store
+
+    def draw(self, view: Literal["TREE", "GRAPH", "TIMELINE", "CHART"], variable: Variable, name: str, columns: Sequence[AttributePath] = ()) -> View:
+        """A view of a variable, over what was read of its records. Of live sources only what entities are called is asked for."""
+        if variable.type != TABLE and not variable.flat:
+            telling = [_path(variable.type, n) for n in _telling(variable.type) if n]
+            variable = self.store.narrow.completed(variable, columns or telling)
+
+        def drawn() -> View:
+            match view:
+                case "TREE":
+                    return self.tree(variable, name, columns)
+                case "GRAPH":
+                    return self.graph(variable, name, columns)
+                case "TIMELINE":
+                    return self.timeline(variable, name, columns)
+                case "CHART":
+                    return self.chart(variable, name, columns)
+                case _:
+                    assert_never(view)
+
+        return self.store._reading(drawn)
 
     # -- AS TREE -------------------------------------------------------------------------------------------------
 
@@ -219,12 +240,12 @@ class Pictures:
 
     def _node(self, type_name: str, number: int, facts: Mapping[int, Sequence[tuple[str, Any]]], marked: bool, find: str) -> GraphNode:
         known = dict(facts[number])
-        main, apart, _ = TELLING.get(type_name, (entity_type(type_name).main, "", ""))
+        main, apart, _ = _telling(type_name)
         return GraphNode(_id(type_name, number), type_name, _called(known.get(main), known.get(apart), type_name), marked, tuple(facts[number]), find)
 
     def _facts(self, variable: Variable, numbers: Sequence[int], columns: Sequence[AttributePath]) -> dict[int, list[tuple[str, Any]]]:
         """The attributes of entities that have a value."""
-        telling = TELLING.get(variable.type, (entity_type(variable.type).main, "", ""))
+        telling = _telling(variable.type)
         wanted = dict.fromkeys([*(_path(variable.type, p) for p in telling if p), *(columns or self.store.attributes_of(variable))])
         paths = [p for p in wanted if not p.references or p.attribute in ("value", "name", "display_name") or p in columns]
         found: dict[int, list[tuple[str, Any]]] = {n: [] for n in numbers}
@@ -324,12 +345,12 @@ class Pictures:
 
     def _marked(self, variable: Variable) -> list[int]:
         """The entities of a variable in their order."""
-        frame = self.store.frame(replace(variable, flat=None), [_path(variable.type, "id")])
+        frame = self.store.frame(replace(variable, flat=None), [_path(variable.type, "id")], known=True)
         return [r[0] for r in self._all(f"SELECT id FROM {frame} ORDER BY place")]
 
     def _names(self, variable: Variable, numbers: Sequence[int], columns: Sequence[AttributePath]) -> dict[int, Called]:
         """For each entity: its id, type, what it is called, what is said besides, and when it began or was first seen."""
-        main, apart, more = TELLING.get(variable.type, (entity_type(variable.type).main, "", ""))
+        main, apart, more = _telling(variable.type)
         begun = ["created"] if "created" in entity_type(variable.type).attributes else []
         names = [*(n for n in (main, apart) if n), "first_observed", *begun]
         said = list(columns) or ([_path(variable.type, more)] if more else [])
@@ -348,7 +369,7 @@ class Pictures:
         if not numbers:
             return []
         chosen = self.store.table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {self._these(numbers)})")
-        frame = self.store.frame(replace(variable, table=chosen, flat=None, order=None, places=None), list(paths))
+        frame = self.store.frame(replace(variable, table=chosen, flat=None, order=None, places=None), list(paths), known=True)
         columns = ", ".join(f"f{n}" for n in range(len(paths)))
         return self._all(f"SELECT id, {columns} FROM {frame}")
 
@@ -380,6 +401,10 @@ def _relations(type_name: str) -> Iterator[tuple[str, str, bool]]:
 def _is(slot: str, type_name: str) -> bool:
     kind = layout().slots[slot].type
     return kind == type_name or (kind == "address" and type_name in ADDRESS_TYPES)
+
+
+def _telling(type_name: str) -> tuple[str, str, str]:
+    return TELLING.get(type_name, (entity_type(type_name).main, "", ""))
 
 
 def _path(type_name: str, name: str) -> AttributePath:
