@@ -71,26 +71,16 @@ class Shifter:
     def size(self, wanted: Wanted) -> Size:
         """A connector cannot tell; what came a moment ago counts as unchanged."""
         if time.monotonic() - self._came > FRESH:
-            self._turn += 1
-        self._came = time.monotonic()
+            self._turn, self._came = self._turn + 1, time.monotonic()
         return Size(None, str(self._turn))
 
     def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None]) -> Sequence[Path]:
         """Write the records as STIX bundles. What has more records than the connector hands over is asked for in halves of its time."""
         self._stopped.clear()
         self._timeless = self._brought = 0
-        patterns = patterns_of(wanted, self.known)
-        if patterns is None:
-            if wanted.start is None:
-                self._note("it cannot ask for the creation of processes by their unique id, so what came before START is not completed")
-                return []
-            patterns = patterns_of(Wanted(wanted.start, wanted.stop), self.known) or []
-        if not patterns:
-            raise NotTranslated(self.profile.name, self.connector, "any record", "its mapping knows no attribute that Kestrel asks for")
         files: list[Path] = []
         with self._child() as child:
-            if len(parts := apart(patterns[0], self.known)) > 1 and wanted.any_of is None and not self._translates(child, patterns[0]):
-                patterns = [p for p in parts if self._translates(child, p)] or patterns
+            patterns = self._patterns(child, wanted)
             while patterns:
                 cut = self._round(child, patterns, into, told, files)
                 patterns = [half for pattern, most in cut for half in self._halves(pattern, most)]
@@ -101,10 +91,10 @@ class Shifter:
 
     def explain(self, wanted: Wanted) -> str:
         """The patterns, and what the connector makes of them."""
-        patterns = patterns_of(wanted, self.known) or []
+        self._stopped.clear()
         lines = []
         with self._child() as child:
-            for pattern in patterns:
+            for pattern in self._patterns(child, wanted):
                 answer = self._only(child, {"do": "translate", "patterns": [pattern.text()]})
                 lines += [pattern.text(), *(self.secrets.hidden(str(q)) for q in answer["queries"][0])]
         return "\n".join(lines)
@@ -119,6 +109,7 @@ class Shifter:
 
     def ping(self) -> None:
         """Raises KestrelError where the server cannot be reached or turns us away."""
+        self._stopped.clear()
         with self._child() as child:
             self._only(child, {"do": "ping"})
 
@@ -139,6 +130,22 @@ class Shifter:
         return brings.columns(self.described["makes"])
 
     # -- how -------------------------------------------------------------------------------------------------------
+
+    def _patterns(self, child: Child, wanted: Wanted) -> list[Pattern]:
+        """What is asked. Everything of the range, where the conditions cannot be asked for; nothing, where that would be all of the past:
+        conditions without a start only complete what is known."""
+        patterns = patterns_of(wanted, self.known)
+        if patterns is None and wanted.start is None:
+            self._note("it cannot ask for the creation of processes by their unique id, so what came before START is not completed")
+            return []
+        if patterns is None or wanted.any_of is None:
+            patterns = patterns_of(Wanted(wanted.start, wanted.stop), self.known)
+            if not patterns:
+                raise NotTranslated(self.profile.name, self.connector, "any record", "its mapping knows no attribute that Kestrel asks for")
+            parts = apart(patterns[0], self.known)
+            if len(parts) > 1 and not self._translates(child, patterns[0]):
+                return [p for p in parts if self._translates(child, p)] or patterns
+        return patterns
 
     def _round(
         self, child: Child, patterns: Sequence[Pattern], into: Path, told: Callable[[int], None], files: list[Path]
