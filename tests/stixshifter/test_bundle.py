@@ -129,6 +129,19 @@ def test_a_bundle_of_stix_2_1(connector: Connector, served: str, tmp_path: Path,
     assert [r["command_line"] for r in session["x"].to_dicts()] == ["run 1"]
 
 
+def test_a_record_that_goes_on_after_stop(
+    connector: Connector, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    """It is of the time at which it begins, as in a file."""
+    connector("stix_bundle")
+    times = {"first_observed": "2021-04-03T00:30:00Z", "last_observed": "2021-04-03T05:00:00Z", "number_observed": 4}
+    record = next(observed()) | times
+    (tmp_path / "long.json").write_text(json.dumps({"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": [record]}))
+    serve(monkeypatch, f"{served}/long.json")
+    session.run("x = GET process FROM stixshifter://host101 WHERE pid > 0 START t'2021-04-03T00:00:00Z' STOP t'2021-04-03T01:00:00Z'")
+    assert len(session["x"]) > 0
+
+
 def test_a_bundle_that_is_not_there(connector: Connector, served: str, monkeypatch: pytest.MonkeyPatch, session: Session) -> None:
     connector("stix_bundle")
     serve(monkeypatch, f"{served}/none.json", auth={"username": "hunter", "password": "s3cr3t-pass"})
@@ -146,5 +159,5 @@ def test_explain_shows_the_pattern(connector: Connector, served: str, tmp_path: 
         "x = GET process FROM stixshifter://host101 WHERE pid > 0 START t'2021-04-03T00:00:00Z' STOP t'2021-04-04T00:00:00Z' EXPLAIN x"
     )
     (asked,) = next(r for r in results if isinstance(r, Explanation)).queries
-    assert "[process:name LIKE '%' OR" in asked[2] and "STOP t'2021-04-04T00:00:02.000Z'" in asked[2]
+    assert "[process:name LIKE '%' OR" in asked[2] and "START t'1970-01-01T00:00:00.000Z' STOP" in asked[2]
     assert len(session["x"]) == 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -268,22 +271,22 @@ def test_stopping_leaves_no_process_and_the_session_usable(server: Server, sampl
     assert children() == []
 
 
-def test_the_child_ends_with_its_parent(server: Server, sample: Index, asked: Asked, tmp_path: Path) -> None:
-    """Even one that is killed."""
-    import subprocess
-    import sys
-
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_the_child_ends_with_its_parent(server: Server, sample: Index, asked: Asked, end: signal.Signals) -> None:
+    """Whatever ends it."""
     proxy = asked(server, sample.name)
     proxy.misbehave(fault.HangHead(60), None, path="_search")
     text = f"x = GET process FROM stixshifter://host101 WHERE name = 'amcet.exe' {DAY}"
-    parent = subprocess.Popen([sys.executable, "-m", "kestrel", "-c", text], env=dict(os.environ), stdout=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "kestrel", "-c", text], env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     for _ in range(300):
         if proxy.asked("_search"):
             break
         time.sleep(0.1)
     found = psutil.Process(parent.pid).children(recursive=True)
     assert found
-    parent.kill()
-    parent.wait()
+    parent.send_signal(end)
+    parent.wait(20)
     _, alive = psutil.wait_procs(found, timeout=10)
     assert alive == []

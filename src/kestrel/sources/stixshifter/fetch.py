@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from kestrel.sources.elastic.trouble import Stopped
 from kestrel.sources.profiles import BadProfile, Profile
 from kestrel.sources.stixshifter import brings
 from kestrel.sources.stixshifter.installed import interpreter
-from kestrel.sources.stixshifter.pattern import Known, Pattern, apart, patterns_of
+from kestrel.sources.stixshifter.pattern import FIRST, Known, Pattern, apart, patterns_of
 from kestrel.sources.stixshifter.process import Child, Secrets
 from kestrel.sources.stixshifter.trouble import (
     CertificateRefused,
@@ -134,6 +135,8 @@ class Shifter:
     def _patterns(self, child: Child, wanted: Wanted) -> list[Pattern]:
         """What is asked. Everything of the range, where the conditions cannot be asked for; nothing, where that would be all of the past:
         conditions without a start only complete what is known."""
+        if self.manners.get("any_time"):
+            wanted = replace(wanted, start=FIRST, stop=None)
         patterns = patterns_of(wanted, self.known)
         if patterns is None and wanted.start is None:
             self._note("it cannot ask for the creation of processes by their unique id, so what came before START is not completed")

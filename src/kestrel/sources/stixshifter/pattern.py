@@ -47,7 +47,7 @@ class Span:
     @classmethod
     def around(cls, wanted: Wanted) -> Span:
         """A range that holds what is wanted, whatever a connector does to its ends."""
-        start = wanted.start.astimezone(UTC) - SLACK if wanted.start else FIRST
+        start = max(FIRST, wanted.start.astimezone(UTC) - SLACK) if wanted.start else FIRST
         stop = wanted.stop.astimezone(UTC) + 2 * SLACK if wanted.stop else LAST
         return cls(start.replace(microsecond=0), stop.replace(microsecond=0))
 
