@@ -171,6 +171,9 @@ class Session:
                 yield Told(code, message)
             case _:
                 assert_never(action)
+        for uri, failure in self.store.live.failures:
+            yield Told("partial-answer", f"`{uri}` could not be asked, and the answer lacks what it has: {failure.message}")
+        self.store.live.failures.clear()
         yield from (Told("source", text) for text in self.store.live.told())
         yield from self.store.notices
         self.store.notices.clear()
@@ -412,6 +415,7 @@ class Session:
             from kestrel.store.evaluate import Store
 
             self._store = Store(self.settings.cache, self.settings.lent, fetcher=fetcher)
+            self._store.live.allow_partial = self.settings.allow_partial
         return self._store
 
     def progress(self) -> tuple[str, int, float] | None:

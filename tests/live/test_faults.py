@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kestrel import Session
 from kestrel.errors import HuntErrors
+from kestrel.result import Notice
 from kestrel.sources.elastic import client
 from tests.live.fixtures import Profiled
 from tests.servers.credential import basic
@@ -242,3 +244,25 @@ def test_changed_counts_are_no_loss(proxy: Proxy, sample: Index, profiled: Profi
     proxy.misbehave(Change({"hits": {"total": {"value": 3}}}), path="/ecs-sample/_search")
     session.run(HUNT)
     assert len(session["x"]) == EXPECTED["sp"]
+
+
+def test_a_partial_answer_says_so(
+    proxy: Proxy, server: Server, sample: Index, profiled: Profiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "kestrel.yaml"
+    settings.write_text("sources: {allow_partial: true}")
+    monkeypatch.setenv("KESTREL_CONFIG", str(settings))
+    profiled(server.url, sample.name, name="good")
+    profiled(proxy.url, sample.name, name="poor")
+    proxy.misbehave(internal_error(), None, path=PAGE)
+    hunt = HUNT.replace("stixshifter://host101", "stixshifter://good,stixshifter://poor")
+    with Session() as session:
+        (told,) = [r for r in session.run(hunt) if isinstance(r, Notice) and r.code == "partial-answer"]
+        assert "`stixshifter://poor`" in told.message and "a fault made for the test" in told.message
+        assert len(session["x"]) == EXPECTED["sp"]
+        assert any(isinstance(r, Notice) and r.code == "partial-answer" for r in session.run("y = FIND process CREATED BY x"))
+        proxy.behave()
+        assert not any(isinstance(r, Notice) and r.code == "partial-answer" for r in session.run(hunt))
+    proxy.misbehave(internal_error(), None, path=PAGE)
+    with Session() as session, pytest.raises(HuntErrors, match="`poor`"):
+        session.run(hunt.replace("stixshifter://good,", ""))

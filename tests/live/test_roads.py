@@ -115,3 +115,18 @@ def test_alone_it_is_the_same(server: Server, sample: Index, profiled: Profiled,
     profiled(server.url, sample.name, options={"fetch_whole": 1})
     with Session(rows=None) as session:
         assert answers(session.run((HUNTS | OTHER)[name])) == on_file[name]
+
+
+@pytest.mark.parametrize("kind", ["process", "network-traffic", "file"])
+def test_a_few_are_found_without_reading_all(server: Server, sample: Index, profiled: Profiled, kind: str) -> None:
+    """LIMIT gives the same first entities, from a part of the records."""
+    hunt = f"x = GET {kind} FROM {HOST} LIMIT 3 START t'2021-04-02T00:00:00Z' STOP t'2021-04-05T00:00:00Z'\nDISP x"
+    found, cost = [], []
+    for whole in (1_000_000, 1):
+        profiled(server.url, sample.name, options={"fetch_whole": whole})
+        with Session(rows=None) as session:
+            results = session.run(hunt)
+            found.append(answers(results))
+            cost.append(next(r for r in results if isinstance(r, Summary)).asked[0].records)
+    assert found[0] == found[1]
+    assert cost[1] < cost[0] / 1.5

@@ -105,8 +105,9 @@ class Fetcher(Protocol):
         """How much there is."""
         ...
 
-    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None]) -> Sequence[Path]:
-        """Write the records to files of a folder, one JSON document a line. `told` hears of records as they come."""
+    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+        """Write the records to files of a folder, one JSON document a line. `told` hears of records as they come; so many are
+        `expected`."""
         ...
 
     def explain(self, wanted: Wanted) -> str:

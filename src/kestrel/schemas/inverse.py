@@ -5,6 +5,7 @@ Every answer takes in more than it must, never less: a source is asked with it, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,8 +50,12 @@ def _before(name: str, arguments: Sequence[Node], wanted: Pattern) -> Iterator[t
         return
     first = arguments[0]
     match name:
-        case "text" | "path" | "lower" | "upper" | "sid" | "user_sid" | "only_sid" | "no_sid" | "unless" | "object" | "items":
+        case "text" | "lower" | "upper" | "sid" | "user_sid" | "only_sid" | "no_sid" | "unless" | "items":
             yield first, wanted
+        case "path" | "object":
+            yield first, wanted
+            if devices := tuple(d for v in _texts(wanted) if re.match(r"[A-Za-z]:", v) for d in _on_device(v, wanted.operator)):
+                yield first, Pattern("LIKE", devices)
         case "name" | "basename" | "account" | "value_name" | "value_if":
             yield first, _endings(wanted)
         case "extension":
@@ -114,6 +119,13 @@ def address_spellings(value: str) -> tuple[str, ...]:
         return (found, f"::ffff:{found}")
     groups = ":".join(f"{int(g, 16):x}" for g in address.exploded.split(":"))
     return tuple(dict.fromkeys((found, address.exploded, groups, value)))
+
+
+def _on_device(path: str, operator: str) -> Iterator[str]:
+    """A path as the kernel names it: the drive of `C:\\x` stands for a volume whose number is not known."""
+    rest = path[2:] if operator == "LIKE" else escaped(path[2:])
+    for number in ("_", "__"):
+        yield f"\\device\\harddiskvolume{number}{rest}"
 
 
 def _texts(wanted: Pattern) -> list[str]:

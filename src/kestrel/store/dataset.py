@@ -27,6 +27,8 @@ from kestrel.version import __version__
 LARGE = 256 << 20
 """Files of more bytes than this together are first read for the columns that are asked for; packed ones count tenfold."""
 
+LARGE_FETCH = 32 << 20
+"""The same of what was fetched: it is read once more by this session alone, and from no cache."""
 
 AskCreations = Callable[[Source, Sequence[str], TimeRange], list[str]]
 """Brings files with the creation records of processes, by their unique ids, from before a time."""
@@ -110,7 +112,7 @@ def open_dataset(
             raise
         except duckdb.Error:
             kept.unlink(missing_ok=True)
-    if size_of(sources) <= LARGE:
+    if size_of(sources) <= (LARGE_FETCH if any(s.place for s in sources) else LARGE):
         wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
     with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:

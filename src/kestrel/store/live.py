@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kestrel.ask.live import Condition, Cost, Fetcher, Size, TooMuch, Wanted
+from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source, TimeRange
 
 CREATIONS = ("process-create",)
@@ -31,6 +32,8 @@ class Held:
     """Whether it is only what steps needed, and not all there is."""
     asked: set[Wanted] = field(default_factory=set)
     """Of a narrow one: what was asked for."""
+    failure: KestrelError | None = None
+    """Why there is nothing, where others may answer for it."""
 
 
 @dataclass
@@ -48,7 +51,12 @@ class Live:
     open: Callable[[Source], Fetcher]
     fetchers: dict[str, Fetcher] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
-    creations: dict[str, Creations] = field(default_factory=dict)
+    creations: dict[tuple[str, Any], Creations] = field(default_factory=dict)
+    """By the place of a source and the time before which they were."""
+    allow_partial: bool = False
+    """Whether a source of several may fail: the others are then the answer, and `failures` says so."""
+    failures: list[tuple[str, KestrelError]] = field(default_factory=list)
+    """Sources that an answer lacks, since it was last asked."""
     turns: dict[str, int] = field(default_factory=dict)
     """How often what is held of a source was found to be old."""
     progress: tuple[int, int] | None = None
@@ -68,10 +76,10 @@ class Live:
         """Ask again whether what is held of this time is still what is there."""
         for held in [h for h in self.held if h.source in sources and h.span == span]:
             fetcher = self.fetcher(held.source)
-            (size,) = self._together([(fetcher, partial(fetcher.size, Wanted.within(span)))])
-            if size != held.size:
+            (size,) = (held.size,) if held.failure else self._together([(fetcher, partial(fetcher.size, Wanted.within(span)))])
+            if size != held.size or held.failure:
                 self.held.remove(held)
-                self.creations.pop(held.source.place, None)
+                self.creations = {key: known for key, known in self.creations.items() if key[0] != held.source.place}
                 self.turns[held.source.place] = self.turns.get(held.source.place, 0) + 1
 
     def local(self, sources: Sequence[Source], span: TimeRange | None) -> tuple[Source, ...]:
@@ -80,9 +88,15 @@ class Live:
         missing = [s for s in dict.fromkeys(sources) if s.place and self._found(s, span) is None]
         if missing:
             try:
-                self.held += self._together([(self.fetcher(s), partial(self._fetch, s, span)) for s in missing])
+                several = self.allow_partial and len(sources) > 1
+                fetch = self._fetch_or_fail if several else self._fetch
+                self.held += self._together([(self.fetcher(s), partial(fetch, s, span)) for s in missing])
             finally:
                 self.progress = None
+        lacking = [(h.source.uri, h.failure) for s in sources if s.place and (h := self._found(s, span)) and h.failure]
+        if lacking and len(lacking) == len(sources):
+            raise lacking[0][1]
+        self.failures += [f for f in lacking if f not in self.failures]
         return tuple(self._with_files(s, span) if s.place else s for s in sources)
 
     def is_narrow(self, source: Source, span: TimeRange | None) -> bool:
@@ -107,7 +121,7 @@ class Live:
     def ask_creations(self, source: Source, ids: Sequence[str], span: TimeRange) -> list[str]:
         """Files with the creation records of processes that were created before the records at hand; only what was not asked yet is."""
         stop = span.stop if self.is_narrow(source, span) else span.start
-        known = self.creations.setdefault(source.place, Creations())
+        known = self.creations.setdefault((source.place, stop), Creations())
         new = [i for i in ids if i not in known.asked]
         fetcher = self.fetcher(source)
         for start in range(0, len(new), BATCH):
@@ -162,7 +176,7 @@ class Live:
             self.progress = (whole + size.records, done)
         elif self.progress is None:
             self.progress = (0, 0)
-        files = fetcher.fetch(wanted, self._place(), self._came) if size.records != 0 else []
+        files = fetcher.fetch(wanted, self._place(), self._came, size.records) if size.records != 0 else []
         return Held(source, span, size, [str(f) for f in files if f.stat().st_size])
 
     def _added(self, files: list[str], more: Sequence[Path]) -> list[str]:
@@ -174,6 +188,12 @@ class Live:
                     shutil.copyfileobj(source, target)
                 file.unlink()
         return [str(whole)] if whole.stat().st_size else []
+
+    def _fetch_or_fail(self, source: Source, span: TimeRange | None) -> Held:
+        try:
+            return self._fetch(source, span)
+        except KestrelError as failure:
+            return Held(source, span, Size(None, ""), [], failure=failure)
 
     def _came(self, records: int) -> None:
         if self.progress:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kestrel.ask.columns import by_keys, by_pids, by_unique_ids, keys_of, slots_of, wanted_by
 from kestrel.ask.live import Wanted
+from kestrel.ask.query import RecordQuery
 from kestrel.ask.rules import ask
 from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, Test
 from kestrel.graph.steps import Find, Get, Source, TimeRange
@@ -26,6 +27,8 @@ from kestrel.store.variable import Variable
 if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
 
+PARTS = 1024
+"""The first part of a time range that is looked at for a few entities is this fraction of it."""
 PROCESSES = ("process", "parent", "target")
 
 
@@ -41,6 +44,9 @@ class Narrow:
         query = ask(step) if sources else None
         if query is None:
             return
+        if query.limit is not None and span is not None:
+            self._first(sources, step, query, span, query.limit)
+            return
         self._bring(sources, span, wanted_by(query, span, self.store.listed))
         where = step.where
         if where is None or query.any_of is None:
@@ -51,6 +57,22 @@ class Narrow:
         asked: Predicate = Any_(tuple(All(group) for group in query.any_of))
         if step.type == "process" or _spans_records(where):
             self._complete_matching(sources, step.sources, span, step.type, asked)
+
+    def _first(self, sources: Sequence[Source], step: Get, query: RecordQuery, span: TimeRange, limit: int) -> None:
+        """The first entities of a type alone: parts of the time range, each twice as long as the ones before, until they are there.
+        Whatever else there is was first recorded later."""
+        begun, length = span.start, (span.stop - span.start) / PARTS
+        while True:
+            end = min(span.stop, begun + length)
+            self._bring(sources, span, wanted_by(query, TimeRange(begun, end), self.store.listed))
+            dataset = self.store.dataset(step.sources, span)
+            assert dataset is not None
+            inner = mentions(dataset.events, step.type, [], within_range(TimeRange(span.start, end)))
+            ids = self._ids(f"(SELECT id FROM ({inner}) GROUP BY id ORDER BY min(t), id LIMIT {limit})")
+            if len(ids) >= limit or end >= span.stop:
+                self._complete(sources, dataset, span, step.type, ids)
+                return
+            begun, length = end, end - span.start
 
     def before_find(self, step: Find, source: Variable, every: Sequence[Source], span: TimeRange | None) -> None:
         """The records that may show the relation, hop after hop, and those of the processes found."""

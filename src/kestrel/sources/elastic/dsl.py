@@ -72,7 +72,8 @@ def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
 
 def _is_short(pattern: Pattern) -> bool:
     """Whether no value too long to be indexed can fit."""
-    return pattern.operator == "=" and all(not isinstance(v, str) or len(v) < SHORT for v in pattern.values)
+    bounded = pattern.operator == "=" or (pattern.operator == "LIKE" and all("%" not in str(v) for v in pattern.values))
+    return bounded and all(not isinstance(v, str) or len(v) < SHORT for v in pattern.values)
 
 
 def _once(queries: Sequence[Query]) -> list[Query]:

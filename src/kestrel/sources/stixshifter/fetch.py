@@ -75,7 +75,7 @@ class Shifter:
             self._turn, self._came = self._turn + 1, time.monotonic()
         return Size(None, str(self._turn))
 
-    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None]) -> Sequence[Path]:
+    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the records as STIX bundles. What has more records than the connector hands over is asked for in halves of its time."""
         self._stopped.clear()
         self._timeless = self._brought = 0
