@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kestrel import Session
+from kestrel.cli import main
 from kestrel.errors import HuntErrors
 from kestrel.result import Explanation
 from tests.servers.fixtures import SAMPLE
@@ -149,6 +150,18 @@ def test_a_bundle_that_is_not_there(connector: Connector, served: str, monkeypat
         session.run("x = GET process FROM stixshifter://host101 WHERE pid > 0")
     assert "error[K0728]" in str(caught.value) and "404" in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", [["connectors", "check"], ["check-source"]], ids=" ".join)
+def test_a_profile_without_fault(
+    command: list[str], connector: Connector, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connector("stix_bundle")
+    (tmp_path / "day.json").write_text(json.dumps({"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": []}))
+    serve(monkeypatch, f"{served}/day.json")
+    assert main([*command, "host101", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out.splitlines()[0])["rows"]
+    assert [r[:2] for r in rows] == [[what, "good"] for what in ("connector", "server", "pattern", "attributes")]
 
 
 def test_explain_shows_the_pattern(connector: Connector, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Session) -> None:

@@ -242,7 +242,7 @@ class Shifter:
     def _trouble(self, kind: str, asked: str, came: str, pattern: str) -> KestrelError:
         """The error of what the connector answers, by STIX-shifter's word for it and what it says."""
         came = self.secrets.said(_plain(came))
-        asked = " ".join(p for p in (asked, pattern) if p)
+        whole = " ".join(p for p in (asked, pattern) if p)
         name, low = self.profile.name, came.lower()
         match kind:
             case "profile":
@@ -252,15 +252,15 @@ class Shifter:
             case _ if "certificate" in low:
                 return CertificateRefused(name, self.connector, came)
             case "authentication_fail" | "forbidden":
-                return TurnedAway(name, self.connector, asked, came)
+                return TurnedAway(name, self.connector, whole, came)
             case "service_unavailable":
-                return ConnectorUnreachable(name, self.connector, asked, came)
+                return ConnectorUnreachable(name, self.connector, whole, came)
             case _ if "cannot connect" in low:
-                return ConnectorUnreachable(name, self.connector, asked, came)
+                return ConnectorUnreachable(name, self.connector, whole, came)
             case _ if re.search(r"\b(401|403)\b|unauthori[sz]ed|forbidden", low):
-                return TurnedAway(name, self.connector, asked, came)
+                return TurnedAway(name, self.connector, whole, came)
             case _:
-                return ConnectorFailed(name, self.connector, asked, came)
+                return ConnectorFailed(name, self.connector, whole, came)
 
     def _note(self, text: str) -> None:
         if text not in self.notices:

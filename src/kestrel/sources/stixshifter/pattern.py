@@ -145,6 +145,11 @@ def _comparisons(condition: Condition, known: Known) -> list[str]:
                     found += [f"{path} {condition.operator} {literal(v)}" for v in condition.values if not isinstance(v, str)]
                 case _:
                     return []
+    for other in condition.others:
+        as_well = _comparisons(other, known)
+        if not as_well:
+            return []
+        found += as_well
     return found
 
 
