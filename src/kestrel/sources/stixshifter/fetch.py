@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from kestrel.sources.elastic.trouble import Stopped
 from kestrel.sources.profiles import BadProfile, Profile
 from kestrel.sources.stixshifter import brings
 from kestrel.sources.stixshifter.installed import interpreter
-from kestrel.sources.stixshifter.pattern import FIRST, Known, Pattern, apart, patterns_of
+from kestrel.sources.stixshifter.pattern import Known, Pattern, apart, patterns_of
 from kestrel.sources.stixshifter.process import Child, Secrets
 from kestrel.sources.stixshifter.trouble import (
     CertificateRefused,
@@ -65,6 +64,7 @@ class Shifter:
         self._children: set[Child] = set()
         self._stopped = threading.Event()
         self._timeless = self._brought = 0
+        self._everything = False
         self._turn, self._came = 0, 0.0
 
     # -- what the store asks ---------------------------------------------------------------------------------------
@@ -88,6 +88,7 @@ class Shifter:
         if self._timeless:
             self._note(f"{self._timeless:,} of its records tell no time, and are left out")
         self._came = time.monotonic()
+        self._everything = bool(self.manners.get("any_time"))
         return files
 
     def explain(self, wanted: Wanted) -> str:
@@ -134,9 +135,11 @@ class Shifter:
 
     def _patterns(self, child: Child, wanted: Wanted) -> list[Pattern]:
         """What is asked. Everything of the range, where the conditions cannot be asked for; nothing, where that would be all of the past:
-        conditions without a start only complete what is known."""
+        conditions without a start only complete what is known. A source that gives everything for any range has given that by then."""
         if self.manners.get("any_time"):
-            wanted = replace(wanted, start=FIRST, stop=None)
+            if wanted.any_of is not None and self._everything:
+                return []
+            wanted = Wanted()
         patterns = patterns_of(wanted, self.known)
         if patterns is None and wanted.start is None:
             self._note("it cannot ask for the creation of processes by their unique id, so what came before START is not completed")
