@@ -1,12 +1,16 @@
-# Every target does its own set-up; nothing is needed but Python 3.11+ and make (for `servers`: Java 17+ and Maven 3.8+ too).
+# Every target does its own set-up; nothing is needed but Python 3.11+ and make (for `servers`: Java 17+ and Maven 3.8+ too;
+# for `labextension`: Node.js 18+).
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin
 
-.PHONY: demo test servers check fmt bench sample clean
+.PHONY: demo notebook test servers check fmt bench sample labextension clean
 
 demo: $(VENV)/.installed
 	$(RUN)/kestrel demo
+
+notebook: $(VENV)/.jupyter
+	$(RUN)/jupyter lab huntbooks/scheduled-task-hunt.ipynb
 
 test: $(VENV)/.dev
 	$(RUN)/python -m pytest -n 2
@@ -25,6 +29,15 @@ bench: $(VENV)/.dev
 
 sample: $(VENV)/.dev
 	$(RUN)/python -m kestrel.demo.simulate --story
+
+labextension: $(VENV)/.dev
+	cd labextension && npm ci --no-audit --no-fund && ../$(RUN)/jupyter-builder build --development False .
+
+$(VENV)/.jupyter: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check -e '.[jupyter]'
+	$(RUN)/python -m kestrel_jupyter_kernel.setup --sys-prefix
+	touch $@ $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

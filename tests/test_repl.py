@@ -13,7 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from kestrel.repl import finished
+from kestrel.assist import finished
 from tests.events import creation, write
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")

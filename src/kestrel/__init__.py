@@ -18,3 +18,10 @@ def __getattr__(name: str) -> Any:
 
         return Session
     raise AttributeError(f"module 'kestrel' has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext kestrel` runs in a Python notebook."""
+    from kestrel.kernel.magic import load
+
+    load(shell)

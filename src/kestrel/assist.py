@@ -9,10 +9,10 @@ from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from itertools import groupby, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
-from kestrel.errors import KestrelError
+from kestrel.errors import HuntErrors, KestrelError
 from kestrel.graph.steps import New, Step, type_of
 from kestrel.lower.columns import columns_beside
 from kestrel.model.about import about_attribute, about_type, about_verb
@@ -22,8 +22,9 @@ from kestrel.sources.files import PACKED, SUFFIXES
 from kestrel.sources.pool import GROUP
 from kestrel.sources.profiles import profile_names
 from kestrel.syntax import complete as completing
-from kestrel.syntax import context
+from kestrel.syntax import context, parse
 from kestrel.syntax import help as helping
+from kestrel.syntax.mistakes import OpenBracket
 
 if TYPE_CHECKING:
     from kestrel.session import Session
@@ -88,6 +89,24 @@ def learn(session: Session, stopped: Callable[[], bool] = lambda: False) -> None
                 return
             full |= {p.text(): n / max(1, entities) for p, n, _ in session.answers.fullness(variable, list(paths))}
         _update(session, name, context.Variable(None, full, entities, records, first, last))
+
+
+def finished(text: str) -> bool:
+    """Whether a text can run: an empty line ends it, or it can be read, or going on could not mend it."""
+    if text.lstrip().startswith("?") or not text.rpartition("\n")[2].strip():
+        return True
+    return state_of(text) != "incomplete"
+
+
+def state_of(text: str) -> Literal["complete", "incomplete", "invalid"]:
+    """Whether a text can be read, could be if it went on, or has a mistake that going on cannot mend."""
+    try:
+        parse(text)
+    except HuntErrors as error:
+        end = len(text.rstrip())
+        more = any(isinstance(e, OpenBracket) or (e.span and e.span.start >= end) for e in error.errors)
+        return "incomplete" if more else "invalid"
+    return "complete"
 
 
 # -- what is known ----------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from kestrel.version import __version__
 if TYPE_CHECKING:
     from kestrel.result import Result
 
-COMMANDS = ("run", "check", "fmt", "config", "check-source", "connectors", "demo")
+COMMANDS = ("run", "check", "fmt", "config", "check-source", "connectors", "demo", "kernel")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def _expanded(given: list[str]) -> list[str]:
 
 
 def _is_hunt(name: str) -> bool:
-    return name.endswith(".hf") or Path(name).is_file()
+    return name.endswith((".hf", ".ipynb")) or Path(name).is_file()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,10 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kestrel {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run a hunt flow", description="Run a hunt flow; results appear as they come.")
+    run = commands.add_parser(
+        "run", help="run a hunt flow or a huntbook", description="Run a hunt flow (.hf) or a huntbook (.ipynb); results appear as they come."
+    )
     _hunt_arguments(run)
     _parameter_argument(run)
     _format_argument(run)
+    run.add_argument("--save-views", dest="views", metavar="FOLDER", type=Path, help="write every view (DISP ... AS) as HTML and SVG there")
+    run.add_argument("--output", metavar="BOOK", type=Path, help="of a huntbook: write it there with its results, instead of printing them")
     run.set_defaults(act=_run)
 
     check = commands.add_parser(
@@ -121,6 +125,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _format_argument(demo)
     demo.set_defaults(act=_demo)
+
+    kernel = commands.add_parser(
+        "kernel",
+        help="put the Jupyter kernel where Jupyter finds it",
+        description="Install or uninstall the Jupyter kernel; by default in this Python environment, else for this user.",
+    )
+    acts = kernel.add_subparsers(dest="what", metavar="ACTION", required=True)
+    for name, about in (("install", "install the kernel"), ("uninstall", "take the kernel away")):
+        act = acts.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        where = act.add_mutually_exclusive_group()
+        where.add_argument("--user", dest="place", action="store_const", const="user", help="for this user")
+        where.add_argument("--sys-prefix", dest="place", action="store_const", const="sys-prefix", help="in this Python environment")
+        where.add_argument("--prefix", dest="place", metavar="FOLDER", type=Path, help="in FOLDER/share/jupyter/kernels")
+    kernel.set_defaults(act=_kernel)
     return parser
 
 
@@ -159,8 +177,57 @@ def _format_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.text is None and options.file.endswith(".ipynb"):
+        return _run_book(options)
+    if options.output:
+        print("kestrel: --output is for huntbooks (.ipynb)", file=sys.stderr)
+        return 2
     source = _read(options)
-    return 2 if source is None else _hunt(source, options.format, dict(options.parameters))
+    return 2 if source is None else _hunt(source, options.format, dict(options.parameters), options.views)
+
+
+def _run_book(options: argparse.Namespace) -> int:
+    from kestrel.display.progress import Progress
+    from kestrel.kernel.book import CellFailed, NoBook, read_book, run_book, with_parameters, write_book
+    from kestrel.session import Session
+
+    path = Path(options.file)
+    try:
+        book = read_book(path)
+        save = _saver(options.views.absolute() if options.views else None)
+    except (NoBook, CannotSave) as error:
+        print(f"kestrel: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"kestrel: cannot read {path}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    for name in with_parameters(book, dict(options.parameters)):
+        print(f"note[unused-parameter]: parameter `${name}` was given and no cell uses it", file=sys.stderr)
+    show = (lambda _: None) if options.output else _shower(options.format)
+    output = options.output.absolute() if options.output else None
+
+    def take(result: Result) -> None:
+        show(result)
+        save(result)
+
+    session = Session(rows=1000 if output else ...)
+    try:
+        with Progress(session.progress):
+            run_book(book, path.absolute().parent, take, session)
+        return 0
+    except CellFailed as failed:
+        print(f"cell {failed.number} failed:", file=sys.stderr)
+        _report(failed.error, "text" if output else options.format, show)
+        return 1
+    except CannotSave as error:
+        print(f"kestrel: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        _report_bug(Source(""), "text", show)
+        return 1
+    finally:
+        if output:
+            write_book(book, output)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -222,6 +289,21 @@ def _config(options: argparse.Namespace) -> int:
         return 1
     except KestrelError as error:
         _report(HuntErrors(Source(""), [error]), options.format, show)
+        return 1
+    return 0
+
+
+def _kernel(options: argparse.Namespace) -> int:
+    from kestrel.kernel.install import CannotInstall, install, uninstall
+
+    try:
+        if options.what == "install":
+            print(f"kernel `kestrel` is in {install(options.place)}")
+        else:
+            folder = uninstall(options.place)
+            print(f"kernel `kestrel` is gone from {folder}" if folder else "kernel `kestrel` is not installed there")
+    except CannotInstall as error:
+        print(f"kestrel: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -315,28 +397,56 @@ def _read(options: argparse.Namespace) -> Source | None:
     return None
 
 
-def _hunt(source: Source, form: str, parameters: Mapping[str, Any] | None = None) -> int:
+def _hunt(source: Source, form: str, parameters: Mapping[str, Any] | None = None, views: Path | None = None) -> int:
     from kestrel.display.progress import Progress
     from kestrel.session import Session
 
     show = _shower(form)
     session = Session()
     try:
+        save = _saver(views)
         with Progress(session.progress):
             for result in session.stream(source.text, source.name, parameters):
                 show(result)
+                save(result)
         return 0
     except HuntErrors as error:
         _report(error, form, show)
         return 1
     except (KeyboardInterrupt, BrokenPipeError):
         raise
+    except CannotSave as error:
+        print(f"kestrel: {error}", file=sys.stderr)
+        return 1
     except Exception:
         _report_bug(source, form, show)
         return 1
     finally:
         if trouble := session.close():
             print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
+
+
+class CannotSave(Exception):
+    """A view could not be written; the sentence is for the user."""
+
+
+def _saver(folder: Path | None) -> Callable[[Result], None]:
+    """What keeps the views of a hunt: nothing where no folder is named."""
+    if folder is None:
+        return lambda _: None
+    from kestrel.display.saving import Saver
+
+    def save(result: Result) -> None:
+        try:
+            saver.take(result)
+        except OSError as error:
+            raise CannotSave(f"{error.filename}: {error.strerror}") from error
+
+    try:
+        saver = Saver(folder)
+    except OSError as error:
+        raise CannotSave(f"{folder}: {error.strerror}") from error
+    return save
 
 
 def _report(error: HuntErrors, form: str, show: Callable[[Result], None]) -> None:

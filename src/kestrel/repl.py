@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from queue import Empty, SimpleQueue
+from collections.abc import Iterator
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import run_in_terminal
@@ -23,18 +21,16 @@ from prompt_toolkit.styles import Style
 from rich.console import Console
 from rich.text import Text
 
-from kestrel.assist import complete, help_at, help_on, learn, remember
+from kestrel.assist import complete, finished, help_at, help_on
 from kestrel.config import state_folder
 from kestrel.display.progress import Progress
 from kestrel.display.terminal import show
 from kestrel.errors import Bug, HuntErrors
-from kestrel.result import Result
+from kestrel.running import STOPPED, Runner, Stopped
 from kestrel.session import Session, failures
 from kestrel.settings import load_settings
-from kestrel.syntax import parse
 from kestrel.syntax.help import Help
 from kestrel.syntax.highlight import KestrelLexer
-from kestrel.syntax.mistakes import OpenBracket
 from kestrel.text import Source
 from kestrel.version import __version__
 
@@ -58,10 +54,6 @@ COLOURS = Style.from_dict(
     }
 )
 """The terminal's own colours, which its owner can read on its own background."""
-LOOK = 0.05
-"""Seconds between two looks at what a hunt has found, and whether it is to stop."""
-PATIENCE = 2.0
-"""Seconds to stop after which it is told that it takes long."""
 
 
 def interact() -> int:
@@ -84,37 +76,13 @@ def interact() -> int:
     return 0
 
 
-class Stopped(Exception):
-    """A hunt was to stop and did."""
-
-
-class Work:
-    """Something done in a thread of its own, so that the main thread hears Ctrl-C. It asks now and then whether to stop."""
-
-    def __init__(self, act: Callable[[Callable[[], bool]], None]) -> None:
-        self.act = act
-        self.stopped = threading.Event()
-        self.done = threading.Event()
-        self.failure: Exception | None = None
-        threading.Thread(target=self._work, daemon=True).start()
-
-    def _work(self) -> None:
-        try:
-            self.act(self.stopped.is_set)
-        except Exception as error:
-            self.failure = error
-        finally:
-            self.done.set()
-
-
 class Repl:
     """A session at a terminal. `interrupted` is set by Ctrl-C while a hunt runs."""
 
     def __init__(self, session: Session, console: Console, interrupted: threading.Event) -> None:
         self.session = session
         self.console = console
-        self.interrupted = interrupted
-        self.idle: Work | None = None
+        self.runner = Runner(session, interrupted)
 
     def loop(self) -> None:
         self.console.print(WELCOME, style="dim")
@@ -136,69 +104,28 @@ class Repl:
                 continue
             except EOFError:
                 break
-            self._settle()
+            self.runner.settle()
             if text.strip().startswith("?"):
                 self._tell(help_on(self.session, text.strip(" ?\n")))
             elif text.strip():
                 self._run(text)
-                self.idle = Work(lambda stopped: learn(self.session, stopped))
-        self._settle()
-
-    def _settle(self) -> None:
-        """Have the idle moment's work stop; what it failed in is of no concern."""
-        while self.idle and not self.idle.done.is_set():
-            self.idle.stopped.set()
-            self.session.interrupt()
-            self.idle.done.wait(LOOK)
-        self.idle = None
+                self.runner.rest()
+        self.runner.settle()
 
     def _run(self, text: str) -> None:
         """Run a hunt and show what it finds. Ctrl-C stops the running step; variables made before stay."""
-        found: SimpleQueue[Result] = SimpleQueue()
-
-        def hunt(stopped: Callable[[], bool]) -> None:
-            for result in self.session.stream(text, NAME):
-                found.put(result)
-                if stopped():
-                    raise Stopped
-
-        self.interrupted.clear()
-        _ = self.session.store  # made here, so that there is something to interrupt as soon as the thread begins
-        with Progress(self.session.progress):
-            work = Work(hunt)
-            since: float | None = None
-            while not work.done.wait(LOOK):
-                self._show(found)
-                if self.interrupted.is_set():
-                    since = self._stop(work, since)
-        self._show(found)
-        if work.failure and work.stopped.is_set():
-            self.console.print(Text("\nstopped; the variables made before are still there", style="yellow"))
-        elif isinstance(work.failure, HuntErrors):
-            _fail(self.console, work.failure)
-        elif work.failure:
-            traceback.print_exception(work.failure)
+        try:
+            with Progress(self.session.progress):
+                for result in self.runner.run(text, NAME, lambda told: self.console.print(Text(told, style="yellow"))):
+                    if result is not None:
+                        show(self.console, result)
+        except Stopped:
+            self.console.print(Text(f"\n{STOPPED}", style="yellow"))
+        except HuntErrors as error:
+            _fail(self.console, error)
+        except Exception as error:
+            traceback.print_exception(error)
             _fail(self.console, HuntErrors(Source(text, NAME), [Bug()]))
-
-    def _stop(self, work: Work, since: float | None) -> float:
-        """Ask the work to stop, again and again: it may be between two queries. Returns since when it is asked, for ever
-        later once it is told that it takes long."""
-        work.stopped.set()
-        self.session.interrupt()
-        now = time.monotonic()
-        if since is not None and now - since > PATIENCE:
-            self.console.print(Text("still stopping: what is being read has to be read to its end", style="yellow"))
-            return float("inf")
-        return now if since is None else since
-
-    def _show(self, found: SimpleQueue[Result]) -> None:
-        while True:
-            try:
-                result = found.get_nowait()
-            except Empty:
-                return
-            show(self.console, result)
-            remember(self.session, result)
 
     def _tell(self, help: Help | None) -> None:
         if help is None:
@@ -253,18 +180,6 @@ class SessionCompleter(Completer):
 def _fail(console: Console, error: HuntErrors) -> None:
     for failure in failures(error):
         show(console, failure)
-
-
-def finished(text: str) -> bool:
-    """Whether Enter after this text runs it: an empty line ends it, or it can be read, or going on could not mend it."""
-    if text.lstrip().startswith("?") or not text.rpartition("\n")[2].strip():
-        return True
-    try:
-        parse(text)
-    except HuntErrors as error:
-        end = len(text.rstrip())
-        return not any(isinstance(e, OpenBracket) or (e.span and e.span.start >= end) for e in error.errors)
-    return True
 
 
 def _history() -> History:

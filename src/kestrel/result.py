@@ -9,12 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Distinct rows of a DISP. `total`: how many there are; `rows` may be the first of them. Missing values are None."""
+    """Distinct rows of a DISP. `total`: how many there are; `rows` may be the first of them. Missing values are None.
+
+    `key`: names the table in its session, which can give the other rows; empty where there is none to ask.
+    """
 
     variable: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     total: int
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +151,118 @@ class Picture:
     svg: str | None = None
 
 
-Result = Table | Info | Description | Explanation | Summary | Notice | Failure | Text | Picture
+# -- views of DISP ... AS -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TreeNode:
+    """An entity in a tree, `depth` edges below its root. `marked`: it is of the variable. `time` is when it began, or was first seen."""
+
+    id: str
+    type: str
+    label: str
+    detail: str
+    time: datetime | None
+    marked: bool
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Entities with what they descend from and what descends from them: nodes in the order of a walk, parents first.
+
+    `total`: how many nodes there are; `nodes` may be fewer.
+    """
+
+    variable: str
+    type: str
+    nodes: tuple[TreeNode, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """An entity in a graph. `find` is the command that leads to it and its like from the variable."""
+
+    id: str
+    type: str
+    label: str
+    marked: bool
+    attributes: tuple[tuple[str, Any], ...]
+    find: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    """`subject` verb `object`, by their numbers among the nodes, and how many records show it."""
+
+    subject: int
+    verb: str
+    object: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The entities of a variable and those that records tie to them. `left_out`: what leads to more, and how many more."""
+
+    variable: str
+    type: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    left_out: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One kind of event on a timeline: how many records, and how many in each of the equal parts of the whole time that has any."""
+
+    name: str
+    records: int
+    parts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One record on a timeline: when (UTC), on which lane, and of which entity."""
+
+    time: datetime
+    lane: int
+    id: str
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The records of a variable's entities over time. `moments` are the first of `total`; the lanes count all of them."""
+
+    variable: str
+    type: str
+    first: datetime | None
+    last: datetime | None
+    parts: int
+    lanes: tuple[Lane, ...]
+    moments: tuple[Moment, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """How many `unit`s have each value of `by`, or fall into each bin of it: bars of (value or start of the bin, number).
+
+    `size`: of a bin, seconds for times; None where each value has its bar. `others`: values that have no bar, and their number;
+    `missing`: how many have no value.
+    """
+
+    variable: str
+    by: str
+    unit: str
+    bars: tuple[tuple[Any, float], ...]
+    size: float | None
+    others: tuple[int, float]
+    missing: int
+
+
+View = Tree | Graph | Timeline | Chart
+Result = Table | Info | Description | Explanation | Summary | Notice | Failure | Text | Picture | View

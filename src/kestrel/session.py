@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,10 +20,10 @@ from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, range_of, sources_of, type_of
-from kestrel.lower import Action, Analyse, Define, Describe, Explain, Inform, Lowering, Notice, Save, Show, lower
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, sources_of, type_of
+from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
-from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table
+from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
@@ -56,12 +57,16 @@ class Session:
         self._settings = settings
         self.scope: dict[str, Step] = {}
         self.origins: dict[str, str] = {}
+        self.parameters: dict[str, Any] = {}
+        """What `$name = value` gave so far."""
         self.last_sources: tuple[Source, ...] = ()
         self._turns: dict[str, int] = {}
         self._asked: set[Step] = set()
         self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
+        self._tables: dict[str, tuple[str, tuple[int | None, int], list[int]]] = {}
+        """The tables that were shown, by key: their name in the store, what LIMIT and OFFSET cut, and which columns are shown."""
 
     # -- the pipeline --------------------------------------------------------------------------------------------
 
@@ -106,6 +111,7 @@ class Session:
         actions = lower(source, hunt, lowering, mistakes, doubtful)
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
+        self.parameters |= lowering.given
         self._asked = {s for s in lowering.asked if isinstance(s, Get) and any(source.place for source in s.sources)}
         for statement in hunt.statements:
             if isinstance(statement, Assign):
@@ -119,7 +125,7 @@ class Session:
         return Lowering(
             dict(self.scope),
             datetime.now(UTC),
-            parameters,
+            {**self.parameters, **parameters},
             self.known_columns,
             open_source=partial(open_pool, default_scheme=scheme),
             last_sources=self.last_sources,
@@ -128,6 +134,7 @@ class Session:
             peek=self._peek,
             check_analytic=_check_analytic,
             turns=dict(self._turns),
+            outside=tuple(parameters),
         )
 
     def _peek(self, path: str) -> Load:
@@ -157,6 +164,8 @@ class Session:
                 yield from self._accounts(step)
             case Show(step, columns, limit, offset, name):
                 yield self._show(step, columns, limit, offset, name)
+            case Draw():
+                yield self._draw(action)
             case Inform(step, name):
                 yield self._info(step, name)
             case Describe(step, path, name):
@@ -250,15 +259,33 @@ class Session:
         paths = columns or tuple(self._default_columns(variable))
         self.store.tell_missing(step, columns)
         shown = limit if limit is not None else self.rows
-        rows, total = self.answers.rows(variable, paths, shown, offset)
+        table, total = self.answers.distinct(variable, paths)
+        rows = self.answers.rows(table, shown, offset) if paths else []
         total = max(0, total - offset)
+        kept = list(range(len(paths)))
         if limit is not None:
             total = min(total, limit)
         if not columns:
             kept = [i for i in range(len(paths)) if not rows or any(r[i] is not None for r in rows)]
             paths = tuple(paths[i] for i in kept)
             rows = [tuple(r[i] for i in kept) for r in rows]
-        return Table(name, tuple(p.text() for p in paths), tuple(rows), total)
+        key = _key(step, paths, limit, offset)
+        self._tables[key] = (table, (limit, offset), kept)
+        return Table(name, tuple(p.text() for p in paths), tuple(rows), total, key)
+
+    def page(
+        self, key: str, offset: int, count: int, sort: int | None = None, descending: bool = False, search: str = ""
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """`count` rows of a table that was shown, by its key, after the first `offset`, and how many there are: of those a cell
+        of which has the searched text, in the order of a column. Raises KeyError, IndexError for what is not there."""
+        table, within, columns = self._tables[key]
+        order = None if sort is None else (columns[sort], descending)
+        return self.answers.page(table, within, columns, order, search, count, offset)
+
+    def _draw(self, action: Draw) -> View:
+        from kestrel.store.pictures import Pictures
+
+        return Pictures(self.store).draw(action.view, self.store.evaluate(action.step), action.name, action.columns)
 
     def _default_columns(self, variable: Variable) -> list[AttributePath]:
         """What DISP shows without ATTR: the rows' own columns, the type's attributes and the most telling of its references', id last."""
@@ -440,6 +467,7 @@ class Session:
             self._store.live.close()
             self._store.con.close()
             self._store = None
+            self._tables.clear()
         return trouble
 
     def __enter__(self) -> Session:
@@ -465,13 +493,19 @@ def _columns(actions: list[Action]) -> frozenset[str] | None:
             case Describe(step, path):
                 steps.append(step)
                 shown.append(path)
-            case Show() | Inform() | Save() | Analyse():
+            case Show() | Draw() | Inform() | Save() | Analyse():
                 return None
             case Explain() | Notice():
                 pass
             case _:
                 assert_never(action)
     return needed(steps, shown)
+
+
+def _key(step: Step, paths: Sequence[AttributePath], limit: int | None, offset: int) -> str:
+    """The same for the same question."""
+    text = f"{content_id(step)} {[p.text() for p in paths]} {limit} {offset}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def _ends(type_name: str) -> list[AttributePath]:

@@ -78,7 +78,7 @@ class Laboratory:
         store, answers = self.session.store, self.session.answers
         found = {}
         for name, step in self.session.scope.items():
-            rows, _ = answers.rows(store.evaluate(step), [AttributePath(type_of(step), (), "id")])
+            rows = answers.rows(answers.distinct(store.evaluate(step), [AttributePath(type_of(step), (), "id")])[0])
             found[name] = {row[0] for row in rows}
         return found
 

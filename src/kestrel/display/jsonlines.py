@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, assert_never
 
 from kestrel.display.values import jsonable
-from kestrel.result import Description, Explanation, Failure, Info, Notice, Picture, Result, Summary, Table, Text
+from kestrel.result import (
+    Chart,
+    Description,
+    Explanation,
+    Failure,
+    Graph,
+    GraphNode,
+    Info,
+    Notice,
+    Picture,
+    Result,
+    Summary,
+    Table,
+    Text,
+    Timeline,
+    Tree,
+)
 
 
 def to_line(result: Result) -> str:
@@ -77,5 +94,54 @@ def to_object(result: Result) -> dict[str, Any]:
         case Picture():
             image = base64.b64encode(result.image).decode("ascii") if result.image is not None else None
             return {"kind": "picture", "name": result.name, "text": result.text, "html": result.html, "image": image, "svg": result.svg}
+        case Tree():
+            nodes = [_named(n, ("id", "type", "label", "detail", "time", "marked", "depth")) for n in result.nodes]
+            return {"kind": "tree", "variable": result.variable, "type": result.type, "nodes": nodes, "total": result.total}
+        case Graph():
+            return {
+                "kind": "graph",
+                "variable": result.variable,
+                "type": result.type,
+                "nodes": [_node(n) for n in result.nodes],
+                "edges": [[e.subject, e.verb, e.object, e.records] for e in result.edges],
+                "left_out": [{"find": find, "entities": number} for find, number in result.left_out],
+            }
+        case Timeline():
+            return {
+                "kind": "timeline",
+                "variable": result.variable,
+                "type": result.type,
+                "first": jsonable(result.first),
+                "last": jsonable(result.last),
+                "parts": result.parts,
+                "lanes": [{"name": lane.name, "records": lane.records, "parts": [list(p) for p in lane.parts]} for lane in result.lanes],
+                "moments": [_named(m, ("time", "lane", "id", "label", "detail")) for m in result.moments],
+                "total": result.total,
+            }
+        case Chart():
+            return {
+                "kind": "chart",
+                "variable": result.variable,
+                "by": result.by,
+                "unit": result.unit,
+                "bars": [[jsonable(label), _whole(number)] for label, number in result.bars],
+                "size": result.size,
+                "others": {"values": result.others[0], "number": _whole(result.others[1])},
+                "missing": result.missing,
+            }
         case _:
             assert_never(result)
+
+
+def _named(part: Any, names: Sequence[str]) -> dict[str, Any]:
+    return {n: jsonable(getattr(part, n)) for n in names}
+
+
+def _node(node: GraphNode) -> dict[str, Any]:
+    attributes = {name: jsonable(value) for name, value in node.attributes}
+    return {"id": node.id, "type": node.type, "label": node.label, "marked": node.marked, "attributes": attributes, "find": node.find}
+
+
+def _whole(number: float) -> int | float:
+    """A whole number without a point."""
+    return int(number) if number.is_integer() else number

@@ -54,10 +54,12 @@ class Progress:
 
 
 def line(unit: str, size: int, fraction: float, seconds: float) -> str:
-    """`reading 1.5 GB  46 %  620 MB/s`, `fetching 120,000 records  46 %  21,000/s`."""
+    """`reading 1.5 GB  46 %  620 MB/s  2 s left`, `fetching 120,000 records  46 %  21,000/s  3 s left`."""
+    rate = size * fraction / max(seconds, 1e-6)
     if unit == "records":
-        said, rate = f"fetching {size:,} records", f"{size * fraction / seconds:,.0f}/s"
+        said, speed = f"fetching {size:,} records", f"{rate:,.0f}/s"
     else:
-        said = f"reading {size / 1e9:.1f} GB" if size >= 1e9 else f"reading {size / 1e6:.0f} MB"
-        rate = f"{size * fraction / seconds / 1e6:,.0f} MB/s"
-    return f"{said}  {seconds:.0f} s" if fraction <= 0 else f"{said}  {fraction:.0%}  {rate}"
+        said, speed = f"reading {size / 1e9:.1f} GB" if size >= 1e9 else f"reading {size / 1e6:.0f} MB", f"{rate / 1e6:,.0f} MB/s"
+    if fraction <= 0:
+        return f"{said}  {seconds:.0f} s"
+    return f"{said}  {fraction:.0%}  {speed}  {seconds * (1 - fraction) / fraction:.0f} s left"

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
+from kestrel.display import drawn
 from kestrel.display.values import fitting, instant, plain, visible, wide, wrapped
-from kestrel.result import Description, Explanation, Failure, Info, Notice, Picture, Result, Summary, Table
+from kestrel.result import Chart, Description, Explanation, Failure, Graph, Info, Notice, Picture, Result, Summary, Table, Timeline, Tree
 from kestrel.result import Text as Words
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def _render(result: Result, width: int) -> Iterator[Text]:
         case Words() | Picture():
             yield _line(f"{visible(result.name)}:", "bold")
             yield from (_line(f"  {visible(line)}") for line in result.text.expandtabs().splitlines())
+            yield _line()
+        case Tree() | Graph() | Timeline() | Chart():
+            head, *rest = drawn.lines(result, width)
+            yield _line(head, "bold")
+            yield from (_line(line) for line in rest)
             yield _line()
         case _:
             assert_never(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import Applied, Step
@@ -26,6 +27,17 @@ class Show:
     columns: tuple[AttributePath, ...]
     limit: int | None
     offset: int
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Display a step's entities as a picture: `columns` are the attributes it is to tell, none for the usual ones."""
+
+    step: Step
+    view: Literal["TREE", "GRAPH", "TIMELINE", "CHART"]
+    columns: tuple[AttributePath, ...]
     name: str
     span: Span
 
@@ -86,4 +98,4 @@ class Notice:
     message: str
 
 
-Action = Define | Show | Inform | Describe | Explain | Save | Analyse | Notice
+Action = Define | Show | Draw | Inform | Describe | Explain | Save | Analyse | Notice

@@ -32,7 +32,7 @@ from kestrel.graph.steps import (
     sources_of,
     type_of,
 )
-from kestrel.lower.actions import Action, Analyse, Define, Describe, Explain, Inform, Notice, Save, Show
+from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Explain, Inform, Notice, Save, Show
 from kestrel.lower.columns import kind_of
 from kestrel.lower.mistakes import (
     AppliedTwice,
@@ -46,7 +46,6 @@ from kestrel.lower.mistakes import (
     NoSource,
     NotLocal,
     NotNumbers,
-    NotYet,
     TwoColumns,
     UnknownFormat,
     UnknownRelation,
@@ -90,6 +89,10 @@ class Lowering(Patterns):
     asked: set[Step] = field(default_factory=set)
     """The steps that ask sources themselves."""
     """How often each APPLY was asked before, by its content."""
+    outside: Collection[str] = ()
+    """The parameters that are given from outside, which no `$name = value` changes."""
+    given: dict[str, Any] = field(default_factory=dict)
+    """What `$name = value` gives in this cell."""
     saved: dict[str, Step | None] = field(default_factory=dict)
     """What this cell has written before the statement, by path; None where that statement is wrong."""
 
@@ -109,6 +112,9 @@ class Lowering(Patterns):
         match statement:
             case tree.Assign(target, value):
                 return self._define(target.text if target else self.default_variable, value, statement)
+            case tree.Give():
+                self._give(statement)
+                return None
             case tree.Disp():
                 return self._display(statement)
             case tree.Info(variable):
@@ -147,6 +153,32 @@ class Lowering(Patterns):
         self.scope[name] = step
         self.broken.discard(name)
         return Define(name, step, statement.span)
+
+    def _give(self, statement: tree.Give) -> None:
+        """Set a parameter for what follows; what is given from outside wins."""
+        value = self._plain(statement.value)
+        if value is not None:
+            self.given[statement.name] = value
+            self.parameters = (
+                {statement.name: value} | self.parameters if statement.name in self.outside else self.parameters | {statement.name: value}
+            )
+
+    def _plain(self, value: tree.Value) -> Any:
+        """A value as Python; None, with a mistake, for one that only a run can tell."""
+        match value:
+            case tree.ListOf(items):
+                found = [self._plain(i) for i in items]
+                return None if None in found else found
+            case tree.Parameter():
+                known = self.parameter(value)
+                return None if known is None else self._plain(known)
+            case tree.Reference(variable, attribute, span):
+                self.errors.append(WrongValue(f"{variable}.{attribute}", "text, a number, a time, true, false or a list of these", span))
+                return None
+            case tree.Text(plain) | tree.Number(plain) | tree.Boolean(plain) | tree.Time(plain):
+                return plain
+            case _:
+                assert_never(value)
 
     def _yielding(self, value: tree.Yielding) -> Step | None:
         match value:
@@ -451,18 +483,20 @@ class Lowering(Patterns):
 
     # -- what shows, and what others do --------------------------------------------------------------------------
 
-    def _display(self, statement: tree.Disp) -> Show | None:
-        if statement.view not in (None, "TABLE"):
-            self.errors.append(NotYet(f"DISP ... AS {statement.view}", statement.span))
-            return None
-        step = self._expression(statement.expression)
+    def _display(self, statement: tree.Disp) -> Show | Draw | None:
+        step, shown = self._expression(statement.expression), statement.expression.variable
         if step is None:
             return None
+        if statement.view is not None and statement.view != "TABLE":
+            if type_of(step) == TABLE and statement.view != "CHART":
+                self.errors.append(NoIdentity(f"DISP ... AS {statement.view}", shown.text, shown.span))
+                return None
+            return Draw(step, statement.view, columns_of(step), shown.text, statement.span)
         limit, offset = None, 0
         if isinstance(step, Refine) and (step.limit is not None or step.offset):
             limit, offset = step.limit, step.offset
             step = Refine(step.input, step.where, step.range, step.columns, step.sort, step.ascending)
-        return Show(step, columns_of(step), limit, offset, statement.expression.variable.text, statement.span)
+        return Show(step, columns_of(step), limit, offset, shown.text, statement.span)
 
     def _apply(self, statement: tree.Apply) -> Analyse | None:
         before = len(self.errors)

@@ -274,13 +274,6 @@ class AppliedTwice(KestrelError):
         super().__init__(f"`{variable}` is given to the analytic twice", span)
 
 
-class NotYet(KestrelError):
-    code: ClassVar[str] = "K0212"
-
-    def __init__(self, what: str, span: Span) -> None:
-        super().__init__(f"{what} is not available in this version", span, "without it, DISP shows a table")
-
-
 class MissingParameter(KestrelError):
     code: ClassVar[str] = "K0213"
 

@@ -41,7 +41,7 @@ class Names:
 
     scope: dict[str, Step]
     now: datetime
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     known_columns: Callable[[Step], Mapping[str, str] | None] = lambda _: None
     """The columns of a file, or of an analytic's answer, where they are known."""
     broken: set[str] = field(default_factory=set)

@@ -41,19 +41,35 @@ class Answers:
 
     store: Store
 
-    def rows(
-        self, variable: Variable, wanted: Sequence[AttributePath], limit: int | None = None, offset: int = 0
-    ) -> tuple[list[tuple[Any, ...]], int]:
-        """Distinct rows of the wanted attributes in the variable's order, `limit` of them after `offset`, and how many there are."""
+    def distinct(self, variable: Variable, wanted: Sequence[AttributePath]) -> tuple[str, int]:
+        """A table of place and the wanted attributes as f0, f1, ...: the distinct rows, each at the place of its first; and
+        how many there are."""
         if not wanted:
-            return [], 0
+            return self.store.table("SELECT 0 AS place WHERE false"), 0
         frame = self.store.frame(variable, wanted)
         columns = ", ".join(f"f{n}" for n in range(len(wanted)))
-        distinct = self.store.table(f"SELECT {columns}, min(place) AS place FROM {frame} GROUP BY ALL")
-        total = self.store.con.execute(f"SELECT count(*) FROM {distinct}").fetchone()
-        cut = f" LIMIT {'ALL' if limit is None else limit} OFFSET {offset}"
-        found = self.store.con.execute(f"SELECT * EXCLUDE (place) FROM {distinct} ORDER BY place{cut}").fetchall()
-        return found, total[0] if total else 0
+        table = self.store.table(f"SELECT {columns}, min(place) AS place FROM {frame} GROUP BY ALL")
+        total = self.store.con.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return table, total[0] if total else 0
+
+    def rows(self, table: str, limit: int | None = None, offset: int = 0) -> list[tuple[Any, ...]]:
+        """Rows of such a table in their order, `limit` of them after `offset`."""
+        return self.store.con.execute(f"SELECT * EXCLUDE (place) FROM {_cut(table, limit, offset)} ORDER BY place").fetchall()
+
+    def page(
+        self, table: str, within: tuple[int | None, int], shown: Sequence[int], sort: tuple[int, bool] | None, search: str, limit: int, offset: int
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """Some columns of such a table, of the rows `within` (limit, offset): those of which a cell has the searched text,
+        in the order of a column (its number, whether descending); `limit` of them after `offset`, and how many there are."""
+        kinds = dict(described(self.store.con, table))
+        condition = " OR ".join(f"contains(lower({_text(f'f{n}', kinds[f'f{n}'])}), lower($search))" for n in shown) if search else "true"
+        parameters = {"search": search} if search else {}
+        found = f"FROM {_cut(table, *within)} WHERE {condition}"
+        total = self.store.con.execute(f"SELECT count(*) {found}", parameters).fetchone()
+        order = f"f{sort[0]} {'DESC' if sort[1] else 'ASC'} NULLS LAST, place" if sort else "place"
+        columns = ", ".join(f"f{n}" for n in shown)
+        rows = self.store.con.execute(f"SELECT {columns} {found} ORDER BY {order} LIMIT {limit} OFFSET {offset}", parameters).fetchall()
+        return rows, total[0] if total else 0
 
     def select(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> str:
         """A SELECT of all rows in order, a column for each wanted attribute, named by its text. `keyed`: the rows of a table have
@@ -115,3 +131,14 @@ class Answers:
         return Distribution(
             rows, missing, distinct, lowest, highest, mean, middle_value, spread, tuple((value, number) for value, number in frequent)
         )
+
+
+def _cut(table: str, limit: int | None, offset: int) -> str:
+    return f"(SELECT * FROM {table} ORDER BY place LIMIT {'ALL' if limit is None else int(limit)} OFFSET {int(offset)})"
+
+
+def _text(column: str, sql: str) -> str:
+    """SQL of a value as it is shown, for searching."""
+    if kind_of_type(sql) == "time":
+        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    return f"coalesce(CAST({column} AS VARCHAR), '')"

@@ -91,12 +91,7 @@ def _through(
     """Attributes behind a reference: of the entity the best record of it leads to."""
     reference, target = step
     assert scope.events is not None
-    pairs = references(scope.events, type_name, reference, scope.conditions, [_rank()])
-    best = fresh("best")
-    con.execute(
-        f"CREATE TEMP TABLE {best} AS SELECT id, arg_min(target, rank) AS target, any_value(t) AS t, any_value(rec) AS rec "
-        f"FROM ({pairs}) WHERE id IN (SELECT id FROM {ids}) GROUP BY id"
-    )
+    best = best_targets(con, type_name, reference, scope, f"id IN (SELECT id FROM {ids})")
     targets = fresh("targets")
     con.execute(f"CREATE TEMP TABLE {targets} AS SELECT target AS id, rec, t FROM {best}")
     below = [AttributePath(p.references[0][1], p.references[1:], p.attribute) for p in paths]
@@ -105,3 +100,15 @@ def _through(
         p.text(): f"(SELECT b.id, m.{shown_as(b)} AS value FROM {best} b JOIN {table} m ON m.id = b.target)"
         for p, b in zip(paths, below, strict=True)
     }
+
+
+def best_targets(con: duckdb.DuckDBPyConnection, type_name: str, reference: str, scope: Scope, where: str = "true") -> str:
+    """A table of id, target, t, rec: whom the reference of each entity leads to by the best record of it."""
+    assert scope.events is not None
+    pairs = references(scope.events, type_name, reference, scope.conditions, [_rank()])
+    best = fresh("best")
+    con.execute(
+        f"CREATE TEMP TABLE {best} AS SELECT id, arg_min(target, rank) AS target, any_value(t) AS t, any_value(rec) AS rec "
+        f"FROM ({pairs}) WHERE {where} GROUP BY id"
+    )
+    return best

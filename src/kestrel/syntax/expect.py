@@ -12,7 +12,7 @@ from typing import Literal
 
 from kestrel.syntax.context import Attribute, Context, Variable
 from kestrel.syntax.offers import Fits, Item, Offers, Owner, any_type, follow, keywords
-from kestrel.syntax.parser import AGGREGATIONS, BARE, BETWEEN, COMMANDS, PATH, POOL, RESERVED, TRANSFORMS, TYPE, UNITS, VIEWS, WORD, YIELDING
+from kestrel.syntax.parser import AGGREGATIONS, BARE, BETWEEN, COMMANDS, GIVEN, PATH, POOL, RESERVED, TRANSFORMS, TYPE, UNITS, VIEWS, WORD, YIELDING
 
 GET_CLAUSES = ("FROM", "WHERE", "START", "LAST", "LIMIT")
 FIND_CLAUSES = ("WHERE", "DEPTH", "START", "LAST", "LIMIT")
@@ -78,6 +78,11 @@ class _Reader:
         if self.at_cursor:
             self.offer_statement()
             raise Reached
+        given = GIVEN.match(self.text, self.place)
+        if given:
+            self.move(given.end())
+            self.value(Attribute())
+            return
         word = WORD.match(self.text, self.place)
         if word and self.is_assignment(word.end()):
             self.move(word.end())

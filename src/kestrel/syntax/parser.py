@@ -59,7 +59,8 @@ FOUND = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\s,()\[\]{}'\"]+|.", re.DOTALL)
 """What a mistake shows of the text: a quoted text, a word, or a sign."""
 MISNAMED = re.compile(r"[^\W\d][^\n=]*?\s*(:=|<-|==|\uff1d)|[^\s=(]+(?:[^\S\n]*,[^\S\n]*[^\s=(]+)*[^\S\n]*=(?!=)")
 """What was meant to name a result."""
-STATEMENT = re.compile(rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE)
+GIVEN = re.compile(rf"\$(?P<name>{WORD.pattern})\s*=(?!=)")
+STATEMENT = re.compile(rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|\$?{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE)
 SAFE_PART = re.compile(r"[\w@]+(?:-\w+)*(?:\[\*\])?")
 
 
@@ -158,6 +159,10 @@ class _Parser:
 
     def _statement(self) -> tree.Statement:
         start = self.place
+        given = GIVEN.match(self.text, start)
+        if given:
+            self._move(given.end())
+            return tree.Give(given["name"], self._value(), self._since(start))
         word = self._peek_word()
         upper = word.upper()
         if word and self._is_assignment():

@@ -50,6 +50,8 @@ def _statement(statement: tree.Statement) -> str:
         case tree.Assign(target, value):
             head = f"{target.text} = " if target else ""
             return head + _yielding(value, len(head))
+        case tree.Give(name, given):
+            return f"${name} = {_value(given)}"
         case tree.Apply(analytics, variables, arguments):
             text = f"APPLY {_pool(analytics)} ON {', '.join(v.text for v in variables)}"
             return text + (" WITH " + ", ".join(f"{a.name}={_value(a.value)}" for a in arguments) if arguments else "")

@@ -346,6 +346,15 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Give:
+    """`$name = value`: what `$name` stands for from here on, unless it is given from outside."""
+
+    name: str
+    value: Value
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
 class Disp:
     expression: Expression
     view: Literal["TREE", "GRAPH", "TIMELINE", "CHART", "TABLE"] | None = None
@@ -371,7 +380,7 @@ class Explain:
     span: Span = _span()
 
 
-Statement = Assign | Apply | Save | Disp | Info | Describe | Explain
+Statement = Assign | Give | Apply | Save | Disp | Info | Describe | Explain
 
 
 @dataclass(frozen=True, slots=True)

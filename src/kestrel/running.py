@@ -1,0 +1,112 @@
+"""A hunt that runs in a thread of its own, so that the main thread hears Ctrl-C and can stop it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+
+from kestrel.assist import learn, remember
+from kestrel.result import Result
+from kestrel.session import Session
+
+LOOK = 0.05
+"""Seconds between two looks at what a hunt has found, and whether it is to stop."""
+PATIENCE = 2.0
+"""Seconds to stop after which it is told that it takes long."""
+STOPPED = "stopped; the variables made before are still there"
+SLOW = "still stopping: what is being read has to be read to its end"
+
+
+class Stopped(Exception):
+    """A hunt was to stop and did."""
+
+
+class Work:
+    """Something done in a thread of its own. It asks now and then whether to stop."""
+
+    def __init__(self, act: Callable[[Callable[[], bool]], None]) -> None:
+        self.act = act
+        self.stopped = threading.Event()
+        self.done = threading.Event()
+        self.failure: Exception | None = None
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            self.act(self.stopped.is_set)
+        except Exception as error:
+            self.failure = error
+        finally:
+            self.done.set()
+
+
+class Runner:
+    """Runs the hunts of one session, one after the other. `interrupted` is set, from anywhere, to stop the one that runs."""
+
+    def __init__(self, session: Session, interrupted: threading.Event) -> None:
+        self.session = session
+        self.interrupted = interrupted
+        self.idle: Work | None = None
+
+    def run(self, text: str, name: str, slow: Callable[[str], None]) -> Iterator[Result | None]:
+        """Each result of a hunt as soon as it is there, and None now and then while it works.
+
+        `slow` is told once if the hunt takes long to stop. Raises Stopped, HuntErrors, and what else the hunt failed in.
+        """
+        self.settle()
+        found: SimpleQueue[Result] = SimpleQueue()
+
+        def hunt(stopped: Callable[[], bool]) -> None:
+            for result in self.session.stream(text, name):
+                found.put(result)
+                if stopped():
+                    raise Stopped
+
+        self.interrupted.clear()
+        _ = self.session.store  # made here, so that there is something to interrupt as soon as the thread begins
+        work = Work(hunt)
+        since: float | None = None
+        while not work.done.wait(LOOK):
+            yield from self._taken(found)
+            yield None
+            if self.interrupted.is_set():
+                since = self._stop(work, since, slow)
+        yield from self._taken(found)
+        if work.failure and work.stopped.is_set():
+            raise Stopped from work.failure
+        if work.failure:
+            raise work.failure
+
+    def rest(self) -> None:
+        """Use the time until the next hunt to learn more of the variables."""
+        self.idle = Work(lambda stopped: learn(self.session, stopped))
+
+    def settle(self) -> None:
+        """Have the idle moment's work stop; what it failed in is of no concern."""
+        while self.idle and not self.idle.done.is_set():
+            self.idle.stopped.set()
+            self.session.interrupt()
+            self.idle.done.wait(LOOK)
+        self.idle = None
+
+    def _taken(self, found: SimpleQueue[Result]) -> Iterator[Result]:
+        while True:
+            try:
+                result = found.get_nowait()
+            except Empty:
+                return
+            remember(self.session, result)
+            yield result
+
+    def _stop(self, work: Work, since: float | None, slow: Callable[[str], None]) -> float:
+        """Ask the work to stop, again and again: it may be between two queries. Returns since when it is asked, for ever
+        later once it is told that it takes long."""
+        work.stopped.set()
+        self.session.interrupt()
+        now = time.monotonic()
+        if since is not None and now - since > PATIENCE:
+            slow(SLOW)
+            return float("inf")
+        return now if since is None else since

@@ -1,0 +1,1 @@
+"""Kestrel in Jupyter: the kernel, its outputs, huntbooks and the browser."""
