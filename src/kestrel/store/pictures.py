@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
 
 from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE
+from kestrel.graph.steps import TABLE, sources_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.result import Chart, Graph, GraphEdge, GraphNode, Lane, Moment, Timeline, Tree, TreeNode, View
 from kestrel.schemas.layout import layout
@@ -58,6 +58,8 @@ class Pictures:
 
     def draw(self, view: Literal["TREE", "GRAPH", "TIMELINE", "CHART"], variable: Variable, name: str, columns: Sequence[AttributePath] = ()) -> View:
         """A view of a variable, over what was read of its records. Of live sources only what entities are called is asked for."""
+        if variable.dataset is None and variable.type != TABLE and (sources := sources_of(variable.step)):
+            variable = replace(variable, dataset=self.store.dataset(sources, variable.range))
         if variable.type != TABLE and not variable.flat:
             telling = [_path(variable.type, n) for n in _telling(variable.type) if n]
             variable = self.store.narrow.completed(variable, columns or telling)
