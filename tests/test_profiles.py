@@ -54,7 +54,8 @@ def test_an_unknown_profile_tells_what_there_is_and_what_to_set(monkeypatch: pyt
         ("file", "{path: x}", "K0404"),
         ("file", "[1]", "K0404"),
         ("file", "{}", "K0404"),
-        ("nothing", "{}", "K0405"),
+        ("nothing", "{}", "K0720"),
+        ("no such", "{}", "K0405"),
         ("file", '{"path": "none.json"}', "K0402"),
     ],
 )

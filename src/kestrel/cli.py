@@ -18,7 +18,7 @@ from kestrel.version import __version__
 if TYPE_CHECKING:
     from kestrel.result import Result
 
-COMMANDS = ("run", "check", "fmt", "config", "check-source", "demo", "kernel")
+COMMANDS = ("run", "check", "fmt", "config", "check-source", "connectors", "demo", "kernel")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,6 +97,26 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("name", metavar="NAME", help="a profile, a URI or a path, as it stands after FROM")
     _format_argument(source)
     source.set_defaults(act=_check_source)
+
+    connectors = commands.add_parser(
+        "connectors",
+        help="install, list and check the connectors of STIX-shifter",
+        description="The connectors of STIX-shifter, each in a Python environment of its own.",
+    )
+    deeds = connectors.add_subparsers(dest="deed", metavar="DEED", required=True)
+    install = deeds.add_parser("install", help="install one from PyPI", description="Install a connector from PyPI.")
+    install.add_argument("name", metavar="NAME", help="the connector, as a profile names it: elastic_ecs, qradar, ...")
+    install.add_argument("--upgrade", action="store_true", help="install it anew, in its newest version")
+    install.set_defaults(act=_install_connector)
+    here = deeds.add_parser("list", help="list those that are installed", description="List the connectors that are installed.")
+    _format_argument(here)
+    here.set_defaults(act=_list_connectors)
+    looked = deeds.add_parser(
+        "check", help="check a profile's", description="Is a profile's connector installed, does it reach its server, can it ask."
+    )
+    looked.add_argument("name", metavar="PROFILE", help="a profile, or stixshifter://PROFILE")
+    _format_argument(looked)
+    looked.set_defaults(act=_check_connector)
 
     demo = commands.add_parser(
         "demo",
@@ -317,6 +337,44 @@ def _check_source(options: argparse.Namespace) -> int:
         except HuntErrors as error:
             _report(error, options.format, show)
             return 1
+    show(Table(options.name, ("looked at", "state", "found"), rows, len(rows)))
+    return 1 if any(state == "bad" for _, state, _ in rows) else 0
+
+
+def _install_connector(options: argparse.Namespace) -> int:
+    from kestrel.sources.stixshifter.installed import install
+
+    try:
+        done = install(options.name, options.upgrade, lambda text: print(text, flush=True))
+    except KestrelError as error:
+        print(draw(Source(""), error), file=sys.stderr)
+        return 1
+    print(f"{done.name} {done.version} is in {done.folder}")
+    return 0
+
+
+def _list_connectors(options: argparse.Namespace) -> int:
+    from kestrel.result import Table
+    from kestrel.sources.stixshifter.installed import installed
+
+    rows = tuple((c.name, c.version, str(c.folder)) for c in installed())
+    _shower(options.format)(Table("connectors", ("connector", "version", "folder"), rows, len(rows)))
+    return 0
+
+
+def _check_connector(options: argparse.Namespace) -> int:
+    """1 where something makes hunting impossible."""
+    from kestrel.result import Table
+    from kestrel.sources.profiles import profile
+    from kestrel.sources.stixshifter.doctor import examine
+    from kestrel.sources.stixshifter.fetch import Shifter
+
+    show = _shower(options.format)
+    try:
+        rows = tuple(examine(Shifter(profile(options.name.removeprefix("stixshifter://")))))
+    except KestrelError as error:
+        _report(HuntErrors(Source(""), [error]), options.format, show)
+        return 1
     show(Table(options.name, ("looked at", "state", "found"), rows, len(rows)))
     return 1 if any(state == "bad" for _, state, _ in rows) else 0
 

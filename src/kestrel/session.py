@@ -183,6 +183,7 @@ class Session:
         for uri, failure in self.store.live.failures:
             yield Told("partial-answer", f"`{uri}` could not be asked, and the answer lacks what it has: {failure.message}")
         self.store.live.failures.clear()
+        yield from (Told("source", text) for text in self.store.live.told())
         yield from self.store.notices
         self.store.notices.clear()
 
@@ -256,6 +257,7 @@ class Session:
     def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, offset: int, name: str) -> Table:
         variable = self.store.evaluate(step)
         paths = columns or tuple(self._default_columns(variable))
+        self.store.tell_missing(step, columns)
         shown = limit if limit is not None else self.rows
         table, total = self.answers.distinct(variable, paths)
         rows = self.answers.rows(table, shown, offset) if paths else []

@@ -93,6 +93,13 @@ class Fetcher(Protocol):
     """More records than this are not fetched for one step."""
     whole: int
     """Up to so many records, a time range is fetched as a whole; of more, what a step needs."""
+    notices: list[str]
+    """What is to be told of what came; whoever tells it empties the list."""
+
+    @property
+    def brings(self) -> frozenset[str] | None:
+        """The columns of the record layout that its records can fill; None: all that their shapes do."""
+        ...
 
     def size(self, wanted: Wanted) -> Size:
         """How much there is."""

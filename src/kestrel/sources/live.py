@@ -7,7 +7,8 @@ from importlib.metadata import entry_points
 
 from kestrel.ask.live import Fetcher, Wanted
 from kestrel.graph.steps import Source
-from kestrel.sources.profiles import UnknownConnector, profile
+from kestrel.sources.pool import PROFILED
+from kestrel.sources.profiles import is_native, profile
 
 GROUP = "kestrel.live"
 """The entry-point group of live sources: for a scheme, a function of (uri, name) that gives a `Fetcher`."""
@@ -24,22 +25,27 @@ def examine(source: Source) -> Iterator[tuple[str, str, str]]:
     """What was looked at of a live source, whether it is `good`, `weak` or `bad`, and what was found."""
     from kestrel.sources.elastic.doctor import examine as look
     from kestrel.sources.elastic.fetch import Elastic
+    from kestrel.sources.stixshifter import doctor
+    from kestrel.sources.stixshifter.fetch import Shifter
 
     found = fetcher(source)
     if isinstance(found, Elastic):
         for finding in look(found):
             yield finding.what, finding.state, finding.told
+    elif isinstance(found, Shifter):
+        yield from doctor.examine(found)
     else:
         size = found.size(Wanted())
         yield "records", "good", "it answers" if size.records is None else f"{size.records:,}"
 
 
 def of_profile(uri: str, name: str) -> Fetcher:
-    """The schemes whose names are profiles."""
+    """The schemes whose names are profiles: `stixshifter` leaves it to the profile how it is asked, the others ask natively."""
     from kestrel.sources.elastic.fetch import Elastic
-    from kestrel.sources.elastic.place import CONNECTORS, place_of
+    from kestrel.sources.elastic.place import place_of
+    from kestrel.sources.stixshifter.fetch import Shifter
 
     found = profile(name)
-    if found.connector not in CONNECTORS:
-        raise UnknownConnector(name, found.connector)
-    return Elastic(place_of(found))
+    if is_native(found) or not uri.lower().startswith(f"{PROFILED}://"):
+        return Elastic(place_of(found))
+    return Shifter(found)

@@ -69,9 +69,9 @@ class UnknownConnector(KestrelError):
 
     def __init__(self, name: str, connector: str) -> None:
         super().__init__(
-            f"the profile `{name}` asks for the connector `{connector}`, which this version does not have",
+            f"the profile `{name}` asks for the connector `{connector}`, and none can have that name",
             None,
-            'the connector `file` reads log files: set the connection to `{"path": "logs/*.json"}`',
+            'the connector `file` reads log files: set the connection to `{"path": "logs/*.json"}`; others are those of STIX-shifter',
         )
 
 
@@ -166,12 +166,27 @@ def open_profile(uri: str, name: str) -> Source:
                 paths = [str(found.base / Path(p).expanduser()) for p in paths]
             shape = found.connection.get("shape")
             return files_source(uri, paths, shape if isinstance(shape, str) else None)
-        case "elastic_ecs" | "elastic" | "opensearch":
+        case "elastic_ecs" | "elastic" | "opensearch" if is_native(found):
             from kestrel.sources.elastic.place import place_of
 
             return Source(uri, (), place=place_of(found).address)
         case _:
-            raise UnknownConnector(name, found.connector)
+            from kestrel.sources.stixshifter import installed
+            from kestrel.sources.stixshifter.fetch import Shifter, address
+            from kestrel.sources.stixshifter.trouble import NotInstalled
+
+            if not installed.may_be(found.connector):
+                raise UnknownConnector(name, found.connector)
+            if not installed.is_here(found.connector):
+                raise NotInstalled(found.connector, name)
+            return Source(uri, (), place=address(Shifter(found).profile))
+
+
+def is_native(found: Profile) -> bool:
+    """Whether Kestrel asks the server itself: Elasticsearch and OpenSearch, unless an option says otherwise."""
+    options = found.connection.get("options")
+    asked = options.get("native", True) if isinstance(options, dict) else True
+    return found.connector in ("elastic", "opensearch") or (found.connector == "elastic_ecs" and asked not in (False, "false", "False", 0))
 
 
 def open_elastic(uri: str, name: str) -> Source:

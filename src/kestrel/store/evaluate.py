@@ -33,6 +33,7 @@ from kestrel.graph.steps import (
     all_steps,
     content_id,
     looked_at_by,
+    sources_of,
     type_of,
 )
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
@@ -47,6 +48,7 @@ from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, wit
 from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
 from kestrel.store.merge import merged
 from kestrel.store.narrow import Narrow
+from kestrel.store.needs import columns_of
 from kestrel.store.query import quoted_name
 from kestrel.store.raw import originals
 from kestrel.store.rows import ORIGINAL, RowLists
@@ -200,7 +202,18 @@ class Store:
         key = content_id(step) + fingerprint(sources) + self.live.state(sources) + self._state(files)
         if key not in self.variables:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
+            if isinstance(step, Get | Find | Refine) and step.where is not None:
+                self.tell_missing(step, paths(step.where))
         return self.variables[key]
+
+    def tell_missing(self, step: Step, asked: Iterable[AttributePath]) -> None:
+        """Note the attributes that a live source of a step never brings."""
+        for source in [s for s in sources_of(step) if s.place]:
+            brings = self.live.fetcher(source).brings
+            for path in dict.fromkeys(asked) if brings is not None else ():
+                columns = set(columns_of(path)) if not path.kind and path.attribute not in EVERY_ENTITY else set()
+                if columns and brings is not None and columns.isdisjoint(brings):
+                    self.notices.append(Notice("not-brought", f"`{source.uri}` never brings `{path.attribute}` of {path.end}"))
 
     def _ask_again(self, step: Step) -> None:
         """Of what a cell asks of live sources anew: whether what is held of them is still what is there."""

@@ -136,6 +136,13 @@ class Live:
         """What asking took so far, by source."""
         return {uri: replace(f.cost) for uri, f in self.fetchers.items()}
 
+    def told(self) -> list[str]:
+        """What is to be told of what came since it was last asked."""
+        found = [f"`{uri}`: {text}" for uri, fetcher in self.fetchers.items() for text in fetcher.notices]
+        for fetcher in self.fetchers.values():
+            fetcher.notices.clear()
+        return found
+
     def stop(self) -> None:
         """Give up what is fetched now, from any thread."""
         for fetcher in list(self.fetchers.values()):
@@ -167,6 +174,8 @@ class Live:
                 raise TooMuch(source.uri, size.records, fetcher.bound)
             whole, done = self.progress or (0, 0)
             self.progress = (whole + size.records, done)
+        elif self.progress is None:
+            self.progress = (0, 0)
         files = fetcher.fetch(wanted, self._place(), self._came, size.records) if size.records != 0 else []
         return Held(source, span, size, [str(f) for f in files if f.stat().st_size])
 

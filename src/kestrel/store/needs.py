@@ -82,6 +82,11 @@ def _of_path(path: AttributePath) -> Iterator[str]:
     yield from _identity(path.type)
     for _, target in path.references:
         yield from _identity(target)
+    yield from columns_of(path)
+
+
+def columns_of(path: AttributePath) -> Iterator[str]:
+    """The columns any of which gives the attribute itself a value."""
     kind = entity_type(path.end)
     text = kind.attributes.get(path.attribute)
     node = expression.parse(text) if text else None

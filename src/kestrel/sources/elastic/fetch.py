@@ -34,8 +34,11 @@ WHOLE = "took,timed_out,_shards.total,_shards.failed,_shards.failures,error,stat
 class Elastic:
     """A live source: one cluster's indices, asked natively."""
 
+    brings: frozenset[str] | None = None
+
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.notices: list[str] = []
         self.bound = place.bound
         self.whole = place.whole
         self.cost = Cost()

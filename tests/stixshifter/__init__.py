@@ -1,0 +1,1 @@
+"""STIX-shifter's connectors, real ones, in processes of their own."""

@@ -1,0 +1,1 @@
+"""From STIX patterns, and to STIX."""
