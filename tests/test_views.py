@@ -218,6 +218,22 @@ def test_a_table_has_no_picture_of_entities(session: Session, kind: str) -> None
     assert caught.value.errors[0].code == "K0217"
 
 
+def test_a_loaded_variable_has_its_tree(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.json", [creation(1), creation(2, parent=1), creation(3, parent=2)])
+    with Session() as first:
+        expected = view(first, f"v = GET process FROM '{log}' WHERE name = 'p2.exe'\nSAVE v TO '{tmp_path}/v.parquet'\nDISP v AS TREE")
+    with Session() as second:
+        assert view(second, f"v = LOAD '{tmp_path}/v.parquet'\nDISP v AS TREE") == expected
+
+
+@pytest.mark.parametrize("kind", ["TREE", "GRAPH", "TIMELINE", "CHART"])
+@pytest.mark.parametrize("text", ["TIMESTAMPED(v)", "RECORDS(v)", "v WHERE pid > 0 SORT BY pid LIMIT 2", "j"])
+def test_rows_of_entities_have_views(session: Session, tmp_path: Path, kind: str, text: str) -> None:
+    log = write(tmp_path / "log.json", [creation(1), creation(2, parent=1), connection(1, 2)])
+    session.run(f"v = GET process FROM '{log}'\nj = JOIN v, v BY pid, pid")
+    assert list(lines(view(session, f"DISP {text} AS {kind}"), 80))
+
+
 @pytest.mark.parametrize("kind", ["TREE", "GRAPH", "TIMELINE", "CHART"])
 def test_a_view_reads_the_columns_it_needs_of_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     log = write(tmp_path / "log.json", [creation(1), creation(2, parent=1), creation(3, parent=2), connection(1, 2)])

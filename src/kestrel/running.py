@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from kestrel.assist import learn, remember
 from kestrel.result import Result
@@ -50,16 +51,17 @@ class Runner:
         self.interrupted = interrupted
         self.idle: Work | None = None
 
-    def run(self, text: str, name: str, slow: Callable[[str], None]) -> Iterator[Result | None]:
+    def run(self, text: str, name: str, slow: Callable[[str], None], parameters: Mapping[str, Any] | None = None) -> Iterator[Result | None]:
         """Each result of a hunt as soon as it is there, and None now and then while it works.
 
-        `slow` is told once if the hunt takes long to stop. Raises Stopped, HuntErrors, and what else the hunt failed in.
+        `parameters` are the values of `$name`. `slow` is told once if the hunt takes long to stop. Raises Stopped, HuntErrors, and what
+        else the hunt failed in.
         """
         self.settle()
         found: SimpleQueue[Result] = SimpleQueue()
 
         def hunt(stopped: Callable[[], bool]) -> None:
-            for result in self.session.stream(text, name):
+            for result in self.session.stream(text, name, parameters):
                 found.put(result)
                 if stopped():
                     raise Stopped

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -11,6 +15,7 @@ from IPython.core.error import UsageError
 from IPython.utils.capture import capture_output
 
 from kestrel.display.notebook import DATA
+from tests.kernel.test_kernel import large
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -62,3 +67,12 @@ def test_a_mistake_is_shown_with_its_place_and_no_traceback(shell: Any) -> None:
     with pytest.raises(UsageError, match="K0202") as caught:
         shell.run_cell_magic("kestrel", "", "DISP nobody")
     assert "^^^^^^" in str(caught.value)
+
+
+def test_an_interrupt_stops_the_hunt_and_keeps_the_session(shell: Any, tmp_path: Path) -> None:
+    file = large(tmp_path, 400_000)
+    run(shell, "kept = NEW ['a.exe']")
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(UsageError, match="stopped"):
+        shell.run_cell_magic("kestrel", "", f"big = GET process FROM '{file}' WHERE name = 'p1.exe'")
+    assert run(shell, "DISP kept ATTR name")[0][DATA]["rows"] == [["a.exe"]]

@@ -28,9 +28,10 @@ def bundle(result: Result, text_rows: int | None = 50) -> dict[str, Any]:
     """A result by MIME type. `text_rows`: rows of a table in its text, None for all that are embedded."""
     if isinstance(result, Table):
         result = replace(result, rows=result.rows[:EMBEDDED])
-    found: dict[str, Any] = {"text/plain": plain_text(_shortened(result, text_rows)), "text/html": to_html(result)}
+    found: dict[str, Any] = {"text/plain": plain_text(_shortened(result, text_rows))}
     if isinstance(result, Picture) and result.image is not None:
-        found["image/png"] = base64.b64encode(result.image).decode("ascii")
+        return found | {"image/png": base64.b64encode(result.image).decode("ascii")}
+    found["text/html"] = to_html(result)
     if not isinstance(result, Picture):
         found[DATA] = packed(to_object(result) | _besides(result))
     return found

@@ -205,8 +205,8 @@ class KestrelKernel(Kernel):
         content = parent["content"]
         number = content["comm_id"]
         if content.get("target_name") == PAGES:
-            self.runner.settle()
             with self.turn:
+                self.runner.settle()
                 answer = page(self.hunt, content.get("data", {}))
             self._send("comm_msg", {"comm_id": number, "data": answer})
         self._send("comm_close", {"comm_id": number, "data": {}})

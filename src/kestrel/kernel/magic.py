@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
+import threading
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -13,6 +15,7 @@ from IPython.display import display
 from kestrel.display.notebook import EMBEDDED, bundle
 from kestrel.errors import HuntErrors
 from kestrel.result import Result, Summary
+from kestrel.running import STOPPED, Runner, Stopped
 from kestrel.session import Session
 
 PARAMETER = re.compile(r"\$([^\W\d]\w*)")
@@ -29,6 +32,8 @@ class KestrelMagics(Magics):
         super().__init__(shell)
         self.names: dict[str, Any] = shell.user_ns
         self.session = Session(rows=EMBEDDED)
+        self.interrupted = threading.Event()
+        self.runner = Runner(self.session, self.interrupted)
         self.names["kestrel_session"] = self.session
 
     @line_cell_magic
@@ -42,16 +47,23 @@ class KestrelMagics(Magics):
             made = self._run(text)
         except HuntErrors as error:
             raise UsageError(f"\n{error}") from None
+        except Stopped:
+            raise UsageError(STOPPED) from None
         for name in made:
             self._hand_over(name)
 
     def _run(self, text: str) -> list[str]:
-        """The names of the variables a hunt made."""
+        """The names of the variables a hunt made. While it runs, Ctrl-C stops it and nothing else."""
         made: list[str] = []
-        for result in self.session.stream(text, "cell", self._parameters(text)):
-            _show(result, self.session.settings.rows)
-            if isinstance(result, Summary):
-                made = [m.name for m in result.variables]
+        before = signal.signal(signal.SIGINT, lambda *_: self.interrupted.set())
+        try:
+            for result in self.runner.run(text, "cell", lambda told: print(told, file=sys.stderr), self._parameters(text)):
+                if result is not None:
+                    _show(result, self.session.settings.rows)
+                if isinstance(result, Summary):
+                    made = [m.name for m in result.variables]
+        finally:
+            signal.signal(signal.SIGINT, before)
         return made
 
     def _parameters(self, text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
 
 from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE
+from kestrel.graph.steps import TABLE, sources_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.result import Chart, Graph, GraphEdge, GraphNode, Lane, Moment, Timeline, Tree, TreeNode, View
 from kestrel.schemas.layout import layout
@@ -58,6 +58,8 @@ class Pictures:
 
     def draw(self, view: Literal["TREE", "GRAPH", "TIMELINE", "CHART"], variable: Variable, name: str, columns: Sequence[AttributePath] = ()) -> View:
         """A view of a variable, over what was read of its records. Of live sources only what entities are called is asked for."""
+        if variable.dataset is None and variable.type != TABLE and (sources := sources_of(variable.step)):
+            variable = replace(variable, dataset=self.store.dataset(sources, variable.range))
         if variable.type != TABLE and not variable.flat:
             telling = [_path(variable.type, n) for n in _telling(variable.type) if n]
             variable = self.store.narrow.completed(variable, columns or telling)
@@ -96,13 +98,15 @@ class Pictures:
             processes = self.store.table(f"SELECT DISTINCT owner AS id FROM {owners}")
         # upwards create records count from before the time range too, as for every attribute behind `parent_ref`
         up = best_targets(self.store.con, "process", "parent_ref", self.store.scope_of(variable), "id <> target")
-        within = Scope(variable.dataset.events, within_range(variable.range))
-        down = best_targets(self.store.con, "process", "parent_ref", within, "id <> target")
-        family = self._family(processes, up, down if variable.type == "process" else None)
+        down = None
+        if variable.type == "process":
+            within = Scope(variable.dataset.events, within_range(variable.range))
+            down = best_targets(self.store.con, "process", "parent_ref", within, "id <> target")
+        family = self._family(processes, up, down)
         total = self._number(f"SELECT count(*) FROM {family}") + (0 if variable.type == "process" else len(marked))
         kept = [r[0] for r in self._all(f"SELECT id FROM {family} ORDER BY step, id LIMIT {NODES}")]
         above: dict[int, int] = {}
-        for parents, steps in ((up, f"step < {BELOW}"), (down, f"step >= {BELOW}")):
+        for parents, steps in ((up, f"step < {BELOW}"), *(((down, f"step >= {BELOW}"),) if down else ())):
             above |= dict(self._all(f"SELECT id, target FROM {parents} WHERE id IN (SELECT id FROM {family} WHERE {steps})"))
         called = known if variable.type == "process" else {}
         called = called | self._names(self._as_processes(variable, family), [k for k in kept if k not in called], columns if not hung else ())
