@@ -68,7 +68,9 @@ class Notebook:
                 break
             if message["msg_type"] not in ("status", "execute_input"):
                 sent.append(message)
-        return self.client.get_shell_msg(timeout=30)["content"], sent
+        while (reply := self.client.get_shell_msg(timeout=30))["parent_header"].get("msg_id") != number:
+            pass  # a slow kernel is asked more than once whether it is ready
+        return reply["content"], sent
 
     def outputs(self, code: str) -> list[dict[str, Any]]:
         """What the results of a cell hold, as data."""
