@@ -261,3 +261,20 @@ def test_every_row_of_a_record_has_its_own_part() -> None:
     rows = stix.rows(observed(1, CREATION), {})
     assert [r["observed"]["part"] for r in rows] == list(range(len(rows)))
     assert len({r["observed"]["id"] for r in rows}) == 1
+
+
+def test_the_answers_of_a_query_as_stix_shifter_tells_them(tmp_path: Path, session: Session) -> None:
+    """They stand in the traffic of the query; the registered domain was not asked for."""
+    question = {"domain_ref": "2", "registered_domain_ref": "3"}
+    record = {
+        "0": process(10, "a.exe", opened_connection_refs=["1"]),
+        "1": {"type": "network-traffic", "protocols": ["dns"], "extensions": {"dns-ext": {"question": question, "resolved_ip_refs": ["4", "5"]}}},
+        "2": {"type": "domain-name", "value": "www.example.org"},
+        "3": {"type": "domain-name", "value": "example.org"},
+        "4": {"type": "ipv4-addr", "value": "192.0.2.1"},
+        "5": {"type": "ipv6-addr", "value": "2001:db8::1"},
+        "6": {"type": "x-oca-event", "process_ref": "0", "domain_ref": "2", "network_ref": "1"},
+    }
+    file = write(tmp_path / "a.json", observed(1, record))
+    session.run(f"d = GET domain-name FROM {file} WHERE value LIKE '%' a = FIND ipv4-addr RESOLVED_TO BY d b = FIND ipv6-addr RESOLVED_TO BY d")
+    assert [[r["value"] for r in session[name].to_dicts()] for name in "dab"] == [["www.example.org"], ["192.0.2.1"], ["2001:db8::1"]]

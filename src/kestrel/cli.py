@@ -365,13 +365,17 @@ def _list_connectors(options: argparse.Namespace) -> int:
 def _check_connector(options: argparse.Namespace) -> int:
     """1 where something makes hunting impossible."""
     from kestrel.result import Table
-    from kestrel.sources.profiles import profile
+    from kestrel.sources.profiles import needs_connector, profile
     from kestrel.sources.stixshifter.doctor import examine
     from kestrel.sources.stixshifter.fetch import Shifter
 
     show = _shower(options.format)
     try:
-        rows = tuple(examine(Shifter(profile(options.name.removeprefix("stixshifter://")))))
+        found = profile(options.name.removeprefix("stixshifter://"))
+        if not needs_connector(found):
+            print(f"`{options.name}` needs no connector: `kestrel check-source {options.name}` looks at it")
+            return 0
+        rows = tuple(examine(Shifter(found)))
     except KestrelError as error:
         _report(HuntErrors(Source(""), [error]), options.format, show)
         return 1

@@ -31,13 +31,13 @@ def quiet(_: object) -> None:
 
 
 def shown(book: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    """What the cells show, without how long it took."""
+    """What the cells show, without how long it took and the keys of tables, which hang on where the data is."""
     found = []
     for cell in book["cells"]:
         outputs = []
         for output in cell.get("outputs", []):
             data: dict[str, Any] = {mime: "".join(v) if isinstance(v, list) else v for mime, v in output.get("data", {}).items()}
-            data |= {DATA: unpacked(data[DATA]) | {"seconds": 0}} if DATA in data else {}
+            data |= {DATA: unpacked(data[DATA]) | {"seconds": 0, "key": ""}} if DATA in data else {}
             data |= {m: TIMED.sub("", data[m]) for m in ("text/plain", "text/html") if m in data}
             outputs.append({"type": output["output_type"], "data": data, "error": output.get("evalue")})
         found.append(outputs)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kestrel import Session
+from kestrel.cli import main
 from kestrel.errors import HuntErrors
 from kestrel.result import Explanation
 from tests.servers.fixtures import SAMPLE
@@ -129,6 +130,19 @@ def test_a_bundle_of_stix_2_1(connector: Connector, served: str, tmp_path: Path,
     assert [r["command_line"] for r in session["x"].to_dicts()] == ["run 1"]
 
 
+def test_a_record_that_goes_on_after_stop(
+    connector: Connector, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    """It is of the time at which it begins, as in a file."""
+    connector("stix_bundle")
+    times = {"first_observed": "2021-04-03T00:30:00Z", "last_observed": "2021-04-03T05:00:00Z", "number_observed": 4}
+    record = next(observed()) | times
+    (tmp_path / "long.json").write_text(json.dumps({"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": [record]}))
+    serve(monkeypatch, f"{served}/long.json")
+    session.run("x = GET process FROM stixshifter://host101 WHERE pid > 0 START t'2021-04-03T00:00:00Z' STOP t'2021-04-03T01:00:00Z'")
+    assert len(session["x"]) > 0
+
+
 def test_a_bundle_that_is_not_there(connector: Connector, served: str, monkeypatch: pytest.MonkeyPatch, session: Session) -> None:
     connector("stix_bundle")
     serve(monkeypatch, f"{served}/none.json", auth={"username": "hunter", "password": "s3cr3t-pass"})
@@ -136,6 +150,18 @@ def test_a_bundle_that_is_not_there(connector: Connector, served: str, monkeypat
         session.run("x = GET process FROM stixshifter://host101 WHERE pid > 0")
     assert "error[K0728]" in str(caught.value) and "404" in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", [["connectors", "check"], ["check-source"]], ids=" ".join)
+def test_a_profile_without_fault(
+    command: list[str], connector: Connector, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connector("stix_bundle")
+    (tmp_path / "day.json").write_text(json.dumps({"type": "bundle", "id": "bundle--1", "spec_version": "2.0", "objects": []}))
+    serve(monkeypatch, f"{served}/day.json")
+    assert main([*command, "host101", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out.splitlines()[0])["rows"]
+    assert [r[:2] for r in rows] == [[what, "good"] for what in ("connector", "server", "pattern", "attributes")]
 
 
 def test_explain_shows_the_pattern(connector: Connector, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Session) -> None:
@@ -146,5 +172,5 @@ def test_explain_shows_the_pattern(connector: Connector, served: str, tmp_path: 
         "x = GET process FROM stixshifter://host101 WHERE pid > 0 START t'2021-04-03T00:00:00Z' STOP t'2021-04-04T00:00:00Z' EXPLAIN x"
     )
     (asked,) = next(r for r in results if isinstance(r, Explanation)).queries
-    assert "[process:name LIKE '%' OR" in asked[2] and "STOP t'2021-04-04T00:00:02.000Z'" in asked[2]
+    assert "[process:name LIKE '%' OR" in asked[2] and "START t'1970-01-01T00:00:00.000Z' STOP" in asked[2]
     assert len(session["x"]) == 0

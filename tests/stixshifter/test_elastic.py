@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,36 +24,16 @@ from kestrel.result import Notice
 from kestrel.sources.profiles import profile
 from kestrel.sources.stixshifter.fetch import Shifter
 from kestrel.sources.stixshifter.trouble import CutOff, TooManyRecords
-from tests.live.fixtures import Profiled
 from tests.servers import fault
 from tests.servers.credential import api_key
 from tests.servers.fixtures import Indexed
 from tests.servers.index import Index
-from tests.servers.proxy import Proxy
 from tests.servers.server import Server
-from tests.stixshifter.conftest import Connector
+from tests.stixshifter.conftest import KEY, Asked
 from tests.test_demo import EXPECTED, HUNT, counts
 
-KEY = {"id": "hunter-17", "api_key": "s3cr3t-key-of-the-hunter"}
 DAY = "START t'2021-04-03T00:00:00Z' STOP t'2021-04-04T00:00:00Z'"
 RANGE = Wanted(datetime(2021, 4, 3, tzinfo=UTC), datetime(2021, 4, 4, tzinfo=UTC))
-
-Asked = Callable[..., Proxy]
-
-
-@pytest.fixture
-def asked(connector: Connector, fronted: Callable[..., Proxy], profiled: Profiled) -> Asked:
-    """A profile that asks an index by the real connector; the proxy before its server, which wants the key."""
-
-    def make(server: Server, index: str, auth: dict[str, str] = KEY, options: dict[str, Any] | None = None, **connection: Any) -> Proxy:
-        connector("elastic_ecs")
-        proxy = fronted(server)
-        proxy.admit(api_key(KEY["id"], KEY["api_key"]))
-        whole = {"selfSignedCert": proxy.certificate, "options": {"native": False, **(options or {})}, **connection}
-        profiled(proxy.url, index, auth=auth, **whole)
-        return proxy
-
-    return make
 
 
 def source() -> Shifter:
@@ -136,6 +119,15 @@ def test_a_text_with_quotes_and_backslashes_is_asked_for_as_it_is(server: Server
         found = [o.get("x_unique_id") for r in records(source().fetch(wanted, folder, lambda _: None)) for o in r["objects"].values()]
         assert text in found, text
         assert len(found) < 6 or "'" in text, "STIX-shifter misreads a quote, so everything is asked for then"
+
+
+def test_what_stix_shifter_thinks_invalid_is_kept(server: Server, indexed: Indexed, asked: Asked, session: Session) -> None:
+    """Names in upper case and with underscores, and a time with an offset."""
+    asked_for = ["Www.Example.COM", "_ldap._tcp.corp.example", "plain.example"]
+    every = [{"@timestamp": "2021-04-03T02:00:00+02:00", "dns": {"question": {"name": n}}, "event": {"code": "22"}} for n in asked_for]
+    asked(server, indexed(server, every).name)
+    session.run("x = GET domain-name FROM stixshifter://host101 WHERE value LIKE '%' START t'2021-04-03T00:00:00Z' STOP t'2021-04-03T00:00:01Z'")
+    assert {r["value"] for r in session["x"].to_dicts()} == {n.lower() for n in asked_for}
 
 
 def test_a_field_the_connector_never_brings_is_named(server: Server, sample: Index, asked: Asked, session: Session) -> None:
@@ -279,22 +271,22 @@ def test_stopping_leaves_no_process_and_the_session_usable(server: Server, sampl
     assert children() == []
 
 
-def test_the_child_ends_with_its_parent(server: Server, sample: Index, asked: Asked, tmp_path: Path) -> None:
-    """Even one that is killed."""
-    import subprocess
-    import sys
-
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_the_child_ends_with_its_parent(server: Server, sample: Index, asked: Asked, end: signal.Signals) -> None:
+    """Whatever ends it."""
     proxy = asked(server, sample.name)
     proxy.misbehave(fault.HangHead(60), None, path="_search")
     text = f"x = GET process FROM stixshifter://host101 WHERE name = 'amcet.exe' {DAY}"
-    parent = subprocess.Popen([sys.executable, "-m", "kestrel", "-c", text], env=dict(os.environ), stdout=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "kestrel", "-c", text], env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     for _ in range(300):
         if proxy.asked("_search"):
             break
         time.sleep(0.1)
     found = psutil.Process(parent.pid).children(recursive=True)
     assert found
-    parent.kill()
-    parent.wait()
+    parent.send_signal(end)
+    parent.wait(20)
     _, alive = psutil.wait_procs(found, timeout=10)
     assert alive == []

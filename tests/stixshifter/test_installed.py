@@ -97,5 +97,8 @@ def test_a_profile_is_checked(connector: Connector, capsys: pytest.CaptureFixtur
     assert [rows[name][0] for name in ("connector", "server", "pattern", "attributes")] == ["good", "bad", "good", "good"]
     assert "cannot reach" in rows["server"][1] and "process.pid:>=0" in rows["pattern"][1]
     assert "s3cr3t" not in repr(rows)
+    lab(monkeypatch, "elastic_ecs", host="127.0.0.1", port=9, indices="x")
+    assert main(["connectors", "check", "stixshifter://lab"]) == 0
+    assert "needs no connector" in capsys.readouterr().out
     assert main(["connectors", "check", "nobody"]) == 1
     assert "K0403" in capsys.readouterr().err

@@ -106,3 +106,11 @@ def test_what_cannot_be_said_without_losing_something_is_not_said(condition: Con
     assert patterns_of(Wanted(*DAY, ((condition,),)), ANY) is None
     both = patterns_of(Wanted(*DAY, ((condition, Condition(("process.pid",), "=", (4,))),)), ANY) or []
     assert [p.comparisons for p in both] == ["process:pid = 4"]
+
+
+def test_what_will_do_as_well_is_asked_too_or_nothing_is() -> None:
+    pid = Condition(("process.pid",), "=", (4,))
+    both = patterns_of(Wanted(*DAY, ((Condition(("parent.pid",), ">", (9,), (pid,)),),)), ANY) or []
+    assert [p.comparisons for p in both] == ["process:parent_ref.pid > 9 OR process:pid = 4"]
+    name = Condition(("process.name",), "LIKE", ("a%",))
+    assert patterns_of(Wanted(*DAY, ((Condition(("parent.pid",), ">", (9,), (pid, name)),),)), ANY) is None

@@ -73,6 +73,7 @@ class _Record:
         self.told = {r for name, value in self.event.items() if name.endswith("_ref") for r in _texts(value)}
         self.parent_of = dict(self._parents())
         self.taken: set[str] = set()
+        self.resolved = dict(self._resolved())
         self.subject = {what: self._about(what) for what in SUBJECTS}
 
     def _of_type(self, *types: str) -> list[str]:
@@ -95,6 +96,19 @@ class _Record:
         for key in self._of_type("process"):
             if parent := self._ref(self.graph[key], "parent_ref", "process"):
                 yield key, parent
+
+    def _resolved(self) -> Iterator[tuple[str, list[str]]]:
+        """Domains and the addresses they resolve to, as STIX-shifter tells of them in the traffic of the query. The domain that the asked
+        one is registered under is part of its name, and no other that was asked."""
+        for key in self._of_type("network-traffic"):
+            extensions = self.graph[key].get("extensions")
+            query = extensions.get("dns-ext") if isinstance(extensions, Mapping) else None
+            question = query.get("question") if isinstance(query, Mapping) else None
+            if isinstance(query, Mapping) and isinstance(question, Mapping):
+                asked = self._ref(question, "domain_ref", "domain-name")
+                self.taken.update(r for r in self._refs(question, "registered_domain_ref", "domain-name") if r != asked)
+                if asked:
+                    yield asked, self._refs(query, "resolved_ip_refs", *ADDRESSES)
 
     def _about(self, what: str) -> str | None:
         """The object the record is about: the event's, else the only one of its type; of processes the first that is no parent."""
@@ -166,7 +180,7 @@ class _Record:
 
     def _standing(self) -> Iterator[Row]:
         """Rows of what no process has taken, one of each type a row; what the event is about comes first."""
-        domains = [key for key in self._left("domain-name") if self._refs(self.graph[key], "resolves_to_refs", *ADDRESSES)]
+        domains = [key for key in self._left("domain-name") if self._answering(key)]
         columns: list[list[Row]] = [
             [change for key in self._left("windows-registry-key") for change in self._registry(key)],
             [{"network": self._network(key)} for key in self._left("network-traffic")],
@@ -240,9 +254,12 @@ class _Record:
 
     def _answers(self, key: str | None) -> Row:
         """The addresses a domain name resolves to."""
-        found = self._refs(self.graph[key], "resolves_to_refs", *ADDRESSES) if key else []
+        found = self._answering(key) if key else []
         self.taken.update(found)
         return {"answers": [_canonical(self.graph[r]) for r in found]} if found else {}
+
+    def _answering(self, key: str) -> list[str]:
+        return list(dict.fromkeys([*self._refs(self.graph[key], "resolves_to_refs", *ADDRESSES), *self.resolved.get(key, ())]))
 
     def _registry(self, key: str) -> Iterator[Row]:
         """A row for each value of a key; one for a key without values."""

@@ -182,6 +182,11 @@ def open_profile(uri: str, name: str) -> Source:
             return Source(uri, (), place=address(Shifter(found).profile))
 
 
+def needs_connector(found: Profile) -> bool:
+    """Whether a connector of STIX-shifter asks for a profile's records."""
+    return found.connector != "file" and not is_native(found)
+
+
 def is_native(found: Profile) -> bool:
     """Whether Kestrel asks the server itself: Elasticsearch and OpenSearch, unless an option says otherwise."""
     options = found.connection.get("options")

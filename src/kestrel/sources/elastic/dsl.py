@@ -19,6 +19,7 @@ SHORT = 256
 """Values of fewer signs are always indexed: the shortest `ignore_above` in use."""
 OF_EVERY_RECORD = {"host": "host", "event.code": "code", "event.provider": "provider", "event.action": "action"}
 """Columns that a shape fills alike for every event, and the parts of its envelope that do."""
+EVERYTHING: Query = {"match_all": {}}
 SLACK = timedelta(minutes=5)
 """A document's clock may be this far from the time its record is taken to be of."""
 
@@ -55,14 +56,14 @@ def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
             asked, exist = [], []
             for path, pattern in dict.fromkeys(leaves(node, wanted)):
                 name = ".".join(path)
-                there = fields.exists(name)
-                if there is not None:
-                    asked.append(fields.fitting(name, pattern) or there)
-                    exist.append(there)
+                fitting, indexed = fields.fitting(name, pattern), fields.indexed(name)
+                if fitting is not None and indexed is not None:
+                    asked.append(fitting)
+                    exist.append(indexed)
             found += asked
-            if exist and (wanted.operator == "EXISTS" or all(_is_short(p) for _, p in leaves(node, wanted))):
+            if exist and not fields.loose and all(_is_short(p) for _, p in leaves(node, wanted)):
                 continue
-            written = of_events(shape, events, fields)
+            written = of_events(shape, events, fields) if not fields.loose else EVERYTHING if exist else None
             if written is None:
                 return None
             if written != NOTHING:
@@ -123,6 +124,9 @@ def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
                 return None
             if query != NOTHING:
                 found.append(query)
+    if fields.loose:
+        named = {".".join(path) for shape in live_shapes() for path, _ in expression.fields(expression.top(shape.envelope["code"]))}
+        found.append({"bool": {"must_not": [q for c in sorted(named) if (q := fields.exists(c))]}})
     return any_of(_once(found)) if found else NOTHING
 
 

@@ -57,13 +57,14 @@ class Elastic:
         if self._fields is None:
             tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields()})
             told = "fields.*.*.searchable,fields.*.*.type"
-            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&filter_path={told}"
+            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&include_unmapped=true&filter_path={told}"
             try:
                 answer = self.client.ask("which fields its indices have", "GET", path)
+                loose = self.client.ask("how its indices are laid out", "GET", f"{self.place.path}/_mapping?filter_path=**.dynamic,**.enabled")
             except NoSuchIndex:
                 self._check_there()
                 raise
-            self._fields = Fields.of(answer)
+            self._fields = Fields.of(answer, loose)
             if not self._fields.types:
                 self._check_there()
         return self._fields

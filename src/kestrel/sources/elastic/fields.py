@@ -26,26 +26,52 @@ def live_shapes() -> list[Shape]:
     return [s for s in shapes().values() if s.name != "stix"]
 
 
+EXACT = WORDS | {"wildcard"}
+
+
 @dataclass(frozen=True)
 class Fields:
-    """The searchable fields of some indices, each with its types (more than one where the indices do not agree)."""
+    """The searchable fields of some indices, each with its types (more than one where the indices do not agree).
+
+    `partial`: fields that some of the indices do not have. `loose`: documents may have values that no field tells of, for some part of a
+    mapping is not dynamic.
+    """
 
     types: Mapping[str, frozenset[str]]
+    partial: frozenset[str] = frozenset()
+    loose: bool = False
 
     @classmethod
-    def of(cls, answer: Any) -> Fields:
-        """From the answer of `_field_caps`."""
-        found = {}
-        for name, kinds in (answer.get("fields") or {}).items():
-            searchable = {kind for kind, what in kinds.items() if what.get("searchable") and kind not in ("unmapped", "object", "nested")}
-            if searchable and all(what.get("searchable") for kind, what in kinds.items() if kind not in ("unmapped", "object")):
-                found[name] = frozenset(searchable)
-        return cls(found)
+    def of(cls, answer: Any, mappings: Any) -> Fields:
+        """From the answers of `_field_caps` (with `include_unmapped`) and `_mapping`."""
+        told = answer.get("fields") or {}
+        nested = tuple(f"{name}." for name, kinds in told.items() if "nested" in kinds)
+        found, partial = {}, set()
+        for name, kinds in told.items():
+            types = {kind: what for kind, what in kinds.items() if kind not in ("unmapped", "object")}
+            if types and all(what.get("searchable") for what in types.values()) and not name.startswith(nested):
+                found[name] = frozenset(types)
+                if "unmapped" in kinds:
+                    partial.add(name)
+        return cls(found, frozenset(partial), _is_loose(mappings))
 
     def exists(self, name: str) -> Query | None:
         """Documents with a value of a field; None where that cannot be asked."""
-        known = [n for n in (name, *self.below(name)) if n in self.types]
-        return any_of([{"exists": {"field": n}} for n in known]) if known else None
+        return {"exists": {"field": name}} if name in self.types else None
+
+    def indexed(self, name: str) -> Query | None:
+        """Documents whose value of a field `fitting` looks at; None where it looks at none."""
+        asked = self._asked(name)
+        return {"exists": {"field": asked}} if asked else self.exists(name)
+
+    def _asked(self, name: str) -> str | None:
+        """The field or sub-field whose values are known as they are."""
+        kinds = self.types.get(name, frozenset())
+        if kinds and (kinds <= EXACT or kinds <= NUMBERS or kinds == {"ip"}):
+            return name
+        if kinds != {"text"}:
+            return None
+        return next((n for n in self.below(name) if self.types[n] <= EXACT and n not in self.partial), None)
 
     def below(self, name: str) -> list[str]:
         """The sub-fields of a field."""
@@ -63,17 +89,13 @@ class Fields:
 
     def fitting(self, name: str, wanted: Pattern) -> Query | None:
         """Documents in which a field fits, and perhaps more; None where the field cannot be asked."""
-        for candidate in (name, *self.below(name)):
-            kinds = self.types.get(candidate, frozenset())
-            if kinds and kinds <= WORDS | {"wildcard"}:
-                return _of_text(candidate, wanted)
-            if kinds and kinds <= NUMBERS:
-                return _of_numbers(candidate, wanted)
-            if kinds == {"ip"}:
-                return _of_addresses(candidate, wanted)
-        if name in self.types and "flattened" not in self.types[name]:
-            return self.exists(name)
-        return None
+        asked = self._asked(name)
+        if asked is None:
+            return self.exists(name) if "flattened" not in self.types.get(name, ()) else None
+        kinds = self.types[asked]
+        if kinds <= EXACT:
+            return _of_text(asked, wanted)
+        return _of_numbers(asked, wanted) if kinds <= NUMBERS else _of_addresses(asked, wanted)
 
     def holding_time(self, start: Any, stop: Any, slack: Any) -> Query | None:
         """Documents that may be of a time: one of their clocks, as far as it can be asked, is not far from it."""
@@ -161,3 +183,13 @@ def _literal(value: str) -> str:
 def _wildcard(pattern: str) -> str:
     """A pattern of LIKE in the server's spelling."""
     return _literal(pattern).replace("%", "*").replace("_", "?")
+
+
+def _is_loose(mapping: Any) -> bool:
+    """Whether some part of a mapping does not take up every field that comes."""
+    if isinstance(mapping, dict):
+        return any(
+            (key == "dynamic" and str(value).lower() in ("false", "runtime")) or (key == "enabled" and value is False) or _is_loose(value)
+            for key, value in mapping.items()
+        )
+    return False

@@ -64,6 +64,7 @@ class Shifter:
         self._children: set[Child] = set()
         self._stopped = threading.Event()
         self._timeless = self._brought = 0
+        self._everything = False
         self._turn, self._came = 0, 0.0
 
     # -- what the store asks ---------------------------------------------------------------------------------------
@@ -71,40 +72,31 @@ class Shifter:
     def size(self, wanted: Wanted) -> Size:
         """A connector cannot tell; what came a moment ago counts as unchanged."""
         if time.monotonic() - self._came > FRESH:
-            self._turn += 1
-        self._came = time.monotonic()
+            self._turn, self._came = self._turn + 1, time.monotonic()
         return Size(None, str(self._turn))
 
     def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the records as STIX bundles. What has more records than the connector hands over is asked for in halves of its time."""
         self._stopped.clear()
         self._timeless = self._brought = 0
-        patterns = patterns_of(wanted, self.known)
-        if patterns is None:
-            if wanted.start is None:
-                self._note("it cannot ask for the creation of processes by their unique id, so what came before START is not completed")
-                return []
-            patterns = patterns_of(Wanted(wanted.start, wanted.stop), self.known) or []
-        if not patterns:
-            raise NotTranslated(self.profile.name, self.connector, "any record", "its mapping knows no attribute that Kestrel asks for")
         files: list[Path] = []
         with self._child() as child:
-            if len(parts := apart(patterns[0], self.known)) > 1 and wanted.any_of is None and not self._translates(child, patterns[0]):
-                patterns = [p for p in parts if self._translates(child, p)] or patterns
+            patterns = self._patterns(child, wanted)
             while patterns:
                 cut = self._round(child, patterns, into, told, files)
                 patterns = [half for pattern, most in cut for half in self._halves(pattern, most)]
         if self._timeless:
             self._note(f"{self._timeless:,} of its records tell no time, and are left out")
         self._came = time.monotonic()
+        self._everything = bool(self.manners.get("any_time"))
         return files
 
     def explain(self, wanted: Wanted) -> str:
         """The patterns, and what the connector makes of them."""
-        patterns = patterns_of(wanted, self.known) or []
+        self._stopped.clear()
         lines = []
         with self._child() as child:
-            for pattern in patterns:
+            for pattern in self._patterns(child, wanted):
                 answer = self._only(child, {"do": "translate", "patterns": [pattern.text()]})
                 lines += [pattern.text(), *(self.secrets.hidden(str(q)) for q in answer["queries"][0])]
         return "\n".join(lines)
@@ -119,6 +111,7 @@ class Shifter:
 
     def ping(self) -> None:
         """Raises KestrelError where the server cannot be reached or turns us away."""
+        self._stopped.clear()
         with self._child() as child:
             self._only(child, {"do": "ping"})
 
@@ -139,6 +132,26 @@ class Shifter:
         return brings.columns(self.described["makes"])
 
     # -- how -------------------------------------------------------------------------------------------------------
+
+    def _patterns(self, child: Child, wanted: Wanted) -> list[Pattern]:
+        """What is asked. Everything of the range, where the conditions cannot be asked for; nothing, where that would be all of the past:
+        conditions without a start only complete what is known. A source that gives everything for any range has given that by then."""
+        if self.manners.get("any_time"):
+            if wanted.any_of is not None and self._everything:
+                return []
+            wanted = Wanted()
+        patterns = patterns_of(wanted, self.known)
+        if patterns is None and wanted.start is None:
+            self._note("it cannot ask for the creation of processes by their unique id, so what came before START is not completed")
+            return []
+        if patterns is None or wanted.any_of is None:
+            patterns = patterns_of(Wanted(wanted.start, wanted.stop), self.known)
+            if not patterns:
+                raise NotTranslated(self.profile.name, self.connector, "any record", "its mapping knows no attribute that Kestrel asks for")
+            parts = apart(patterns[0], self.known)
+            if len(parts) > 1 and not self._translates(child, patterns[0]):
+                return [p for p in parts if self._translates(child, p)] or patterns
+        return patterns
 
     def _round(
         self, child: Child, patterns: Sequence[Pattern], into: Path, told: Callable[[int], None], files: list[Path]
@@ -232,7 +245,7 @@ class Shifter:
     def _trouble(self, kind: str, asked: str, came: str, pattern: str) -> KestrelError:
         """The error of what the connector answers, by STIX-shifter's word for it and what it says."""
         came = self.secrets.said(_plain(came))
-        asked = " ".join(p for p in (asked, pattern) if p)
+        whole = " ".join(p for p in (asked, pattern) if p)
         name, low = self.profile.name, came.lower()
         match kind:
             case "profile":
@@ -242,15 +255,15 @@ class Shifter:
             case _ if "certificate" in low:
                 return CertificateRefused(name, self.connector, came)
             case "authentication_fail" | "forbidden":
-                return TurnedAway(name, self.connector, asked, came)
+                return TurnedAway(name, self.connector, whole, came)
             case "service_unavailable":
-                return ConnectorUnreachable(name, self.connector, asked, came)
+                return ConnectorUnreachable(name, self.connector, whole, came)
             case _ if "cannot connect" in low:
-                return ConnectorUnreachable(name, self.connector, asked, came)
+                return ConnectorUnreachable(name, self.connector, whole, came)
             case _ if re.search(r"\b(401|403)\b|unauthori[sz]ed|forbidden", low):
-                return TurnedAway(name, self.connector, asked, came)
+                return TurnedAway(name, self.connector, whole, came)
             case _:
-                return ConnectorFailed(name, self.connector, asked, came)
+                return ConnectorFailed(name, self.connector, whole, came)
 
     def _note(self, text: str) -> None:
         if text not in self.notices:

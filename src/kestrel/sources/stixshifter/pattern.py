@@ -47,7 +47,7 @@ class Span:
     @classmethod
     def around(cls, wanted: Wanted) -> Span:
         """A range that holds what is wanted, whatever a connector does to its ends."""
-        start = wanted.start.astimezone(UTC) - SLACK if wanted.start else FIRST
+        start = max(FIRST, wanted.start.astimezone(UTC) - SLACK) if wanted.start else FIRST
         stop = wanted.stop.astimezone(UTC) + 2 * SLACK if wanted.stop else LAST
         return cls(start.replace(microsecond=0), stop.replace(microsecond=0))
 
@@ -145,6 +145,11 @@ def _comparisons(condition: Condition, known: Known) -> list[str]:
                     found += [f"{path} {condition.operator} {literal(v)}" for v in condition.values if not isinstance(v, str)]
                 case _:
                     return []
+    for other in condition.others:
+        as_well = _comparisons(other, known)
+        if not as_well:
+            return []
+        found += as_well
     return found
 
 

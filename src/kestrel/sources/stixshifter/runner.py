@@ -41,6 +41,10 @@ IDENTITY = {
 PARTIAL = re.compile(rb'"timed_out"\s*:\s*true|"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*[1-9]')
 """What Elasticsearch says at the beginning of an answer that is not whole."""
 
+TIME = {"valid_regex": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?$"}
+LOOSER = {"domain-name.value": {"valid_regex": r"^[^\s/@:]+$"}, "first_observed": TIME, "last_observed": TIME}
+"""STIX-shifter drops values that it thinks invalid, as names in upper case or with an underscore, and times with an offset."""
+
 Job = Mapping[str, Any]
 Page = list[tuple[bytes, Any]]
 """Records, each with what makes it one."""
@@ -252,11 +256,11 @@ class Work:
                 raise Cut(most, "of one millisecond" if metadata else "(`pagination` is off)")
             keys = [_key(record, self.manners) for record in page]
             if keys == last and full:
-                raise Cut(most, "than its first page")
+                raise Cut(most)
             if not page or keys == last:
                 return
             last = keys
-            yield list(zip(keys, page, strict=True))
+            yield [(key, _without(record, self.manners.get("leave_out") or ())) for key, record in zip(keys, page, strict=True)]
             offset += len(page)
             if limit and offset >= limit:
                 raise Cut(limit)
@@ -300,7 +304,9 @@ async def _translated(connector: str, options: dict[str, Any], keys: Sequence[by
     """Write records as a STIX bundle. An observed-data without an id of its own gets one by its key, so that a record is the same
     however often it comes. The number of records that tell no time."""
     from stix_shifter.stix_translation.stix_translation import StixTranslation
+    from stix_shifter_utils.stix_translation.src.json_to_stix import observable
 
+    observable.properties.update(LOOSER)
     own = [isinstance(r, dict) and r.get("type") == "observed-data" for r in records]
     plain = json.loads(json.dumps(records, default=str))
     bundle = await StixTranslation().translate_async(connector, "results", dict(IDENTITY), plain, copy.deepcopy(options))
@@ -326,6 +332,18 @@ def _key(record: Any, manners: Job) -> bytes:
     natural = [_at(record, name) for name in names] if names else []
     content = natural if natural and None not in natural else record
     return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=16).digest()
+
+
+def _without(record: Any, rules: Sequence[Job]) -> Any:
+    """A record without the fields that, in records of its kind, say something else than their name."""
+    for rule in rules:
+        if _at(record, rule["where"]) in rule["is"]:
+            outer, _, last = rule["field"].rpartition(".")
+            of = _at(record, outer)
+            record.pop(rule["field"], None)
+            if isinstance(of, dict):
+                of.pop(last, None)
+    return record
 
 
 def _at(record: Any, name: str) -> Any:
