@@ -15,7 +15,7 @@ from kestrel.syntax.highlight import KestrelLexer
 from tests.kernel.browser import CHROMIUM, Server, chromium
 from tests.kernel.conftest import ROOT
 from tests.kernel.rules import named
-from tests.kernel.test_kernel import large
+from tests.kernel.test_kernel import slow
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: `apt-get install chromium`"),
@@ -224,7 +224,7 @@ def test_run_all_stops_at_the_cell_that_fails(lab: Lab) -> None:
 def test_a_slow_reading_is_interrupted_and_the_kernel_restarted(lab: Lab, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
-    file = large(tmp_path, 400_000)
+    file = slow(tmp_path)
     lab.new()
     lab.run(0, "kept = NEW ['cmd.exe']")
     lab.type(1, f"big = GET process FROM '{file}' WHERE name = 'p1.exe'")

@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from IPython.utils.capture import capture_output
 
 from kestrel.display.notebook import DATA
-from tests.kernel.test_kernel import large
+from tests.kernel.test_kernel import slow
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
@@ -70,7 +70,7 @@ def test_a_mistake_is_shown_with_its_place_and_no_traceback(shell: Any) -> None:
 
 
 def test_an_interrupt_stops_the_hunt_and_keeps_the_session(shell: Any, tmp_path: Path) -> None:
-    file = large(tmp_path, 400_000)
+    file = slow(tmp_path)
     run(shell, "kept = NEW ['a.exe']")
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(UsageError, match="stopped"):
