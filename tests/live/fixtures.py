@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.servers.server import Server
+
 Profiled = Callable[..., str]
+
+
+def points_stay_open(server: Server, seconds: float = 30) -> bool:
+    """Whether the server keeps points in time or scrolls; those of other tests on it end meanwhile."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        stats = server.ask("GET", "/_nodes/stats/indices/search")
+        if not any(n["indices"]["search"]["open_contexts"] for n in stats["nodes"].values()):
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @pytest.fixture

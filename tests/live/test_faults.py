@@ -19,7 +19,7 @@ from kestrel import Session
 from kestrel.errors import HuntErrors
 from kestrel.result import Notice
 from kestrel.sources.elastic import client
-from tests.live.fixtures import Profiled
+from tests.live.fixtures import Profiled, points_stay_open
 from tests.servers.credential import basic
 from tests.servers.fault import (
     SHARDS_FAILED,
@@ -180,11 +180,6 @@ def test_one_source_of_two_that_fails_is_named(proxy: Proxy, server: Server, sam
         session.run(HUNT.replace("stixshifter://host101", "stixshifter://good,stixshifter://poor"))
 
 
-def points_open(server: Server) -> int:
-    stats = server.ask("GET", "/_nodes/stats/indices/search")
-    return sum(n["indices"]["search"]["open_contexts"] for n in stats["nodes"].values())
-
-
 def test_interrupting_leaves_no_point_in_time_and_a_usable_session(
     proxy: Proxy, server: Server, sample: Index, profiled: Profiled, session: Session
 ) -> None:
@@ -201,7 +196,7 @@ def test_interrupting_leaves_no_point_in_time_and_a_usable_session(
     with pytest.raises(HuntErrors, match="K0709"):
         session.run(HUNT)
     assert time.monotonic() - began < 10
-    assert points_open(server) == 0
+    assert not points_stay_open(server)
     proxy.behave()
     session.run(HUNT)
     assert len(session["x"]) == EXPECTED["sp"]
@@ -216,7 +211,7 @@ def test_ctrl_c_on_the_command_line(proxy: Proxy, server: Server, sample: Index,
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=15)
     assert process.returncode == 130 and told.strip() == "stopped"
-    assert points_open(server) == 0
+    assert not points_stay_open(server)
 
 
 def test_secrets_show_nowhere(server: Server, sample: Index, profiled: Profiled, session: Session, fronted: Callable[..., Proxy]) -> None:

@@ -13,7 +13,7 @@ from kestrel.errors import HuntErrors
 from kestrel.result import Explanation, Summary
 from kestrel.syntax import parse, to_text
 from kestrel.syntax.tree import Hunt
-from tests.live.fixtures import Profiled
+from tests.live.fixtures import Profiled, points_stay_open
 from tests.servers.credential import api_key, basic, bearer
 from tests.servers.fixtures import SAMPLE, Indexed
 from tests.servers.index import Index
@@ -164,6 +164,4 @@ def test_a_session_leaves_nothing_behind(server: Server, sample: Index, profiled
     with Session() as session:
         session.run(HUNT)
     assert list(tmp_path.iterdir()) == []
-    open_points = server.ask("GET", "/_nodes/stats/indices/search")
-    for node in open_points["nodes"].values():
-        assert node["indices"]["search"]["open_contexts"] == 0
+    assert not points_stay_open(server)

@@ -68,6 +68,8 @@ OTHER = {
     "union": f"x = {GETS['name']}\nz = {GETS['one of two']}\ny = x + z\nDISP y ATTR name, pid",
     "values of a variable": f"n = {GETS['traffic by address']}\n"
     f"x = GET process FROM {HOST} WHERE opened_connection_refs.src_port = n.src_port {DAY}\nDISP x",
+    "another range": f"x = GET process FROM {HOST} WHERE name = 'explorer.exe' {DAY}\n"
+    "y = FIND process CREATED BY x START t'2021-04-04T00:00:00Z' STOP t'2021-04-05T00:00:00Z'\nDISP y ATTR name, command_line",
     "limit": f"x = GET process FROM {HOST} WHERE name = 'svchost.exe' {DAY} LIMIT 7\nDISP x",
     "filter": f"x = {GETS['name']}\ny = GET process FROM x WHERE binary_ref.hashes.MD5 IS NOT NULL\nDISP y ATTR name, binary_ref.hashes.MD5",
     "records": f"x = {GETS['traffic by address']}\ny = RECORDS(x)\nDISP y ATTR dst_port, first_observed",

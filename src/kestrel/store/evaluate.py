@@ -356,16 +356,16 @@ class Store:
         return Variable(step, inputs[0].type, rows, dataset, _whole([v.range for v in inputs]), own)
 
     def carried(self, variable: Variable, dataset: Dataset | None) -> str:
-        """The rows of a variable with the ids of another dataset: where more records are known, so may be more of who is
-        whom."""
+        """The rows of a variable with the ids of another dataset: where more records are known, so may be more of who is whom. Of records
+        that are not in it, as those of another time range of a live source, the ids stay: they come from content alone."""
         if dataset is None or variable.dataset is None or variable.dataset.key == dataset.key:
             return variable.table
         slot = ["{slot} AS slot"]
         old = mentions(variable.dataset.events, variable.type, [], (), slot)
         new = mentions(dataset.events, variable.type, [], (), slot)
         return self.table(
-            f"SELECT DISTINCT n.id, v.rec, v.t FROM {variable.table} v JOIN ({old}) o ON o.id = v.id AND o.rec = v.rec "
-            f"JOIN ({new}) n ON n.rec = o.rec AND n.slot = o.slot"
+            f"SELECT DISTINCT coalesce(n.id, v.id) AS id, v.rec, v.t FROM {variable.table} v JOIN ({old}) o ON o.id = v.id AND o.rec = v.rec "
+            f"LEFT JOIN ({new}) n ON n.rec = o.rec AND n.slot = o.slot"
         )
 
     def _refine(self, step: Refine) -> Variable:

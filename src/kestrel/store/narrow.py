@@ -7,7 +7,7 @@ sensor's unique id, and by host and pid, for a record may know no more, and othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,8 @@ class Narrow:
         slots, kinds = self._shown_by(step, given)
         if source.own and not source.dataset:
             self._bring(sources, span, by_keys(given, self._own_keys(source), span, slots))
+        elif source.dataset and source.dataset.span != span:
+            self._ask_for(sources, span, given, source.dataset, self._rows(source.dataset, given, self._ids(source.table)), slots, kinds)
         done: set[int] = set()
         hops = 0
         while step.depth is None or hops < step.depth:
@@ -153,21 +155,30 @@ class Narrow:
         """All records of some entities of a type (but for processes: in these slots, of these kinds)."""
         if not ids:
             return
-        if kind != "process":
-            self._bring(sources, span, by_keys(kind, self._keys(dataset, kind, ids), span, slots or slots_of(kind), kinds))
-            return
         rows = self._rows(dataset, kind, ids)
+        if kind != "process":
+            self._ask_for(sources, span, kind, dataset, rows, slots or slots_of(kind), kinds)
+            return
         known: tuple[list[str], dict[str, list[int]]] | None = None
         while known != (told := self._processes(dataset, rows)):
             known = told
-            unique, lives = told
-            self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
-            for host, pids in lives.items():
-                self._bring(sources, span, by_pids(host, pids, span, PROCESSES))
+            self._ask_for(sources, span, kind, dataset, rows, (), ())
             whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], span)
             assert whole is not None
             rows = self._grown(rows, whole) if whole.key != dataset.key else rows
             dataset = whole
+
+    def _ask_for(
+        self, sources: Sequence[Source], span: TimeRange | None, kind: str, known: Dataset, rows: str, slots: Sequence[Slot], kinds: tuple[str, ...]
+    ) -> None:
+        """Bring the records of the entities of some mentions, by what the known records tell of who they are."""
+        if kind != "process":
+            self._bring(sources, span, by_keys(kind, self._keys(known, kind, rows), span, slots, kinds))
+            return
+        unique, lives = self._processes(known, rows)
+        self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
+        for host, pids in lives.items():
+            self._bring(sources, span, by_pids(host, pids, span, PROCESSES))
 
     # -- who they are ----------------------------------------------------------------------------------------------
 
@@ -187,9 +198,8 @@ class Narrow:
         ids = f"SELECT DISTINCT id FROM ({inner}) SEMI JOIN {rows} USING (rec, slot)"
         return self.store.table(f"SELECT DISTINCT rec, slot FROM ({inner}) WHERE id IN ({ids})")
 
-    def _keys(self, dataset: Dataset, kind: str, ids: set[int]) -> dict[str, list[str | int]]:
-        """The values of the key columns of some entities, wherever they stand."""
-        rows = self._rows(dataset, kind, ids)
+    def _keys(self, dataset: Dataset, kind: str, rows: str) -> dict[str, list[str | int]]:
+        """The values of the key columns of the entities of some mentions, wherever they stand."""
         found: dict[str, set[str | int]] = {}
         for number, slot in enumerate(slots_of(kind)):
             for name in (n for group in keys_of(kind) for n in group):
@@ -201,13 +211,13 @@ class Narrow:
                 found.setdefault(name, set()).update(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
             if slot.derived:
                 for name in slot.derived:
-                    found.setdefault(name, set()).update(self._derived(dataset, kind, ids, name))
+                    found.setdefault(name, set()).update(self._derived(dataset, kind, rows, name))
         return {name: sorted(values, key=str) for name, values in found.items()}
 
-    def _derived(self, dataset: Dataset, kind: str, ids: set[int], name: str) -> Iterator[str]:
-        inner = mentions(dataset.events, kind, [name])
-        rows = self.store.con.execute(f'SELECT DISTINCT id, "{name}" FROM ({inner})').fetchall()
-        yield from (value for identity, value in rows if identity in ids and value is not None)
+    def _derived(self, dataset: Dataset, kind: str, rows: str, name: str) -> list[str]:
+        inner = mentions(dataset.events, kind, [name], (), ["{slot} AS slot"])
+        select = f'SELECT DISTINCT "{name}" FROM ({inner}) SEMI JOIN {rows} USING (rec, slot) WHERE "{name}" IS NOT NULL'
+        return [r[0] for r in self.store.con.execute(select).fetchall()]
 
     def _own_keys(self, variable: Variable) -> dict[str, list[str | int]]:
         """The values of the key columns that entities brought themselves."""
