@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin
+BUILD = /tmp/kestrel-labextension
 
 .PHONY: demo notebook test servers check fmt bench sample labextension clean
 
@@ -30,8 +31,11 @@ bench: $(VENV)/.dev
 sample: $(VENV)/.dev
 	$(RUN)/python -m kestrel.demo.simulate --story
 
+# Built in one folder always: the names in the bundle hang on where it is built.
 labextension: $(VENV)/.dev
-	cd labextension && npm ci --no-audit --no-fund && ../$(RUN)/jupyter-builder build --development False .
+	rm -rf $(BUILD) && mkdir -p $(BUILD) && cp -r labextension/lib labextension/*.json $(BUILD)
+	cd $(BUILD) && npm ci --no-audit --no-fund && $(CURDIR)/$(RUN)/jupyter-builder build --development False .
+	rm -rf labextension/static && cp -r $(BUILD)/static labextension/static
 
 $(VENV)/.jupyter: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
