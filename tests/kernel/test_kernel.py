@@ -70,6 +70,8 @@ class Notebook:
                 sent.append(message)
         while (reply := self.client.get_shell_msg(timeout=30))["parent_header"].get("msg_id") != number:
             pass  # a slow kernel is asked more than once whether it is ready
+        if reply["content"]["status"] == "error":
+            time.sleep(0.3)  # what comes at once after an error is taken to be of the same "Run all"
         return reply["content"], sent
 
     def outputs(self, code: str) -> list[dict[str, Any]]:

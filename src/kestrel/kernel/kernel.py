@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ipykernel.kernelbase import Kernel
+from traitlets import Float
 
 from kestrel.assist import complete, help_at, state_of
 from kestrel.display.notebook import EMBEDDED, bundle, failure_text
@@ -52,6 +53,7 @@ class KestrelKernel(Kernel):
     is in, it stops, and the session stays usable.
     """
 
+    stop_on_error_timeout = Float(0.2, config=True, help="seconds after an error in which cells that come are taken to be of the same run of all")
     implementation = "kestrel"
     implementation_version = __version__
     banner = f"Kestrel {__version__}: hunt for threats in entities and relations"
