@@ -39,7 +39,7 @@ def test_a_hundred_thousand_of_which_many_are_of_one_time(server: Server, indexe
             try:
                 index.add([document(n) for n in range(number, number + 500)])
             except ServerError as error:
-                assert error.status == 429, "a server of half a gigabyte may be busy, and nothing else"
+                assert error.status == 429, "a server may be busy, and nothing else"
             number += 500
             stop.wait(0.1)
 

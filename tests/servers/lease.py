@@ -24,7 +24,7 @@ from tests.servers.software import NotFetched, Software, fetch, java_program, lo
 
 START_SECONDS = 120
 END_SECONDS = 20
-HEAP = "512m"
+HEAP = "1g"
 
 
 class NotStarted(Exception):
