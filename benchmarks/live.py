@@ -1,7 +1,8 @@
 """How fast records come from a server: `python -m benchmarks.live [elasticsearch|opensearch]`.
 
-Beside a bare loop that asks for the same pages and slices and decodes them, and no more. Every figure is the median of five runs of
-one session with one running server; 100,000 documents of the simulator's kind.
+Beside a bare loop that asks for the same pages and slices and decodes them, and no more; and beside STIX-shifter's own connector,
+which fetches and translates the same (through a proxy of ours, as it speaks TLS only). Every figure is the median of five runs of one
+session with one running server; 100,000 documents of the simulator's kind.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -22,10 +24,16 @@ from typing import Any
 from tests.servers.fixtures import SAMPLE
 from tests.servers.index import Index
 from tests.servers.lease import Lease
+from tests.servers.proxy import Proxy
+from tests.servers.software import cache_folder
 
 from kestrel import Session
+from kestrel.ask.live import Wanted
 from kestrel.result import Summary
 from kestrel.sources.elastic.dsl import wanted_fields
+from kestrel.sources.profiles import profile
+from kestrel.sources.stixshifter.fetch import Shifter
+from kestrel.sources.stixshifter.installed import FOLDER_VARIABLE, install
 
 RUNS = 5
 MANY = 100_000
@@ -51,23 +59,46 @@ def measure(server: Any) -> None:
         index.create()
         index.add(documents)
     print(f"{server.kind} {server.version}, {MANY:,} documents")
-    profile(server.url, large.name)
+    set_profile(server.url, large.name)
     bare, whole = [], []
     for _ in range(RUNS):
         bare.append(timed(lambda: bare_loop(server.url, large.name)))
         whole.append(timed(load))
-    print(f"{'a bare loop':40} {statistics.median(bare):6.2f} s")
-    print(f"{'fetched and loaded':40} {statistics.median(whole):6.2f} s  {statistics.median(whole) / statistics.median(bare):.2f} x")
-    profile(server.url, sample.name)
-    beyond = [hunt() for _ in range(RUNS)]
-    print(f"{'the scheduled-task hunt, beyond `took`':40} {statistics.median(beyond):6.2f} s")
+    report("a bare loop", bare)
+    report("fetched and loaded", whole, bare)
+    report("by STIX-shifter, fetched and translated", by_connector(server.url, large.name), whole)
+    set_profile(server.url, sample.name)
+    report("the scheduled-task hunt, beyond `took`", [hunt() for _ in range(RUNS)])
 
 
-def profile(url: str, index: str) -> None:
+def report(what: str, seconds: list[float], beside: list[float] | None = None) -> None:
+    median = statistics.median(seconds)
+    ratio = f"  {median / statistics.median(beside):5.2f} x the line above" if beside else ""
+    print(f"{what:42} {median:6.2f} s{ratio}", flush=True)
+
+
+def set_profile(url: str, index: str, **connection: Any) -> None:
     host, _, port = url.rpartition(":")
     os.environ["STIXSHIFTER_HOST101_CONNECTOR"] = "elastic_ecs"
-    os.environ["STIXSHIFTER_HOST101_CONNECTION"] = json.dumps({"host": host, "port": int(port), "indices": index})
+    os.environ["STIXSHIFTER_HOST101_CONNECTION"] = json.dumps({"host": host, "port": int(port), "indices": index, **connection})
     os.environ["STIXSHIFTER_HOST101_CONFIG"] = "{}"
+
+
+def by_connector(url: str, index: str) -> list[float]:
+    """Seconds of the real `elastic_ecs`, installed as `kestrel connectors install` does."""
+    os.environ[FOLDER_VARIABLE] = str(cache_folder() / "connectors")
+    install("elastic_ecs", upgrade=False, told=lambda _: None)
+    with Proxy(url) as proxy:
+        set_profile(proxy.url.removeprefix("https://"), index, selfSignedCert=proxy.certificate, options={"native": False})
+        return [timed(translate) for _ in range(RUNS)]
+
+
+def translate() -> None:
+    came: list[int] = []
+    with tempfile.TemporaryDirectory(prefix="kestrel-bench-") as folder:
+        Shifter(profile("host101")).fetch(Wanted(), Path(folder), came.append)
+    if sum(came) != len(set(many())):  # it counts documents that are equal in everything as one
+        raise SystemExit(f"the connector brought {sum(came):,} documents")
 
 
 def lines() -> Iterator[str]:
@@ -83,7 +114,7 @@ def many() -> Iterator[str]:
         for line in lines():
             if number == MANY:
                 return
-            yield line.replace("host101", f"host{copy}x").replace("HOST101", f"HOST{copy}X") if copy else line
+            yield re.sub(r"\b(?i:host|srv|lap)(?=\d{3}\b)", rf"\g<0>{copy}", line)
             number += 1
         copy += 1
 

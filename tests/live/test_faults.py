@@ -94,7 +94,7 @@ def test_retry_after_is_heeded(proxy: Proxy, sample: Index, profiled: Profiled, 
     ("fault", "code", "told"),
     [
         (Cut(), "K0701", "the connection ended in the middle of an answer"),
-        (Garble(), "K0705", "what came is no JSON"),
+        (Garble(), "K0705", "what came is no answer in JSON"),
         (internal_error(), "K0705", "a fault made for the test"),
         (too_many_requests("0"), "K0705", "it has too much to do"),
         (TIMED_OUT, "K0705", "it ran out of time"),

@@ -26,7 +26,7 @@ PLACE = "elastic.example.org:9200"
 
 
 def lacks_packages(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setitem(sys.modules, "orjson", None)
+    monkeypatch.setitem(sys.modules, "msgspec", None)
     return {}
 
 

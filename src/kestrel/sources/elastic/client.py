@@ -8,7 +8,7 @@ import re
 import ssl
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kestrel.errors import KestrelError
@@ -24,6 +24,11 @@ from kestrel.sources.elastic.trouble import (
     Stopped,
     Unreachable,
 )
+
+if TYPE_CHECKING:
+    from msgspec.json import Decoder
+
+    from kestrel.sources.elastic.page import Page
 
 ATTEMPTS = 5
 FIRST_WAIT = 0.2
@@ -51,12 +56,14 @@ class Client:
 
     def __init__(self, place: Place) -> None:
         try:
-            import orjson
+            import msgspec
             import urllib3
+
+            from kestrel.sources.elastic.page import Page
         except ImportError:
             raise MissingExtra(place.profile) from None
         self.place = place
-        self.loads, self.dumps = orjson.loads, orjson.dumps
+        self._page, self._value, self._written = msgspec.json.Decoder(Page), msgspec.json.Decoder(), msgspec.json.encode
         self.stopped = threading.Event()
         self.reached = False
         """Whether it ever answered: if not, what is wrong with the address will not pass."""
@@ -82,6 +89,14 @@ class Client:
     def ask(self, asked: str, method: str, path: str, body: Any = None, last: bool = False) -> Any:
         """The answer as a Python value. `asked` says what it is about, for errors. `last`: asked once, also after a stop.
         Raises KestrelError, TooLarge, Expired."""
+        return self._ask(asked, method, path, body, last, self._value)
+
+    def page(self, path: str, body: Any) -> Page:
+        """Documents, each as the text that came. Raises as `ask`."""
+        page: Page = self._ask("for a page of documents", "POST", path, body, False, self._page)
+        return page
+
+    def _ask(self, asked: str, method: str, path: str, body: Any, last: bool, decoder: Decoder[Any]) -> Any:
         trouble: KestrelError = Stopped()
         for attempt in range(1 if last else ATTEMPTS):
             if self.stopped.is_set() and not last:
@@ -96,11 +111,12 @@ class Client:
             else:
                 self.reached = True
                 if 200 <= status < 300:
-                    answer = self._read(content)
-                    wrong = _lacking(answer)
+                    answer = _read(content, decoder)
+                    told = getattr(answer, "told", answer)
+                    wrong = _lacking(told)
                     if wrong is None:
                         with self._counting:
-                            self.took += float(answer.get("took") or 0) / 1000 if isinstance(answer, dict) else 0
+                            self.took += float(told.get("took") or 0) / 1000 if isinstance(told, dict) else 0
                         return answer
                     trouble = ServerFailed(self.place.profile, self.place.url, asked, wrong)
                 else:
@@ -123,7 +139,7 @@ class Client:
         response = self._pool.request(
             method,
             f"{self.place.url}/{path}",
-            body=self.dumps(body) if body is not None else None,
+            body=self._written(body) if body is not None else None,
             headers=headers,
             redirect=False,
             preload_content=False,
@@ -146,12 +162,6 @@ class Client:
             self.queries += 1
             self.bytes += size
         return response.status, response.headers, b"".join(parts)
-
-    def _read(self, content: bytes) -> Any:
-        try:
-            return self.loads(content)
-        except ValueError:
-            return None
 
     def _unreached(self, error: Exception) -> KestrelError:
         exceptions, profile, url = self._http.exceptions, self.place.profile, self.place.url
@@ -211,7 +221,7 @@ class Client:
 
     def _turned_away(self, asked: str, status: int, headers: Any, content: bytes) -> KestrelError:
         profile, url = self.place.profile, self.place.url
-        kind, why = _reason(self._read(content))
+        kind, why = _reason(_read(content, self._value))
         if status in (301, 302, 303, 307, 308):
             return Redirected(profile, url, _without_secrets(headers.get("location") or "nowhere"))
         if status in (401, 403):
@@ -230,15 +240,22 @@ class Client:
         return Refused(profile, url, asked, status, why or "no reason given")
 
 
-def _lacking(answer: Any) -> str | None:
-    """What an answer lacks of being a whole one, or None."""
-    if not isinstance(answer, dict | list):
-        return "what came is no JSON"
-    if not isinstance(answer, dict):
+def _read(content: bytes, decoder: Decoder[Any]) -> Any:
+    try:
+        return decoder.decode(content)
+    except (ValueError, RecursionError):
         return None
-    if answer.get("timed_out") is True:
+
+
+def _lacking(told: Any) -> str | None:
+    """What an answer, by what it tells of itself, lacks of being a whole one, or None."""
+    if not isinstance(told, dict | list):
+        return "what came is no answer in JSON"
+    if not isinstance(told, dict):
+        return None
+    if told.get("timed_out") is True:
         return "it ran out of time and gave only a part of the answer"
-    shards = answer.get("_shards")
+    shards = told.get("_shards")
     if isinstance(shards, dict) and shards.get("failed"):
         failures = shards.get("failures")
         first = failures[0] if isinstance(failures, list) and failures else {}

@@ -128,13 +128,13 @@ class Elastic:
         """Write all documents if one page holds them; else how many there are."""
         body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields())}
         try:
-            answer = self.client.ask("for a page of documents", "POST", f"{self.place.path}/_search?filter_path={WHOLE},hits.total,{HITS}", body)
+            found = self.client.page(f"{self.place.path}/_search?filter_path={WHOLE},hits.total,{HITS}", body).hits
         except TooLarge:
             return WORTH
-        hits, total = answer.get("hits", {}).get("hits", []), int(answer.get("hits", {}).get("total", {}).get("value", WORTH))
-        if total != len(hits):
+        total = int(found.total.get("value", WORTH))
+        if total != len(found.hits):
             return total
-        (into / "0.ndjson").write_bytes(b"".join(line_of(h, self.client) for h in hits))
+        (into / "0.ndjson").write_bytes(b"".join(h.line() for h in found.hits))
         self.cost.records += total
         told(total)
         return None
@@ -249,7 +249,7 @@ class Point:
         while True:
             body["size"] = size
             try:
-                answer = self.client.ask("for a page of documents", "POST", f"_search?filter_path={WHOLE},{HITS}", body)
+                page = self.client.page(f"_search?filter_path={WHOLE},{HITS}", body)
             except TooLarge:
                 if size == 1:
                     raise ServerFailed(
@@ -261,13 +261,13 @@ class Point:
                     ) from None
                 size = max(1, size // 8)
                 continue
-            hits = answer.get("hits", {}).get("hits", []) if "_shards" in answer else None
-            if hits is None:
+            hits = page.hits.hits
+            if page.shards is None:
                 raise ServerFailed(place.profile, place.url, "for a page of documents", "what came is no page of documents")
             full = len(hits) == size
             if full and not unique:
-                last = hits[-1]["sort"]
-                kept = [h for h in hits if h["sort"] != last]
+                last = hits[-1].sort
+                kept = [h for h in hits if h.sort != last]
                 if not kept:
                     size = min(10_000, size * 2) if size < 10_000 else size
                     if len(hits) == 10_000:
@@ -281,14 +281,7 @@ class Point:
                     continue
                 hits = kept
             if hits:
-                body["search_after"] = hits[-1]["sort"]
-                yield [line_of(h, self.client) for h in hits]
+                body["search_after"] = hits[-1].sort
+                yield [h.line() for h in hits]
             if not full:
                 return
-
-
-def line_of(hit: dict[str, Any], client: Client) -> bytes:
-    """A document as a line, with where it is stored, so that two with the same content are two."""
-    document = hit.get("_source") or {}
-    line: bytes = client.dumps({**document, "_index": hit["_index"], "_id": hit["_id"]})
-    return line + b"\n"
