@@ -63,13 +63,13 @@ class Lines:
     """The file itself, where it is newline-delimited JSON that DuckDB can read without help."""
 
 
-def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[Lines]:
+def lines_of(path: Path, scratch: Path) -> list[Lines]:
     """How to read a file (a ZIP archive: each of its members). `scratch`: a folder for mended copies."""
     head = _head(path)
     if not head:
         return []
     if head.startswith(b"PK\x03\x04"):
-        return [part for member in _unzipped(path, scratch) for part in lines_of(con, member, scratch)]
+        return [part for member in _unzipped(path, scratch) for part in lines_of(member, scratch)]
     text = _start(path, head)
     if is_bundle(_decoded_text(text)):
         return [_observed(path, scratch)]
@@ -84,25 +84,47 @@ def lines_of(con: duckdb.DuckDBPyConnection, path: Path, scratch: Path) -> list[
     first = text.lstrip()[:1]
     if first == b"[" or (first == b"{" and _is_spread(text)):
         return [_documents(path, scratch)]
-    plain = Lines(_csv(path), plain=path)
-    return [plain] if _reads(con, plain) else [_copied(path, scratch, text)]
+    return [Lines(_csv(path), plain=path)]
 
 
-def complete(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
-    """Whether DuckDB's line reader gives every line of a plain file: lines beyond its buffer are lost without a word."""
-    if lines.plain is None:
-        return True
-    with opened(lines.plain) as stream:
-        expected = 0
+def hold(con: duckdb.DuckDBPyConnection, path: Path, lines: Lines, scratch: Path) -> Lines:
+    """Take the lines of a file into the table `raw_lines`, with whether each is JSON (a blank one: neither). Where DuckDB's line reader
+    fails, or loses lines beyond its buffer without a word, they go by the careful road; the lines as they were read."""
+    try:
+        size = _hold(con, lines)
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        if lines.plain is None:
+            raise
+        size = -1
+    if lines.plain and size != _size(lines.plain):
+        lines = _copied(path, scratch, _start(path, _head(path)))
+        _hold(con, lines)
+    return lines
+
+
+def _hold(con: duckdb.DuckDBPyConnection, lines: Lines) -> int:
+    """Fill `raw_lines`; the bytes of the lines."""
+    source = lines.relation
+    if lines.long:
+        con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
+        con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
+        source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
+    valid = "CASE WHEN json_valid(l) THEN true WHEN trim(l) <> '' THEN false END AS valid"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, {valid} FROM {source}")
+    con.execute("DROP TABLE IF EXISTS long_lines")
+    row = con.execute("SELECT coalesce(sum(strlen(l)), 0) FROM raw_lines").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file, unpacked, without line ends."""
+    size = 0
+    with opened(path) as stream:
         while block := stream.read(1 << 24):
-            expected += len(block) - block.count(b"\n") - block.count(b"\r")
-    found = con.execute(f"SELECT coalesce(sum(strlen(l)), 0) FROM {lines.relation}").fetchone()
-    return found is not None and int(found[0]) == expected
-
-
-def careful(path: Path, scratch: Path) -> Lines:
-    """The same lines by the careful road: read in Python, mended, and written anew."""
-    return _copied(path, scratch, _start(path, _head(path)))
+            size += len(block) - block.count(b"\n") - block.count(b"\r")
+    return size
 
 
 def _csv(path: Path) -> str:
@@ -115,16 +137,6 @@ def _csv(path: Path) -> str:
 def _compression(path: Path) -> str:
     head = _head(path)
     return "gzip" if head.startswith(b"\x1f\x8b") else "zstd" if head.startswith(b"\x28\xb5\x2f\xfd") else "none"
-
-
-def _reads(con: duckdb.DuckDBPyConnection, lines: Lines) -> bool:
-    try:
-        con.execute(f"SELECT l FROM {lines.relation} LIMIT 1").fetchall()
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error:
-        return False
-    return True
 
 
 def _head(path: Path) -> bytes:

@@ -11,7 +11,7 @@ import duckdb
 from kestrel.graph.steps import Source
 from kestrel.schemas.shape import Reading, Shape, shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store.lines import Lines, careful, complete, lines_of
+from kestrel.store.lines import hold, lines_of
 from kestrel.store.variable import fresh
 
 
@@ -23,23 +23,19 @@ def originals(con: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], wante
         for source in sources:
             for name in source.files:
                 path = Path(name)
-                for lines in lines_of(con, path, Path(scratch)):
-                    kept = lines if complete(con, lines) else careful(path, Path(scratch))
+                for lines in lines_of(path, Path(scratch)):
+                    hold(con, path, lines, Path(scratch))
                     for shape in [shapes()[source.shape]] if source.shape else shapes().values():
-                        con.execute(f"INSERT INTO {found} {_keyed(con, kept, shape)} SEMI JOIN {wanted} w ON w.rec = k.rec")
+                        con.execute(f"INSERT INTO {found} {_keyed(shape)} SEMI JOIN {wanted} w ON w.rec = k.rec")
+    con.execute("DROP TABLE IF EXISTS raw_lines")
     table = fresh("lines")
     con.execute(f"CREATE TEMP TABLE {table} AS SELECT rec, min(line) AS line FROM {found} GROUP BY rec")
     return table
 
 
-def _keyed(con: duckdb.DuckDBPyConnection, lines: Lines, shape: Shape) -> str:
-    """SELECT of the key and the line of every record of a shape."""
+def _keyed(shape: Shape) -> str:
+    """SELECT of the key and the line of every record of a shape in `raw_lines`."""
     reading = Reading(shape, wanted=())
-    text = f"(SELECT l FROM {lines.relation} WHERE l IS NOT NULL AND json_valid(l))"
-    if lines.long:
-        con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
-        con.executemany("INSERT INTO long_lines VALUES (?)", [[line] for line in lines.long])
-        text = f"(SELECT l FROM {text} UNION ALL SELECT l FROM long_lines WHERE json_valid(l))"
-    parsed = f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, 0::USMALLINT AS src FROM {text})"
+    parsed = f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, 0::USMALLINT AS src FROM raw_lines WHERE valid)"
     rows = f"(SELECT * FROM {parsed} WHERE {reading.recognised('j')})"
     return f"SELECT k.rec, k.l FROM ({reading.select(rows, 'l', 'j', also='l')}) k"

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.addresses import FLOW, flow_id
-from kestrel.store.lines import LONG, Lines, careful, complete, lines_of
+from kestrel.store.lines import LONG, Lines, hold, lines_of
 
 SAMPLE = 300
+ROW_GROUP = 122_880
+"""Rows of a table that DuckDB gives to one thread."""
 PROCESSES = ("process", "parent", "target")
 CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
 
@@ -56,7 +59,7 @@ class Reader:
         number = self.files
         self.files += 1
         self.begun(path)
-        for lines in lines_of(self.con, path, self.scratch):
+        for lines in lines_of(path, self.scratch):
             _read(self.con, number, path, lines, self.scratch, self.wanted, shape, self.account)
         return number
 
@@ -92,23 +95,21 @@ def _read(
     given: Shape | None,
     account: Account,
 ) -> None:
-    try:
-        records = _sample(con, lines)
-        found = [given] if given else _shapes_of(records)
-        if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], records, wanted, account):
-            return
-        if not complete(con, lines):
-            lines = careful(path, scratch)
-        _read_lines(con, number, lines, found, wanted, account)
-    except duckdb.InvalidInputException:
-        if lines.plain is None:
-            raise
-        _read(con, number, path, careful(path, scratch), scratch, wanted, given, account)
+    records = _sample(con, lines)
+    found = [given] if given else _shapes_of(records)
+    if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], records, wanted, account):
+        return
+    _read_lines(con, number, hold(con, path, lines, scratch), found, wanted, account)
 
 
 def _sample(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[dict[str, Any]]:
-    """The first records of the lines."""
-    rows = con.execute(f"SELECT l FROM {lines.relation} LIMIT {SAMPLE}").fetchall()
+    """The first records of the lines; none where DuckDB cannot read those."""
+    try:
+        rows = con.execute(f"SELECT l FROM {lines.relation} LIMIT {SAMPLE}").fetchall()
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        rows = []
     records = (_parsed(text) for text in [r[0] for r in rows] + lines.long[:3])
     return [r for r in records if isinstance(r, dict)]
 
@@ -193,6 +194,16 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     return set()
 
 
+def _at_once(con: duckdb.DuckDBPyConnection) -> str:
+    """A FROM item of `raw_lines` that every thread has a part of: DuckDB gives what are few rows to it to one thread."""
+    rows, threads = con.execute("SELECT count(*), current_setting('threads') FROM raw_lines").fetchone() or (0, 1)
+    if rows > ROW_GROUP * threads:
+        return "raw_lines"
+    cuts = [rows * n // threads for n in range(threads + 1)]
+    parts = (f"SELECT * FROM raw_lines WHERE rowid >= {a} AND rowid < {b}" for a, b in pairwise(cuts) if a < b)
+    return f"({' UNION ALL '.join(parts)})" if rows else "raw_lines"
+
+
 def _read_lines(
     con: duckdb.DuckDBPyConnection,
     number: int,
@@ -202,20 +213,14 @@ def _read_lines(
     account: Account,
 ) -> None:
     """The general road: every line is looked at, of whatever shape; the most frequent shapes first."""
-    source = f"(SELECT l FROM {lines.relation} WHERE l IS NOT NULL AND trim(l) <> '')"
-    if lines.long:
-        con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
-        con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
-        source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, json_valid(l) AS valid FROM {source}")
-    read, broken = con.execute("SELECT count(*), count(*) FILTER (NOT valid) FROM raw_lines").fetchone() or (0, 0)
+    read, broken = con.execute("SELECT count(valid), count(*) FILTER (NOT valid) FROM raw_lines").fetchone() or (0, 0)
     left = read - broken
     for shape in dict.fromkeys([*found, *shapes().values()]):
         if not left:
             break
         reading = Reading(shape, wanted)
-        parsed = f"SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, {number}::USMALLINT AS src FROM raw_lines WHERE valid"
-        rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
+        parsed = f"SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
+        rows = f"(SELECT *, {number}::USMALLINT AS src FROM ({parsed}) WHERE {reading.recognised('j')})"
         if shape not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
         _widen(con, reading.wanted)
@@ -225,17 +230,14 @@ def _read_lines(
         left -= added
         if added and left:
             con.execute(
-                "CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid FROM "
-                f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM raw_lines WHERE valid) "
-                f"WHERE ({reading.recognised('j')}) IS NOT true"
+                f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
             )
     account.read += read - lines.further
     account.broken += broken
     account.mended += lines.mended
     account.unknown += left
     account.kept += read - lines.further - broken - left
-    con.execute("DROP TABLE IF EXISTS raw_lines")
-    con.execute("DROP TABLE IF EXISTS long_lines")
+    con.execute("DROP TABLE raw_lines")
 
 
 def _sql_type(kind: Any) -> str:
