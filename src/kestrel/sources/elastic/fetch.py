@@ -88,19 +88,18 @@ class Elastic:
             return Size(int(answer["hits"]["total"]["value"]), str(answer.get("aggregations", {}).get("written")))
 
     def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
-        """Write the documents, several slices at once. Nothing is left behind where it fails or is stopped."""
+        """Write the documents into one file, several slices at once. Raises TooMuch, and KestrelError for what the server does."""
         with self._timed():
-            query = query_of(wanted, self.fields)
-            total = expected if expected and expected > FEW else self._few(query, into, told)
+            query, file = query_of(wanted, self.fields), into / "documents.ndjson"
+            total = expected if expected and expected > FEW else self._few(query, file, told)
             if total is None:
-                return [into / "0.ndjson"]
+                return [file]
             if total > self.bound:
                 raise TooMuch(f"stixshifter://{self.place.profile}", total, self.bound)
             slices = SLICES if total > WORTH else 1
             for attempt in (1, 2):
-                files = [into / f"{number}.ndjson" for number in range(slices)]
                 try:
-                    self._fetch(query, files, told)
+                    self._fetch(query, file, slices, told)
                 except Expired:
                     if attempt == 2:
                         raise ServerFailed(
@@ -108,7 +107,7 @@ class Elastic:
                         ) from None
                     told(0)
                 else:
-                    return files
+                    return [file]
         raise AssertionError("two attempts either answer or fail")
 
     def explain(self, wanted: Wanted) -> str:
@@ -124,7 +123,7 @@ class Elastic:
 
     # -- pages -----------------------------------------------------------------------------------------------------
 
-    def _few(self, query: Query, into: Path, told: Callable[[int], None]) -> int | None:
+    def _few(self, query: Query, file: Path, told: Callable[[int], None]) -> int | None:
         """Write all documents if one page holds them; else how many there are."""
         body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields())}
         try:
@@ -134,30 +133,28 @@ class Elastic:
         total = int(found.total.get("value", WORTH))
         if total != len(found.hits):
             return total
-        (into / "0.ndjson").write_bytes(b"".join(h.line() for h in found.hits))
+        file.write_bytes(b"".join(h.line() for h in found.hits))
         self.cost.records += total
         told(total)
         return None
 
-    def _fetch(self, query: Query, files: Sequence[Path], told: Callable[[int], None]) -> None:
-        """Every slice by a thread of its own. The main thread waits in short steps, so that it can be interrupted."""
-        done: queue.Queue[BaseException | int | None] = queue.Queue()
+    def _fetch(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> None:
+        """Every slice by a thread of its own. The main thread writes what comes, and waits in short steps, so that it can be interrupted."""
+        done: queue.Queue[BaseException | list[bytes] | None] = queue.Queue()
         given_up = threading.Event()
 
-        def work(point: Point, number: int, file: Path) -> None:
+        def work(point: Point, number: int) -> None:
             try:
-                with file.open("wb") as lines:
-                    for page in point.pages(query, number, len(files)):
-                        if given_up.is_set():
-                            return
-                        lines.writelines(page)
-                        done.put(len(page))
+                for page in point.pages(query, number, slices):
+                    if given_up.is_set():
+                        return
+                    done.put(page)
                 done.put(None)
             except BaseException as error:
                 done.put(error)
 
-        with self._point() as point:
-            threads = [threading.Thread(target=work, args=(point, n, f), daemon=True) for n, f in enumerate(files)]
+        with self._point() as point, file.open("wb") as lines:
+            threads = [threading.Thread(target=work, args=(point, n), daemon=True) for n in range(slices)]
             for thread in threads:
                 thread.start()
             left = len(threads)
@@ -172,9 +169,10 @@ class Elastic:
                     match message:
                         case None:
                             left -= 1
-                        case int():
-                            self.cost.records += message
-                            told(message)
+                        case list():
+                            lines.writelines(message)
+                            self.cost.records += len(message)
+                            told(len(message))
                         case _:
                             raise message
             finally:
