@@ -40,18 +40,21 @@ labextension: $(VENV)/.dev
 $(VENV)/.jupyter: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check -e '.[jupyter]'
+	$(RUN)/python -m compileall -q src
 	$(RUN)/python -m kestrel_jupyter_kernel.setup --sys-prefix
 	touch $@ $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(RUN)/python -m compileall -q src
 	touch $@
 
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check -e . --group dev
+	$(RUN)/python -m compileall -q src
 	touch $@ $(VENV)/.installed
 
 clean:
