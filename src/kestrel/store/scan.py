@@ -21,6 +21,10 @@ from kestrel.store.lines import LONG, Lines, hold, lines_of
 SAMPLE = 300
 ROW_GROUP = 122_880
 """Rows of a table that DuckDB gives to one thread."""
+VECTOR = 2_048
+"""Rows that are not worth another thread."""
+PARTS = 8
+"""Parts of a table that are planned one by one; more would take longer to plan than they save."""
 PROCESSES = ("process", "parent", "target")
 CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
 
@@ -195,13 +199,13 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
 
 
 def _at_once(con: duckdb.DuckDBPyConnection) -> str:
-    """A FROM item of `raw_lines` that every thread has a part of: DuckDB gives what are few rows to it to one thread."""
+    """A FROM item of `raw_lines` that several threads have a part of: DuckDB gives rows that are few to it to one thread."""
     rows, threads = con.execute("SELECT count(*), current_setting('threads') FROM raw_lines").fetchone() or (0, 1)
-    if rows > ROW_GROUP * threads:
+    number = min(threads, PARTS, rows // VECTOR)
+    if number < 2 or rows > ROW_GROUP * number:
         return "raw_lines"
-    cuts = [rows * n // threads for n in range(threads + 1)]
-    parts = (f"SELECT * FROM raw_lines WHERE rowid >= {a} AND rowid < {b}" for a, b in pairwise(cuts) if a < b)
-    return f"({' UNION ALL '.join(parts)})" if rows else "raw_lines"
+    cuts = [rows * n // number for n in range(number + 1)]
+    return f"({' UNION ALL '.join(f'SELECT * FROM raw_lines WHERE rowid >= {a} AND rowid < {b}' for a, b in pairwise(cuts))})"
 
 
 def _read_lines(
