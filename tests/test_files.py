@@ -92,6 +92,39 @@ def test_several_files_and_globs_overlap_without_counting_twice(tmp_path: Path) 
     assert (found, account.duplicates) == (10, 3)
 
 
+def test_small_files_are_read_together_and_each_as_it_would_be_alone(tmp_path: Path) -> None:
+    """Every file has ten processes of its own, in another wrapping or with another damage."""
+
+    def ten(file: int) -> list[str]:
+        return [line(100 * file + n) for n in range(10)]
+
+    def text(file: int) -> bytes:
+        return "\n".join(ten(file)).encode()
+
+    contents = {
+        "a-lines.json": text(1),
+        "b-array.json": b"[" + ",".join(ten(2)).encode() + b"]",
+        "c-packed.json.gz": gzip.compress(text(3), mtime=0),
+        "d-utf16.json": text(4).decode().encode("utf-16"),
+        "e-broken.json": b'{"EventID": 1, "Chan\n' + text(5),
+        "f-not-utf8.json": text(6) + b"\n" + line(690, CommandLine="ZZ").encode().replace(b"ZZ", b"\xff\xfe"),
+        "g-long.json": line(790, CommandLine="x" * 5_000_000).encode() + b"\n" + text(7),
+        "h-unknown.json": b'{"a": 1}\n' + text(8),
+        "i-empty.json": b"",
+        "j-blank.json": b"\n \n" + text(9) + b"\n\n",
+        "k-twice.json": text(1),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "l-members.json.zip", "w") as archive:
+        archive.writestr("one.json", text(10))
+        archive.writestr("two.json", text(11) + b"\n" + line(1190, CommandLine="ZZ").encode().replace(b"ZZ", b"\xff\xfe"))
+    processes, account = hunt(tmp_path / "*.json*")
+    assert processes == 9 * 10 + 2 + 2 * 10 + 1
+    assert (account.broken, account.unknown, account.duplicates, account.mended) == (1, 1, 10, 2)
+    assert account.read == account.kept + account.duplicates + account.unknown + account.broken == processes + 12
+
+
 def test_a_file_may_mix_shapes(tmp_path: Path) -> None:
     document = {
         "@timestamp": "2021-01-01T00:00:00.000Z",

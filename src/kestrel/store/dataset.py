@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC
 from functools import cache
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
@@ -20,6 +21,7 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store import addresses, clocks, identity
+from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
 from kestrel.store.scan import Account, Reader
 from kestrel.version import __version__
@@ -82,10 +84,6 @@ def _vocabulary() -> str:
 def size_of(sources: Sequence[Source]) -> int:
     """Bytes of the files, those of packed ones taken tenfold."""
     return sum(weight(Path(f)) for s in sources for f in s.files)
-
-
-def weight(file: Path) -> int:
-    return file.stat().st_size * (10 if file.suffix in (".gz", ".zst", ".zip") else 1)
 
 
 def open_dataset(
@@ -196,8 +194,8 @@ def _build(
         live = {number for number, (f, _) in enumerate(files) if any(s.place and str(f) in s.files for s in sources)}
         account = Account()
         reader = Reader(con, scratch, wanted, begun, account)
-        for path, shape in files:
-            reader.read(path, shapes()[shape] if shape else None)
+        for shape, group in groupby(files, key=lambda f: f[1]):
+            reader.read([path for path, _ in group], shapes()[shape] if shape else None)
         if live and span and ask:
             live |= _bring_creations(con, sources, files, span, reader, ask)
         account.duplicates = _deduplicate(con)
@@ -241,7 +239,7 @@ def _bring_creations(
         told = " UNION ".join(f'SELECT "{s}.x_unique_id" AS id FROM events WHERE {own}' for s in PROCESSES)
         known = f'SELECT "process.x_unique_id" FROM events WHERE {own} AND kind = {created} AND "process.x_unique_id" IS NOT NULL'
         ids = [r[0] for r in con.execute(f"SELECT id FROM ({told}) WHERE id IS NOT NULL AND id NOT IN ({known}) ORDER BY id").fetchall()]
-        brought.update(reader.read(Path(f), None) for f in ask(source, ids, span))
+        brought.update(reader.read([Path(f) for f in ask(source, ids, span)], None))
     return brought
 
 

@@ -40,9 +40,10 @@ from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.result import Notice
 from kestrel.schemas.layout import layout
 from kestrel.store.compare import Comparer
-from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, weight, write_cache
+from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
 from kestrel.store.find import Finder
 from kestrel.store.given import Given
+from kestrel.store.lines import weight
 from kestrel.store.live import Live
 from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
 from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions

@@ -22,6 +22,10 @@ from kestrel.text import path_text
 
 LONG = 1 << 20
 """Lines longer than this many bytes take the careful road: DuckDB's line buffer is not made for them."""
+SMALL = 8 << 20
+"""Files of no more bytes are read together with others: planning to read one takes longer than reading it."""
+TOGETHER = 64 << 20
+"""Bytes that are read together."""
 HEAD = 1 << 16
 DAMAGED = "it is packed, and damaged or cut off"
 
@@ -63,6 +67,15 @@ class Lines:
     """The file itself, where it is newline-delimited JSON that DuckDB can read without help."""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The lines of one file, or of one member of an archive, and the number that their records carry."""
+
+    number: int
+    path: Path
+    lines: Lines
+
+
 def lines_of(path: Path, scratch: Path) -> list[Lines]:
     """How to read a file (a ZIP archive: each of its members). `scratch`: a folder for mended copies."""
     head = _head(path)
@@ -87,35 +100,66 @@ def lines_of(path: Path, scratch: Path) -> list[Lines]:
     return [Lines(_csv(path), plain=path)]
 
 
-def hold(con: duckdb.DuckDBPyConnection, path: Path, lines: Lines, scratch: Path) -> Lines:
-    """Take the lines of a file into the table `raw_lines`, with whether each is JSON (a blank one: neither). Where DuckDB's line reader
-    fails, or loses lines beyond its buffer without a word, they go by the careful road; the lines as they were read."""
+def batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """Small files together; large ones, and bundles of which a record has several lines, alone."""
+    waiting: list[Part] = []
+    size = 0
+    for part in parts:
+        more = weight(part.path)
+        if more > SMALL or part.lines.further:
+            yield [part]
+            continue
+        waiting.append(part)
+        size += more
+        if size > TOGETHER:
+            yield waiting
+            waiting, size = [], 0
+    if waiting:
+        yield waiting
+
+
+def weight(file: Path) -> int:
+    """The bytes of a file, those of a packed one taken tenfold."""
+    return file.stat().st_size * (10 if file.suffix in (".gz", ".zst", ".zip") else 1)
+
+
+def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path) -> list[Lines]:
+    """Take the lines of files into the table `raw_lines`: each with whether it is JSON (a blank one: neither) and the number of its file.
+    Where DuckDB's line reader fails, or loses lines beyond its buffer without a word, they go by the careful road; the lines as they were
+    read."""
+    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER)")
+    return [_held(con, part, scratch) for part in parts]
+
+
+def _held(con: duckdb.DuckDBPyConnection, part: Part, scratch: Path) -> Lines:
+    lines = part.lines
+    row = con.execute("SELECT coalesce(max(rowid) + 1, 0) FROM raw_lines").fetchone()
+    first = int(row[0]) if row else 0
     try:
-        size = _hold(con, lines)
+        _fill(con, part.number, lines)
+        row = con.execute(f"SELECT coalesce(sum(strlen(l)), 0) FROM raw_lines WHERE rowid >= {first}").fetchone()
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
         if lines.plain is None:
             raise
-        size = -1
-    if lines.plain and size != _size(lines.plain):
-        lines = _copied(path, scratch, _start(path, _head(path)))
-        _hold(con, lines)
+        row = None
+    if lines.plain and row != (_size(lines.plain),):
+        con.execute(f"DELETE FROM raw_lines WHERE rowid >= {first}")
+        lines = _copied(lines.plain, scratch, _start(lines.plain, _head(lines.plain)))
+        _fill(con, part.number, lines)
     return lines
 
 
-def _hold(con: duckdb.DuckDBPyConnection, lines: Lines) -> int:
-    """Fill `raw_lines`; the bytes of the lines."""
+def _fill(con: duckdb.DuckDBPyConnection, number: int, lines: Lines) -> None:
     source = lines.relation
     if lines.long:
         con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
         con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
         source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
-    valid = "CASE WHEN json_valid(l) THEN true WHEN trim(l) <> '' THEN false END AS valid"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, {valid} FROM {source}")
+    valid = "CASE WHEN json_valid(l) THEN true WHEN trim(l) <> '' THEN false END"
+    con.execute(f"INSERT INTO raw_lines SELECT l, {valid}, {number} FROM {source}")
     con.execute("DROP TABLE IF EXISTS long_lines")
-    row = con.execute("SELECT coalesce(sum(strlen(l)), 0) FROM raw_lines").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _size(path: Path) -> int:

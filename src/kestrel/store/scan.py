@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.addresses import FLOW, flow_id
-from kestrel.store.lines import LONG, Lines, hold, lines_of
+from kestrel.store.lines import LONG, Lines, Part, batches, hold, lines_of
 
 SAMPLE = 300
 ROW_GROUP = 122_880
@@ -58,21 +58,26 @@ class Reader:
         self.files = 0
         _create(con)
 
-    def read(self, path: Path, shape: Shape | None) -> int:
-        """Add the records of a file; its number, which its records carry."""
-        number = self.files
-        self.files += 1
-        self.begun(path)
-        for lines in lines_of(path, self.scratch):
-            _read(self.con, number, path, lines, self.scratch, self.wanted, shape, self.account)
-        return number
+    def read(self, paths: Sequence[Path], shape: Shape | None) -> range:
+        """Add the records of files; the numbers of the files, which their records carry."""
+        first = self.files
+        self.files += len(paths)
+        for parts in batches(self._parts(paths, first)):
+            _read(self.con, parts, self.scratch, self.wanted, shape, self.account)
+        return range(first, self.files)
+
+    def _parts(self, paths: Sequence[Path], first: int) -> Iterator[Part]:
+        for number, path in enumerate(paths, first):
+            self.begun(path)
+            for lines in lines_of(path, self.scratch):
+                yield Part(number, path, lines)
 
 
 def _create(con: duckdb.DuckDBPyConnection) -> None:
     """The empty table, with the columns that identity takes; the others come with the first records that may fill them."""
     spec = [
         *(f"{c} {kind}" for c, kind in ENVELOPE.items() if c not in OPTIONAL),
-        "src USMALLINT",
+        "src UINTEGER",
         "sensor UTINYINT",
         "code INTEGER",
         *(f'"{c}" TIMESTAMP' for c in CLOCKS),
@@ -91,31 +96,31 @@ def _widen(con: duckdb.DuckDBPyConnection, columns: Collection[str]) -> None:
 
 def _read(
     con: duckdb.DuckDBPyConnection,
-    number: int,
-    path: Path,
-    lines: Lines,
+    parts: Sequence[Part],
     scratch: Path,
     wanted: Collection[str] | None,
     given: Shape | None,
     account: Account,
 ) -> None:
-    records = _sample(con, lines)
-    found = [given] if given else _shapes_of(records)
-    if lines.plain and len(found) == 1 and _read_plain(con, number, lines.plain, found[0], records, wanted, account):
-        return
-    _read_lines(con, number, hold(con, path, lines, scratch), found, wanted, account)
+    found = [given] if given else []
+    if len(parts) == 1 and parts[0].lines.plain:
+        records = _sample(con, parts[0].lines.relation)
+        found = found or _shapes_of(records)
+        if len(found) == 1 and _read_plain(con, parts[0].number, parts[0].lines.plain, found[0], records, wanted, account):
+            return
+    lines = hold(con, parts, scratch)
+    _read_lines(con, lines, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
 
 
-def _sample(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[dict[str, Any]]:
-    """The first records of the lines; none where DuckDB cannot read those."""
+def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
+    """The first records of lines; none where DuckDB cannot read those."""
     try:
-        rows = con.execute(f"SELECT l FROM {lines.relation} LIMIT {SAMPLE}").fetchall()
+        rows = con.execute(f"SELECT l FROM {relation} LIMIT {SAMPLE}").fetchall()
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
         rows = []
-    records = (_parsed(text) for text in [r[0] for r in rows] + lines.long[:3])
-    return [r for r in records if isinstance(r, dict)]
+    return [r for r in (_parsed(text) for (text,) in rows) if isinstance(r, dict)]
 
 
 def _shapes_of(records: Sequence[dict[str, Any]]) -> list[Shape]:
@@ -172,7 +177,7 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in reading.structure.items()) + "}"
     rows = (
-        f"(SELECT *, {number}::USMALLINT AS src FROM read_json({quoted(str(path))}, "
+        f"(SELECT *, {number}::UINTEGER AS src FROM read_json({quoted(str(path))}, "
         f"format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}))"
     )
     before = _count(con)
@@ -200,7 +205,7 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
 
 def _at_once(con: duckdb.DuckDBPyConnection) -> str:
     """A FROM item of `raw_lines` that several threads have a part of: DuckDB gives rows that are few to it to one thread."""
-    rows, threads = con.execute("SELECT count(*), current_setting('threads') FROM raw_lines").fetchone() or (0, 1)
+    rows, threads = con.execute("SELECT coalesce(max(rowid) + 1, 0), current_setting('threads') FROM raw_lines").fetchone() or (0, 1)
     number = min(threads, PARTS, rows // VECTOR)
     if number < 2 or rows > ROW_GROUP * number:
         return "raw_lines"
@@ -209,38 +214,33 @@ def _at_once(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def _read_lines(
-    con: duckdb.DuckDBPyConnection,
-    number: int,
-    lines: Lines,
-    found: Sequence[Shape],
-    wanted: Collection[str] | None,
-    account: Account,
+    con: duckdb.DuckDBPyConnection, lines: Sequence[Lines], found: Sequence[Shape], wanted: Collection[str] | None, account: Account
 ) -> None:
-    """The general road: every line is looked at, of whatever shape; the most frequent shapes first."""
+    """The general road: every line that is held is looked at, of whatever shape; the most frequent shapes first."""
     read, broken = con.execute("SELECT count(valid), count(*) FILTER (NOT valid) FROM raw_lines").fetchone() or (0, 0)
+    further = sum(part.further for part in lines)
     left = read - broken
     for shape in dict.fromkeys([*found, *shapes().values()]):
         if not left:
             break
         reading = Reading(shape, wanted)
-        parsed = f"SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
-        rows = f"(SELECT *, {number}::USMALLINT AS src FROM ({parsed}) WHERE {reading.recognised('j')})"
+        parsed = f"SELECT l, src, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
+        rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
         if shape not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
         _widen(con, reading.wanted)
         added = _insert(con, reading.select(rows, "l", "j"))
         if added:
-            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - lines.further
+            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - further
         left -= added
         if added and left:
-            con.execute(
-                f"CREATE OR REPLACE TEMP TABLE raw_lines AS SELECT l, true AS valid FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
-            )
-    account.read += read - lines.further
+            unread = f"SELECT l, true AS valid, src FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
+            con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS {unread}")
+    account.read += read - further
     account.broken += broken
-    account.mended += lines.mended
+    account.mended += sum(part.mended for part in lines)
     account.unknown += left
-    account.kept += read - lines.further - broken - left
+    account.kept += read - further - broken - left
     con.execute("DROP TABLE raw_lines")
 
 
