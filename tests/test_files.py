@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,14 @@ def test_what_cannot_be_read_is_an_error_with_a_place(tmp_path: Path, name: str,
         hunt(path)
     assert [e.code for e in caught.value.errors] == [code]
     assert caught.value.errors[0].span is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this machine has no named pipes")
+def test_a_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(HuntErrors, match="it is a pipe or a device") as caught:
+        hunt(tmp_path / "pipe.json")
+    assert [e.code for e in caught.value.errors] == ["K0401"]
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:

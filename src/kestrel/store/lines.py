@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import json
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -83,7 +84,7 @@ def lines_of(path: Path, scratch: Path) -> list[Lines]:
         return []
     if head.startswith(b"PK\x03\x04"):
         return [part for member in _unzipped(path, scratch) for part in lines_of(member, scratch)]
-    text = _start(path, head)
+    text = _start(path)
     if is_bundle(_decoded_text(text)):
         return [_observed(path, scratch)]
     wide = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -146,7 +147,7 @@ def _held(con: duckdb.DuckDBPyConnection, part: Part, scratch: Path) -> Lines:
         row = None
     if lines.plain and row != (_size(lines.plain),):
         con.execute(f"DELETE FROM raw_lines WHERE rowid >= {first}")
-        lines = _copied(lines.plain, scratch, _start(lines.plain, _head(lines.plain)))
+        lines = _copied(lines.plain, scratch, _start(lines.plain))
         _fill(con, part.number, lines)
     return lines
 
@@ -185,6 +186,9 @@ def _compression(path: Path) -> str:
 
 def _head(path: Path) -> bytes:
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise UnreadableFile(path, "it is a pipe or a device; a file is looked at more than once")
         with path.open("rb") as file:
             return file.read(4)
     except OSError as error:
@@ -205,7 +209,7 @@ def opened(path: Path) -> IO[bytes]:
             return path.open("rb")
 
 
-def _start(path: Path, head: bytes) -> bytes:
+def _start(path: Path) -> bytes:
     try:
         with opened(path) as stream:
             return stream.read(HEAD)

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Raw, Struct, field
-from msgspec.json import encode, format
+from msgspec import Raw, Struct, field, json
 
 NOTHING = b"{}"
 
@@ -23,8 +22,8 @@ class Hit(Struct):
         """The document as a line of its own, with where it is stored, so that two with the same content are two."""
         text = bytes(self.source)
         if b"\n" in text or b"\r" in text:
-            text = format(text, indent=-1)
-        place, content = encode({"_index": self.index, "_id": self.id}), text[1:].lstrip()
+            text = json.format(text, indent=-1)
+        place, content = json.encode({"_index": self.index, "_id": self.id}), text[1:].lstrip()
         if not text.startswith(b"{") or content.startswith(b"}"):
             return place + b"\n"
         return b"%b,%b\n" % (place[:-1], content)
