@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -126,18 +127,41 @@ def test_small_files_are_read_together_and_each_as_it_would_be_alone(tmp_path: P
     assert account.read == account.kept + account.duplicates + account.unknown + account.broken == processes + 12
 
 
+def document(number: int) -> str:
+    """A creation on another host, as winlogbeat writes it."""
+    return json.dumps(
+        {
+            "@timestamp": "2021-01-01T00:00:00.000Z",
+            "event": {"code": "1"},
+            "winlog": {
+                "event_id": "1",
+                "channel": "Microsoft-Windows-Sysmon/Operational",
+                "computer_name": "h2",
+                "record_id": str(number),
+            },
+            "process": {"entity_id": f"{{00000002-{number:04X}-5FEE-0000-000000000001}}", "pid": 5 + number, "executable": "C:\\p.exe"},
+        }
+    )
+
+
 def test_a_file_may_mix_shapes(tmp_path: Path) -> None:
-    document = {
-        "@timestamp": "2021-01-01T00:00:00.000Z",
-        "event": {"code": "1"},
-        "winlog": {"event_id": "1", "channel": "Microsoft-Windows-Sysmon/Operational", "computer_name": "h2", "record_id": "7"},
-        "process": {"entity_id": "{00000002-0001-5FEE-0000-000000000001}", "pid": 5, "executable": "C:\\p.exe"},
-    }
     path = tmp_path / "mixed.json"
-    path.write_text(TEXT + "\n" + json.dumps(document) + "\n")
+    path.write_text(TEXT + "\n" + document(7) + "\n")
     found, account = hunt(path)
     assert found == 11
     assert account.shapes == {"windows-flat": 10, "winlogbeat": 1}
+
+
+def test_a_file_of_many_lines_may_mix_shapes(tmp_path: Path) -> None:
+    """So many that several threads read them."""
+    lines = [text for n in range(3_000) for text in (line(n), document(n), '{"a": 1}')]
+    random.Random(1).shuffle(lines)
+    path = tmp_path / "mixed.json"
+    path.write_text("\n".join(lines))
+    found, account = hunt(path)
+    assert found == 6_000
+    assert account.shapes == {"windows-flat": 3_000, "winlogbeat": 3_000}
+    assert (account.read, account.unknown, account.broken, account.duplicates) == (9_000, 3_000, 0, 0)
 
 
 @pytest.mark.parametrize(
