@@ -25,6 +25,8 @@ class Pattern:
     values: tuple[str | int | float, ...] = ()
 
 
+LINK_LOCAL = re.compile(r"(?i)fe[89ab]")
+"""Addresses of IPv6 that may be recorded with a zone."""
 ANYTHING = Pattern("EXISTS")
 Leaf = tuple[tuple[str, ...], Pattern]
 
@@ -50,10 +52,17 @@ def _before(name: str, arguments: Sequence[Node], wanted: Pattern) -> Iterator[t
         return
     first = arguments[0]
     match name:
-        case "text" | "lower" | "upper" | "sid" | "user_sid" | "only_sid" | "no_sid" | "unless" | "items":
+        case "text" | "lower" | "upper" | "sid" | "only_sid" | "no_sid" | "unless" | "items" | "listed":
             yield first, wanted
+        case "sid_with":
+            for one in arguments[1:]:
+                yield one, wanted
+        case "image":
+            yield first, _reshaped(wanted, lambda v: [f"%{v}%"])
         case "path" | "object":
             yield first, wanted
+            if wanted.operator in ("=", "LIKE"):
+                yield first, _prefixed(wanted)
             if devices := tuple(d for v in _texts(wanted) if re.match(r"[A-Za-z]:", v) for d in _on_device(v, wanted.operator)):
                 yield first, Pattern("LIKE", devices)
         case "name" | "basename" | "account" | "value_name" | "value_if":
@@ -78,6 +87,8 @@ def _before(name: str, arguments: Sequence[Node], wanted: Pattern) -> Iterator[t
             yield first, _spelt(wanted, lambda v: (v, *DIRECTIONS.get(v.lower(), ())))
         case "address":
             yield first, _spelt(wanted, address_spellings)
+            if zoned := tuple(f"{s}%" for v in _texts(wanted) if LINK_LOCAL.match(v) for s in address_spellings(v)):
+                yield first, Pattern("LIKE", zoned) if wanted.operator == "=" else ANYTHING
         case "addresses":
             yield first, _holding(wanted)
         case "digest":
@@ -126,6 +137,20 @@ def _on_device(path: str, operator: str) -> Iterator[str]:
     rest = path[2:] if operator == "LIKE" else escaped(path[2:])
     for number in ("_", "__"):
         yield f"\\device\\harddiskvolume{number}{rest}"
+
+
+def _prefixed(wanted: Pattern) -> Pattern:
+    """Paths behind the prefixes that only say how a path is read, and the folder of Windows under its other name."""
+    patterns = []
+    for value in _texts(wanted):
+        rest = value if wanted.operator == "LIKE" else escaped(value)
+        if not rest.startswith("%"):
+            patterns += [f"\\\\?\\{rest}", f"\\??\\{rest}"]
+        if found := re.match(r"(?i)[A-Z]:\\Windows\\", rest):
+            patterns.append(f"\\SystemRoot\\{rest[found.end() :]}")
+        if rest.startswith("\\\\"):
+            patterns.append(f"\\\\?\\UNC{rest[1:]}")
+    return Pattern("LIKE", tuple(patterns)) if patterns else wanted
 
 
 def _texts(wanted: Pattern) -> list[str]:

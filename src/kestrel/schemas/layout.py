@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from kestrel.config import packaged
 from kestrel.model.vocabulary import EntityType, vocabulary
@@ -33,6 +34,15 @@ class Edge:
     where: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a reference leads to in one record: in records of these kinds, or in all but `others` (both empty: in every record)."""
+
+    target: str
+    kinds: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+
+
 class Layout:
     """Lookups over `layout.yaml`."""
 
@@ -45,12 +55,24 @@ class Layout:
             kind = what["type"] if isinstance(what, dict) else what
             self.slots[name] = Slot(name, kind, name in lists, derived)
         self.kinds: list[str] = data["kinds"]
-        self.references: dict[str, dict[str, str]] = data["references"]
+        self.references = {
+            slot: {name: tuple(self._reference(r) for r in (told if isinstance(told, list) else [told])) for name, told in named.items()}
+            for slot, named in data["references"].items()
+        }
         self.edges = [
             Edge(e[0], e[1], e[2], tuple(self.kind(k) for k in options.get("kinds", ())), options.get("where", {}))
             for e in data["edges"]
             for options in [e[3] if len(e) > 3 else {}]
         ]
+
+    def _reference(self, told: str | Mapping[str, Any]) -> Reference:
+        if isinstance(told, str):
+            return Reference(told)
+        return Reference(told["to"], *(tuple(self.kind(k) for k in told.get(part, ())) for part in ("kinds", "except")))
+
+    def leads_to(self, slot: str, reference: str) -> tuple[Reference, ...]:
+        """The slots an attribute of a slot refers to; none where it has no such reference."""
+        return self.references.get(slot, {}).get(reference, ())
 
     def kind(self, name: str) -> int:
         return self.kinds.index(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-ZERO_GUID = "{00000000-0000-0000-0000-000000000000}"
+ZERO_GUIDS = "('{00000000-0000-0000-0000-000000000000}', '00000000-0000-0000-0000-000000000000')"
 NO_TEXT = "('', '-')"
 NO_PATH = "('', '-', '<unknown process>', '&lt;unknown process&gt;')"
 OF_LISTS = frozenset({"words", "items"})
@@ -35,7 +35,9 @@ def text(x: str) -> str:
 
 
 def path(x: str) -> str:
-    return f"CASE WHEN {x} IN {NO_PATH} THEN NULL ELSE {x} END"
+    """Without the prefixes that only say how a path is read: `\\\\?\\C:\\x` and `\\??\\C:\\x` are `C:\\x`, `\\\\?\\UNC\\server` is `\\\\server`."""
+    plain = f"regexp_replace(regexp_replace({x}, '(?i)^\\\\[\\\\?]\\?\\\\UNC\\\\', '\\\\\\\\'), '^\\\\[\\\\?]\\?\\\\', '')"
+    return f"CASE WHEN {x} IN {NO_PATH} THEN NULL WHEN starts_with({x}, '\\') THEN {plain} ELSE {x} END"
 
 
 def basename(x: str) -> str:
@@ -44,8 +46,9 @@ def basename(x: str) -> str:
 
 
 def name(x: str) -> str:
-    """The basename of what is a path."""
-    return f"CASE WHEN {x} IN {NO_PATH} THEN NULL ELSE {basename(x)} END"
+    """The basename of what is a path; a name may hold a slash too, as the kernel thread `kworker/0:1` does."""
+    is_name = f"contains({x}, '/') AND NOT contains({x}, '\\') AND {x}[1] NOT IN ('/', '.', '~') AND {x}[2] <> ':'"
+    return f"CASE WHEN {x} IN {NO_PATH} THEN NULL WHEN {is_name} THEN {x} ELSE {basename(x)} END"
 
 
 def dirname(x: str) -> str:
@@ -55,10 +58,15 @@ def dirname(x: str) -> str:
 def guid(x: str) -> str:
     """Upper case where it is shaped like a GUID, else as it is; the zero GUID is none."""
     return (
-        f"CASE WHEN {x} = '{ZERO_GUID}' THEN NULL WHEN starts_with({x}, '{{') THEN upper({x}) "
+        f"CASE WHEN {x} IN {ZERO_GUIDS} THEN NULL WHEN starts_with({x}, '{{') THEN upper({x}) "
         f"WHEN length({x}) = 36 AND regexp_full_match({x}, '[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}') THEN upper({x}) "
         f"ELSE {text(x)} END"
     )
+
+
+def guid_key(x: str) -> str:
+    """What a stored unique id is compared by: a GUID with its braces, whether it was recorded with them or not."""
+    return f"CASE WHEN length({x}) = 36 AND {x}[9] = '-' AND {x}[24] = '-' THEN '{{' || {x} || '}}' ELSE {x} END"
 
 
 def pid(x: str) -> str:
@@ -77,6 +85,18 @@ def login(domain: str, user: str) -> str:
 
 def sid(x: str) -> str:
     return f"nullif(upper({text(x)}), 'S-1-0-0')"
+
+
+def sid_with(login: str, x: str, other: str) -> str:
+    """The SID of the account whose login is there, else the other one: two accounts of one event are never mixed."""
+    return f"CASE WHEN {text(login)} IS NULL THEN {sid(other)} ELSE {sid(x)} END"
+
+
+def image(x: str) -> str:
+    """The path of the program that a command line starts."""
+    quoted_path = f"regexp_extract({x}, '^\\s*\"([^\"]+)\"', 1)"
+    bare = f"regexp_extract({x}, '(?i)^\\s*(.+?\\.(?:exe|sys|dll|com|bat|cmd|ps1|vbs|scr))(?:\\s|$)', 1)"
+    return f"coalesce(nullif({quoted_path}, ''), nullif({bare}, ''), nullif(split_part(trim({text(x)}), ' ', 1), ''))"
 
 
 def hashes(listed: str, md5: str, sha1: str, sha256: str, imphash: str) -> str:
@@ -103,25 +123,35 @@ def direction(x: str) -> str:
 
 
 def address(x: str) -> str:
-    """An address without the IPv6 prefix of an IPv4 one; other IPv6 spellings are made one when the file was read."""
-    return f"CASE WHEN contains({x}, ':') THEN regexp_replace(lower({x}), '^::ffff:([0-9.]+)$', '\\1') ELSE {text(x)} END"
+    """An address without its zone and without the IPv6 prefix of an IPv4 one; other spellings of IPv6 become one, and what is no
+    address is dropped, when the file has been read."""
+    mapped = f"regexp_replace(lower({x}), '^::ffff:([0-9.]+)$', '\\1')"
+    return f"CASE WHEN contains({x}, '%') THEN split_part({x}, '%', 1) WHEN contains({x}, ':') THEN {mapped} ELSE {text(x)} END"
 
 
 def addresses(x: str) -> str:
-    """The addresses among the answers of a DNS query, `type:  5 name;::ffff:10.0.0.1;`."""
+    """The addresses among the answers of a DNS query, `type:  5 name;::ffff:10.0.0.1;`. Every answer ends in a semicolon: what
+    follows the last one was cut off."""
     one = address("a")
+    answers = f"CASE WHEN contains({x}, ';') THEN string_split({x}, ';')[:-2] ELSE [{x}] END"
     return (
-        f"nullif(list_transform(list_filter(string_split({x}, ';'), lambda a: regexp_full_match(a, '[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*')), "
+        f"nullif(list_transform(list_filter({answers}, lambda a: regexp_full_match(a, '[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*(%.*)?')), "
         f"lambda a: {one}), [])"
     )
 
 
 def items(x: str) -> str:
-    return f"nullif({x}, [])"
+    return f"nullif(list_filter({x}, lambda a: a NOT IN {NO_TEXT}), [])"
+
+
+def listed(x: str) -> str:
+    """A list of the one value."""
+    return f"CASE WHEN {x} IS NOT NULL THEN [{x}] END"
 
 
 def words(x: str) -> str:
-    return f"nullif(array_to_string({x}, ' '), '')"
+    """The arguments as one text; a lone `-` is how Sysmon writes that there are none."""
+    return f"CASE WHEN {x} = ['-'] THEN NULL ELSE nullif(array_to_string({x}, ' '), '') END"
 
 
 def domain(x: str) -> str:
@@ -220,7 +250,8 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "integer": integer,
     "login": login,
     "sid": sid,
-    "user_sid": lambda x: f"CASE WHEN starts_with({x}, 'S-1-5-21-') THEN upper({x}) END",
+    "sid_with": sid_with,
+    "image": image,
     "hashes": hashes,
     "digest": digest,
     "protocol": protocol,
@@ -228,6 +259,7 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "address": address,
     "addresses": addresses,
     "items": items,
+    "listed": listed,
     "words": words,
     "domain": domain,
     "key": key,
@@ -254,11 +286,15 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
 def canonical_address(value: str) -> str:
     """The one spelling of an address: IPv6 compressed, an IPv4 one in IPv6 clothes as IPv4. Other text as it is."""
     try:
-        found = ipaddress.ip_address(value.strip().strip("[]"))
+        found = ipaddress.ip_address(value.strip().strip("[]").partition("%")[0])
     except ValueError:
         return value
     mapped = getattr(found, "ipv4_mapped", None)
     return str(mapped or found)
+
+
+def canonical_guid(value: str) -> str:
+    return value.upper() if value.startswith("{") or (len(value) == 36 and value.count("-") == 4) else value
 
 
 def canonical_key(value: str) -> str:
@@ -270,7 +306,7 @@ def canonical_key(value: str) -> str:
 
 
 CANONICAL: dict[str, Callable[[str], str]] = {
-    "guid": lambda v: v.upper() if v.startswith("{") or (len(v) == 36 and v.count("-") == 4) else v,
+    "guid": canonical_guid,
     "upper": str.upper,
     "lower": str.lower,
     "address": canonical_address,

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import duckdb
 
+from kestrel.schemas.layout import layout
 from kestrel.schemas.transforms import canonical_address
 
 EPISODE = 3_600_000_000
 """A flow without a record for longer than this, microseconds, is a new one when it is seen again."""
 FLOW = ("network.protocols", "network.src.value", "network.src_port", "network.dst.value", "network.dst_port")
-SIDES = ('"network.src.value"', '"network.dst.value"')
+IPV4 = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}"
 
 
 def normalise(con: duckdb.DuckDBPyConnection) -> None:
-    """One spelling for each IPv6 address."""
-    columns = [c for c in SIDES if has_column(con, c)]
-    for column in columns:
-        rows = con.execute(f"SELECT DISTINCT {column} FROM events WHERE contains({column}, ':')").fetchall()
-        changed = [(old, new) for (old,) in rows if (new := canonical_address(old)) != old]
+    """One spelling for each address; what is none is dropped."""
+    for slot in (s for s in layout().slots.values() if s.type == "address" and has_column(con, f"{s.name}.value")):
+        column = f'"{slot.name}.value"'
+        each = f"unnest({column})" if slot.is_list else column
+        values = f"SELECT x FROM (SELECT DISTINCT {each} AS x FROM events) WHERE x IS NOT NULL AND NOT regexp_full_match(x, '{IPV4}')"
+        changed = [(old, new) for (old,) in con.execute(values).fetchall() if (new := _address(old)) != old]
         if not changed:
             continue
         con.execute("CREATE OR REPLACE TEMP TABLE spelling (old VARCHAR, new VARCHAR)")
         con.executemany("INSERT INTO spelling VALUES (?, ?)", changed)
-        con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")
+        if slot.is_list:
+            con.execute(
+                f"UPDATE events SET {column} = s.now FROM (SELECT row, nullif(list(DISTINCT now) FILTER (now IS NOT NULL), []) AS now FROM "
+                f"(SELECT e.row, CASE WHEN s.old IS NULL THEN e.x ELSE s.new END AS now FROM (SELECT rowid AS row, unnest({column}) AS x "
+                f"FROM events) e LEFT JOIN spelling s ON s.old = e.x) GROUP BY row) s WHERE events.rowid = s.row AND len({column}) > 0"
+            )
+        else:
+            con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")
         con.execute("DROP TABLE spelling")
-        if all(has_column(con, c) for c in FLOW):
-            con.execute(f"UPDATE events SET \"network.id\" = {flow_id()} WHERE contains({column}, ':')")
+        if f"{slot.name}.value" in FLOW and all(has_column(con, c) for c in FLOW):
+            same = flow_id(has_column(con, "network.x_outcome"))
+            con.execute(f"UPDATE events SET \"network.id\" = {same} WHERE {column} IS NULL OR contains({column}, ':')")
+
+
+def _address(text: str) -> str | None:
+    """The one spelling of an address, or None."""
+    found = canonical_address(text)
+    try:
+        ipaddress.ip_address(found)
+    except ValueError:
+        return None
+    return found
 
 
 def device_paths(con: duckdb.DuckDBPyConnection) -> None:
@@ -47,10 +69,13 @@ def device_paths(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE drives")
 
 
-def flow_id() -> str:
-    """SQL of the protocol and the unordered pair of address and port, as one number; one address may be unknown."""
+def flow_id(outcome: bool) -> str:
+    """SQL of the protocol and the unordered pair of address and port, as one number; one address may be unknown. `outcome`: whether
+    the records can tell of blocked traffic, which is never the same as what was permitted."""
     src, sp, dst, dp = '"network.src.value"', 'coalesce("network.src_port", -1)', '"network.dst.value"', 'coalesce("network.dst_port", -1)'
     protocol = "coalesce(\"network.protocols\", '')"
+    if outcome:
+        protocol = f"CASE WHEN \"network.x_outcome\" = 'blocked' THEN 'blocked ' || {protocol} ELSE {protocol} END"
     return (
         f"CASE WHEN {src} IS NULL AND {dst} IS NULL THEN NULL WHEN {src} < {dst} OR {src} IS NULL OR ({src} = {dst} AND {sp} <= {dp}) "
         f"THEN hash({protocol}, {src}, {sp}, {dst}, {dp}) ELSE hash({protocol}, {dst}, {dp}, {src}, {sp}) END"

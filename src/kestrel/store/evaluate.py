@@ -479,11 +479,11 @@ class Store:
             if (variable.own and name in variable.own.columns) or (events and any(attribute(events, s, name, kind) for s in slots)):
                 yield AttributePath(variable.type, (), name)
         for reference, target in kind.references.items():
-            targets = {layout().references.get(s.name, {}).get(reference) for s in slots} - {None}
+            targets = {to.target for s in slots for to in layout().leads_to(s.name, reference)}
             below = entity_type(target)
             brought = variable.own.columns if variable.own else {}
             for name in below.attributes:
-                recorded = events and any(attribute(events, layout().slots[str(t)], name, below) for t in targets)
+                recorded = events and any(attribute(events, layout().slots[t], name, below) for t in targets)
                 if recorded or f"{reference}.{name}" in brought:
                     yield AttributePath(variable.type, ((reference, target),), name)
             for inner, deeper in below.references.items():

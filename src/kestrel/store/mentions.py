@@ -242,14 +242,14 @@ def references(events: Events, type_name: str, reference: str, where: Iterable[s
     """SELECT id, target, rec, t: whom an entity's reference leads to, one row a record that shows it."""
     parts = []
     for number, slot in enumerate(layout().slots_of(type_name)):
-        target = layout().references.get(slot.name, {}).get(reference)
-        if target is None:
-            continue
-        placed = [w.replace("{slot}", str(number)) for w in where]
-        shown = [e.replace("{slot}", events.place(number)) for e in extra]
-        part = _pair(events, slot, layout().slots[target], placed, ("id", "target"), shown)
-        if part:
-            parts.append(part)
+        for to in layout().leads_to(slot.name, reference):
+            placed = [w.replace("{slot}", str(number)) for w in where]
+            if to.kinds or to.others:
+                placed.append(f"kind {'IN' if to.kinds else 'NOT IN'} ({', '.join(map(str, to.kinds or to.others))})")
+            shown = [e.replace("{slot}", events.place(number)) for e in extra]
+            part = _pair(events, slot, layout().slots[to.target], placed, ("id", "target"), shown)
+            if part:
+                parts.append(part)
     nothing = "SELECT 0::UBIGINT AS id, 0::UBIGINT AS target, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t"
     nothing += "".join(", NULL AS " + e.rpartition(" AS ")[2] for e in extra)
     return " UNION ALL ".join(parts) or f"{nothing} WHERE false"

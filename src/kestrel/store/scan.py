@@ -144,7 +144,7 @@ def _insert(con: duckdb.DuckDBPyConnection, select: str) -> int:
         if f'"{s}.x_unique_id"' in select
     ]
     if all(f'"{c}"' in select for c in FLOW):
-        ids.append(f'{flow_id()} AS "network.id"')
+        ids.append(flow_id('"network.x_outcome"' in select) + ' AS "network.id"')
     row = con.execute(f"INSERT INTO events BY NAME SELECT *{''.join(', ' + i for i in ids)} FROM ({select})").fetchone()
     return int(row[0]) if row else 0
 
