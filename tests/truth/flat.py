@@ -47,8 +47,8 @@ class Log(Processes):
     def network(self, of: set[int]) -> set[Any]:
         pairs: dict[Any, list[Event]] = defaultdict(list)
         for event in self.events:
-            if event.code in (3, 5156) and (pair := flow(event.raw)):
-                pairs[pair].append(event)
+            if event.code in (3, 5156, 5157) and (pair := flow(event.raw)):
+                pairs[pair, event.code == 5157].append(event)
         found: set[Any] = set()
         for pair, events in pairs.items():
             events.sort(key=lambda event: event.when)
@@ -66,7 +66,9 @@ class Log(Processes):
         return {(e.host, path.lower()) for e in self.doing(of, {7}) if (path := text(e.raw.get("ImageLoaded")))}
 
     def keys(self, of: set[int]) -> set[Any]:
-        return {(e.host, key) for e in self.doing(of, {12, 13, 14, 4657}) if (key := registry_key(e.raw))}
+        changed = self.doing(of, {12, 13, 14, 4657})
+        renamed = {(e.host, rooted(key)) for e in changed if e.code == 14 and (key := text(e.raw.get("NewName")))}
+        return {(e.host, key) for e in changed if (key := registry_key(e.raw))} | renamed
 
 
 def address(value: Any) -> str | None:
@@ -92,6 +94,10 @@ def registry_key(raw: Raw) -> str | None:
         return None
     if code_of(raw) == 13 or (code_of(raw) == 12 and raw.get("EventType") == "DeleteValue"):
         key = key.rsplit("\\", 1)[0]
+    return rooted(key)
+
+
+def rooted(key: str) -> str:
     key = key.lower()
     for short, long in ROOTS.items():
         if key == short or key.startswith(short + "\\"):

@@ -42,6 +42,9 @@ class Processes:
         for mention in loose:
             mention.life = self.find(mention) if mention.name else None
         self.own_lives([m for m in loose if m.life is None and m.name])
+        for mention in self.mentions:
+            if mention.life is None and not mention.pid:  # known by its name alone: a process of its own observation
+                mention.life = Life(mention.host, None, mention.when)
         nameless = [m for m in loose if m.life is None]
         for mention in nameless:
             mention.life = self.find(mention)

@@ -18,8 +18,8 @@ from typing import Any
 
 Raw = dict[str, Any]
 ZERO = "00000000-0000-0000-0000-000000000000"
-SYSMON = {1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 22, 23, 24, 25, 26}
-BY_NAME = {4689, 4656, 4658, 4660, 4661, 4663, 4670, 4673, 4674, 4703, 4985, 4648, 4624, 4657}
+SYSMON = {1, 2, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 22, 23, 24, 25, 26, 27, 28, 29}
+BY_NAME = {4689, 4656, 4658, 4660, 4661, 4663, 4670, 4673, 4674, 4703, 4985, 4648, 4624, 4625, 4657}
 QUARTER, GRACE = 900, 60.0
 
 
@@ -197,7 +197,8 @@ def slots(raw: Raw, host: str, when: float) -> dict[str, Mention]:
 
     def add(slot: str, guid: Any, pid: Any, image: Any, command: Any = None) -> None:
         mention = Mention(host, guid_of(guid), pid_of(pid), name_of(image), when, whole, code, text(command))
-        if mention.guid or mention.pid:
+        by_name = slot == "actor" and text(pid) is None and mention.key not in (None, "system")
+        if mention.guid or mention.pid or by_name:
             found[slot] = mention
 
     if is_sysmon(raw):
@@ -214,7 +215,7 @@ def slots(raw: Raw, host: str, when: float) -> dict[str, Mention]:
         if code == 4688:
             add("actor", None, raw.get("NewProcessId"), raw.get("NewProcessName"), raw.get("CommandLine"))
             add("parent", None, raw.get("ProcessId"), raw.get("ParentProcessName"))
-        elif code in (5156, 5158):
+        elif code in (5154, 5156, 5157, 5158):
             pid = raw.get("ProcessId") or (raw.get("ProcessID") if "EventTime" not in raw else None)
             add("actor", None, pid, raw.get("Application"))
         elif code in BY_NAME:

@@ -55,7 +55,7 @@ def _before(name: str, arguments: Sequence[Node], wanted: Pattern) -> Iterator[t
         case "text" | "lower" | "upper" | "sid" | "only_sid" | "no_sid" | "unless" | "items" | "listed":
             yield first, wanted
         case "sid_with":
-            for one in arguments[1:]:
+            for one in (arguments[1], arguments[3]):
                 yield one, wanted
         case "image":
             yield first, _reshaped(wanted, lambda v: [f"%{v}%"])

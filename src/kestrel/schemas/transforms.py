@@ -70,8 +70,8 @@ def guid_key(x: str) -> str:
 
 
 def pid(x: str) -> str:
-    """Decimal or 0x text; 0 is no process."""
-    return f"nullif(try_cast({x} AS BIGINT), 0)"
+    """Decimal or 0x text. A pid of 0 is no process: it is dropped when it has served to tell so."""
+    return f"try_cast({x} AS BIGINT)"
 
 
 def integer(x: str) -> str:
@@ -87,9 +87,12 @@ def sid(x: str) -> str:
     return f"nullif(upper({text(x)}), 'S-1-0-0')"
 
 
-def sid_with(login: str, x: str, other: str) -> str:
-    """The SID of the account whose login is there, else the other one: two accounts of one event are never mixed."""
-    return f"CASE WHEN {text(login)} IS NULL THEN {sid(other)} ELSE {sid(x)} END"
+def sid_with(login: str, x: str, other_login: str, other: str) -> str:
+    """The SID of the account whose login is there, else of the other one: two accounts of one event are never mixed."""
+    return (
+        f"CASE WHEN {text(login)} IS NULL THEN {sid(other)} WHEN lower({login}) = lower({other_login}) THEN coalesce({sid(x)}, {sid(other)}) "
+        f"ELSE {sid(x)} END"
+    )
 
 
 def image(x: str) -> str:
@@ -217,6 +220,14 @@ def instant(x: str) -> str:
     return f"CASE WHEN ends_with({x}, 'Z') THEN try_cast({x} AS TIMESTAMP) ELSE try_cast({x} AS TIMESTAMPTZ)::TIMESTAMP END"
 
 
+def unix(system: str, where: str) -> str:
+    """Whether a host runs Linux or the like, by the name of its system, else by a path on it; NULL where neither is known."""
+    return (
+        f"CASE WHEN {text(system)} IS NOT NULL THEN NOT starts_with(lower({system}), 'win') "
+        f"WHEN starts_with({where}, '/') THEN true WHEN contains({where}, '\\') THEN false END"
+    )
+
+
 def account(x: str) -> str:
     """The name without its domain."""
     return f"nullif(CASE WHEN contains({x}, '\\') THEN split_part({x}, '\\', -1) ELSE {x} END, '')"
@@ -278,6 +289,7 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "domain_of": domain_of,
     "lower": lower,
     "upper": lambda x: f"upper({x})",
+    "unix": unix,
     "unless": unless,
     "none": lambda: "NULL",
 }

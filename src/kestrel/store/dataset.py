@@ -207,7 +207,8 @@ def _build(
             outside = _keep_to(con, span, live)
             account.read, account.kept = account.read - outside, account.kept - outside
         addresses.normalise(con)
-        identity.resolve(con)
+        found = identity.resolve(con)
+        account.shared_ids, account.name_only = found.shared_ids, found.name_only
         addresses.device_paths(con)
         addresses.flows(con)
         addresses.accounts(con)

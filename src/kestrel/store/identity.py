@@ -1,16 +1,19 @@
-"""Which records belong to one process: one mapping from mentions to entities, by the rules of DESIGN.md section 3.
+"""Which records belong to one process: one mapping from mentions to entities, by the rules of docs/internals/design.md section 3.
 
 A mention is (row, slot). Most have the sensor's own id and are done when they are read. The rest know a pid: every
 process gives a *life* (host, pid, name, start, end), and such a mention belongs to the life that was on at its time.
+What is known by its name alone is an entity of its own observation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import duckdb
 
 from kestrel.schemas.layout import layout
+from kestrel.schemas.transforms import guid_key
 from kestrel.store.addresses import has_column
 
 SLOTS = ("process", "parent", "target")
@@ -24,15 +27,36 @@ GRACE = 60_000_000
 """Records of a process come this much after its end, microseconds."""
 
 
-def resolve(con: duckdb.DuckDBPyConnection) -> None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be reported of the identities: ids that a sensor gave to several processes, and processes known only by name."""
+
+    shared_ids: int = 0
+    name_only: int = 0
+
+
+def resolve(con: duckdb.DuckDBPyConnection) -> Found:
     """Give every process mention of `events` its entity id."""
     _hosts(con)
-    hostless = con.execute("SELECT bool_or(host IS NULL) FROM events").fetchone() == (True,)
+    unix = _systems(con)
+    hostless, timeless = con.execute("SELECT bool_or(host IS NULL), bool_or(t IS NULL) FROM events").fetchone() or (False, False)
     if hostless:
         _hostless(con)
-    _Processes(con).resolve()
-    if hostless:
+    shared = _shared_ids(con)
+    _Processes(con, unix).resolve()
+    if hostless or timeless:
         _alone(con)
+    return Found(shared, _by_name(con))
+
+
+def own_id(slot: str) -> str:
+    """SQL of the id of a process by the sensor's own id, in records that name their host."""
+    return f"hash(host, {_guid(slot)})"
+
+
+def _guid(slot: str) -> str:
+    """SQL of the sensor's own id of a process as ids are compared."""
+    return guid_key(f'"{slot}.x_unique_id"')
 
 
 def _hosts(con: duckdb.DuckDBPyConnection) -> None:
@@ -48,42 +72,101 @@ def _hosts(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE host_names")
 
 
+def _systems(con: duckdb.DuckDBPyConnection) -> bool:
+    """`unix` says from now on whether the host of a record runs Linux or the like, by all of its records; whether any does."""
+    if not has_column(con, "unix"):
+        return False
+    scope = SCOPE.format("")
+    hosts = f"SELECT {scope} FROM events GROUP BY ALL HAVING bool_or(unix) AND coalesce(bool_and(unix), true)"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE unix_hosts AS {hosts}")
+    con.execute(f"UPDATE events SET unix = {scope} IN (FROM unix_hosts)")
+    con.execute("DROP TABLE unix_hosts")
+    return con.execute("SELECT bool_or(unix) FROM events").fetchone() == (True,)
+
+
 def _hostless(con: duckdb.DuckDBPyConnection) -> None:
     """A mention with a sensor's id and no host joins the host that alone has this id."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, min(host) AS host FROM ("
-        + " UNION ".join(f'SELECT "{s}.x_unique_id" AS guid, host FROM events WHERE host IS NOT NULL' for s in SLOTS)
+        + " UNION ".join(f"SELECT {_guid(s)} AS guid, host FROM events WHERE host IS NOT NULL" for s in SLOTS)
         + ") WHERE guid IS NOT NULL GROUP BY guid HAVING count(DISTINCT host) = 1"
     )
     for slot in SLOTS:
         con.execute(
-            f'UPDATE events SET "{slot}.id" = coalesce((SELECT hash(o.host, o.guid) FROM owners o WHERE o.guid = "{slot}.x_unique_id"), '
-            f"hash('source', src, \"{slot}.x_unique_id\")) "
+            f'UPDATE events SET "{slot}.id" = coalesce((SELECT hash(o.host, o.guid) FROM owners o WHERE o.guid = {_guid(slot)}), '
+            f"hash('source', src, {_guid(slot)})) "
             f'WHERE host IS NULL AND "{slot}.x_unique_id" IS NOT NULL'
         )
     con.execute("DROP TABLE owners")
 
 
+def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
+    """Two creations with one id and different pids are two processes; the number of such ids. Later records go by id and pid; without
+    a pid they are of the latest start before them."""
+    created = f'"process.id" IS NOT NULL AND "process.pid" <> 0 AND kind = {layout().kind("process-create")}'
+    ids = f'SELECT "process.id" FROM events WHERE {created} GROUP BY ALL HAVING min("process.pid") <> max("process.pid")'
+    con.execute(f"CREATE OR REPLACE TEMP TABLE shared_ids AS {ids}")
+    number = con.execute("SELECT count(*) FROM shared_ids").fetchone() or (0,)
+    if number[0]:
+        con.execute(
+            'CREATE OR REPLACE TEMP TABLE starts AS SELECT "process.id" AS id, "process.pid" AS pid, min(t) AS start '
+            f'FROM events WHERE {created} AND "process.id" IN (FROM shared_ids) GROUP BY ALL'
+        )
+        for slot in SLOTS:
+            rows = f'(SELECT rowid AS row, "{slot}.id" AS id, "{slot}.pid" AS pid, t FROM events WHERE "{slot}.id" IN (FROM shared_ids))'
+            latest = "arg_max(s.pid, s.start) FILTER (s.start <= r.t)"
+            con.execute(
+                f'UPDATE events SET "{slot}.id" = hash(f.id, \'pid\', f.pid) FROM (SELECT r.row, r.id, '
+                f"coalesce(any_value(r.pid), {latest}, arg_min(s.pid, s.start)) AS pid FROM {rows} r JOIN starts s ON s.id = r.id GROUP BY r.row, r.id) f "
+                "WHERE events.rowid = f.row"
+            )
+        con.execute("DROP TABLE starts")
+    con.execute("DROP TABLE shared_ids")
+    return int(number[0])
+
+
 def _alone(con: duckdb.DuckDBPyConnection) -> None:
-    """A pid without name, id and host belongs to nobody else: each mention is a process of its own."""
-    part = "coalesce(part, 0)" if has_column(con, "part") else "0"
+    """A pid without name, id and host, or without a time, belongs to nobody else: each mention is a process of its own."""
     for n, slot in enumerate(SLOTS):
         con.execute(
-            f"UPDATE events SET \"{slot}.id\" = hash('mention', rec, {part}, {n}) "
-            f'WHERE host IS NULL AND "{slot}.id" IS NULL AND "{slot}.pid" IS NOT NULL'
+            f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" <> 0 AND (host IS NULL OR t IS NULL)'
         )
+
+
+def _by_name(con: duckdb.DuckDBPyConnection) -> int:
+    """What acted in a record, and in STIX its parent too, known by nothing but a name: each mention is a process of its own; how many
+    there are. A pid of 0 is no process."""
+    found = 0
+    slots = SLOTS[:2] if has_column(con, "part") else SLOTS[:1]
+    for n, slot in enumerate(slots):
+        in_stix = "" if n == 0 else " AND part IS NOT NULL"
+        row = con.execute(
+            f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" IS NULL '
+            f"AND \"{slot}.name\" IS NOT NULL AND lower(\"{slot}.name\") <> 'system'{in_stix}"
+        ).fetchone()
+        found += int(row[0]) if row else 0
+    for slot in SLOTS:
+        con.execute(f'UPDATE events SET "{slot}.pid" = NULL WHERE "{slot}.pid" = 0')
+    return found
+
+
+def _mention(con: duckdb.DuckDBPyConnection, slot: int) -> str:
+    """SQL of the id of an entity that no other mention is of."""
+    return f"hash('mention', rec, {'coalesce(part, 0)' if has_column(con, 'part') else '0'}, {slot})"
 
 
 def _rehash(con: duckdb.DuckDBPyConnection, where: str) -> None:
     for slot in SLOTS:
-        con.execute(f'UPDATE events SET "{slot}.id" = hash(host, "{slot}.x_unique_id") WHERE "{slot}.x_unique_id" IS NOT NULL AND {where}')
+        con.execute(f'UPDATE events SET "{slot}.id" = {own_id(slot)} WHERE "{slot}.x_unique_id" IS NOT NULL AND {where}')
 
 
 class _Processes:
     """The stages of the mapping, each a table or an update."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, unix: bool) -> None:
         self.con = con
+        self.unix = unix
+        self.created_known = [s for s in SLOTS if has_column(con, f"{s}.created")]
         kind = layout().kind
         self.create, self.audit_create = kind("process-create"), kind("process-create-audit")
         self.end, self.audit_end = kind("process-end"), kind("process-end-audit")
@@ -107,12 +190,20 @@ class _Processes:
     def _tables(self) -> Iterator[str]:
         yield from ("asked", "candidates", "created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "untrusted")
 
+    def _name(self, slot: str) -> str:
+        """SQL of the name that tells processes of one pid apart: none on Linux, where a process takes another name by exec."""
+        return f"CASE WHEN unix THEN '' ELSE lower(\"{slot}.name\") END" if self.unix else f'lower("{slot}.name")'
+
+    def _created(self, slot: str) -> str:
+        """SQL of when a process was created, as its record tells; it may have been logged later."""
+        return f'CASE WHEN "{slot}.created" <= t THEN "{slot}.created" END' if slot in self.created_known else "CAST(NULL AS TIMESTAMP)"
+
     def _pid_mentions(self) -> bool:
         """The mentions that know a pid and no id of the sensor; where no host is known, only with a name."""
         parts = " UNION ALL ".join(
-            f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, lower("{s}.name") AS name, t, '
-            f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse '
-            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" IS NOT NULL AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
+            f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
+            f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, coalesce({self._created(s)}, t) AS start '
+            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" <> 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
             for n, s in enumerate(SLOTS)
         )
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
@@ -125,7 +216,8 @@ class _Processes:
             f'CREATE OR REPLACE TEMP TABLE created AS SELECT "process.id" AS id FROM events WHERE kind = {self.create} AND "process.id" IS NOT NULL'
         )
         parts = " UNION ALL ".join(
-            f'SELECT "{s}.id" AS id, {SCOPE.format("")} AS host, src, "{s}.x_unique_id" AS guid, "{s}.pid" AS pid, "{s}.name" AS name, t, '
+            f'SELECT "{s}.id" AS id, {SCOPE.format("")} AS host, src, {_guid(s)} AS guid, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
+            + f"{self._created(s)} AS created, "
             + (f"kind = {self.end}" if n == 0 else "false")
             + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL'
             + (f" AND kind <> {self.create}" if n == 0 else "")
@@ -133,7 +225,7 @@ class _Processes:
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE others AS SELECT id, min(host) AS host, min(src) AS src, min(guid) AS guid, "
-            "min(pid) AS pid, lower(min(name)) AS name, min(t) AS first, max(t) AS last, "
+            "min(pid) AS pid, min(name) AS name, min(t) AS first, max(t) AS last, min(created) AS created, "
             "max(t) FILTER (ended) AS ended "
             f"FROM ({parts}) WHERE id NOT IN (SELECT id FROM created) GROUP BY id"
         )
@@ -144,9 +236,9 @@ class _Processes:
 
     def _untrusted(self) -> str:
         """SQL: the sources whose own creations do not confirm the time inside the GUID."""
-        inner = self._inner('"process.x_unique_id"')
+        inner = self._inner(_guid("process"))
         return (
-            f"SELECT src FROM events WHERE kind = {self.create} AND \"process.x_unique_id\" LIKE '{{%' GROUP BY src "
+            f"SELECT src FROM events WHERE kind = {self.create} AND {_guid('process')} LIKE '{{%' GROUP BY src "
             f"HAVING avg(CASE WHEN abs(epoch_us({inner}) - epoch_us(t)) <= {START_TOLERANCE} THEN 1 ELSE 0 END) < 0.9"
         )
 
@@ -159,7 +251,7 @@ class _Processes:
         inner = self._inner("o.guid")
         con.execute(
             "INSERT INTO twins SELECT o.id, min(e.id) FROM others o JOIN ("
-            'SELECT "process.id" AS id, host, "process.pid" AS pid, lower("process.name") AS name, "process.x_unique_id" AS guid, t '
+            f'SELECT "process.id" AS id, host, "process.pid" AS pid, {self._name("process")} AS name, {_guid("process")} AS guid, t '
             f'FROM events WHERE kind = {self.create} AND "process.id" IS NOT NULL) e '
             "ON e.host = o.host AND e.pid = o.pid AND e.name = o.name AND substr(e.guid, 1, 9) = substr(o.guid, 1, 9) "
             f"WHERE length(o.guid) = 38 AND abs(epoch_us({inner}) - epoch_us(date_trunc('second', e.t))) <= {TWIN_TOLERANCE} "
@@ -189,7 +281,7 @@ class _Processes:
         trusted = "src NOT IN (SELECT src FROM untrusted)"
         inner = self._inner("guid")
         mentions = " UNION ALL ".join(
-            f'SELECT "{s}.id" AS id, "{s}.pid" AS pid, "{s}.name" AS name, t, '
+            f'SELECT "{s}.id" AS id, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
             + (f"kind = {self.end}" if n == 0 else "false")
             + f' AS ended FROM events WHERE "{s}.id" IN (SELECT id FROM candidates)'
             for n, s in enumerate(SLOTS)
@@ -197,13 +289,13 @@ class _Processes:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE lives AS "
             f'SELECT e."process.id" AS id, min({SCOPE.format("e.")}) AS host, coalesce(min(e."process.pid"), min(m.pid)) AS pid, '
-            'lower(coalesce(min(e."process.name"), min(m.name))) AS name, min(e.t) AS start, '
+            f"coalesce(min({self._name('process')}), min(m.name)) AS name, min(coalesce({self._created('process')}, e.t)) AS start, "
             "min(m.ended) AS ended, min(m.last) AS last FROM events e JOIN (SELECT id, min(pid) AS pid, min(name) AS name, "
             f"max(t) FILTER (ended) AS ended, max(t) AS last FROM ({mentions}) GROUP BY id) m "
             'ON m.id = e."process.id" '
             f'WHERE e.kind = {self.create} AND e."process.id" IN (SELECT id FROM candidates) AND e.t IS NOT NULL GROUP BY e."process.id" '
             "UNION ALL SELECT id, host, pid, name, "
-            f"CASE WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} ELSE first END, "
+            f"CASE WHEN created IS NOT NULL THEN created WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} ELSE first END, "
             "ended, last FROM others WHERE id IN (SELECT id FROM candidates)"
         )
         con.execute("DELETE FROM lives WHERE pid IS NULL OR start IS NULL")
@@ -212,10 +304,10 @@ class _Processes:
         """Creations without a sensor's id, as Security 4688: the start a sensor has seen too, or a life of its own."""
         con = self.con
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE audited AS SELECT a.row, a.host, a.pid, a.name, a.t, "
-            "arg_min(l.id, abs(epoch_us(l.start) - epoch_us(a.t))) AS id FROM pid_mentions a LEFT JOIN lives l "
+            "CREATE OR REPLACE TEMP TABLE audited AS SELECT a.row, a.host, a.pid, a.name, a.start AS t, "
+            "arg_min(l.id, abs(epoch_us(l.start) - epoch_us(a.start))) AS id FROM pid_mentions a LEFT JOIN lives l "
             "ON l.host = a.host AND l.pid = a.pid AND l.name IS NOT DISTINCT FROM a.name "
-            f"AND abs(epoch_us(l.start) - epoch_us(a.t)) <= {START_TOLERANCE} "
+            f"AND abs(epoch_us(l.start) - epoch_us(a.start)) <= {START_TOLERANCE} "
             f"WHERE a.slot = 0 AND a.kind IN ({self.create}, {self.audit_create}) GROUP BY ALL"
         )
         con.execute("UPDATE audited SET id = hash('life', host, pid, coalesce(name, ''), epoch_us(t)) WHERE id IS NULL")
@@ -256,7 +348,7 @@ class _Processes:
         """When a host's System process or machine part is a new one, lives not seen since are over."""
         con = self.con
         mentions = " UNION ALL ".join(
-            f'SELECT host, "{s}.pid" AS pid, "{s}.x_unique_id" AS guid, t FROM events WHERE length("{s}.x_unique_id") = 38' for s in SLOTS
+            f'SELECT host, "{s}.pid" AS pid, {_guid(s)} AS guid, t FROM events WHERE length("{s}.x_unique_id") IN (36, 38)' for s in SLOTS
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE boots AS WITH firsts AS ("

@@ -16,6 +16,7 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.addresses import FLOW, flow_id
+from kestrel.store.identity import own_id
 from kestrel.store.lines import LONG, Lines, Part, batches, hold, lines_of
 
 SAMPLE = 300
@@ -39,6 +40,10 @@ class Account:
     unknown: int = 0
     broken: int = 0
     mended: int = 0
+    shared_ids: int = 0
+    """Unique ids that a sensor gave to several processes."""
+    name_only: int = 0
+    """Processes that are known only by name: an entity each observation."""
     shapes: dict[str, int] = field(default_factory=dict)
 
 
@@ -139,7 +144,7 @@ def _parsed(text: str | None) -> Any:
 def _insert(con: duckdb.DuckDBPyConnection, select: str) -> int:
     """Add rows to `events`, with the ids that a record gives by itself; the number added."""
     ids = [
-        f'CASE WHEN "{s}.x_unique_id" IS NOT NULL AND host IS NOT NULL THEN hash(host, "{s}.x_unique_id") END AS "{s}.id"'
+        f'CASE WHEN "{s}.x_unique_id" IS NOT NULL AND host IS NOT NULL THEN {own_id(s)} END AS "{s}.id"'
         for s in PROCESSES
         if f'"{s}.x_unique_id"' in select
     ]
