@@ -243,7 +243,7 @@ class Reading:
         ]
         clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.shape.clock(n))}
         sensor_time = self._sensor_time({self.shape.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
-        outer = [f'try_cast({sensor_time} AS TIMESTAMP) AS "$sensor_time"']
+        outer = [f'{instant(sensor_time) if sensor_time != "NULL" else "CAST(NULL AS TIMESTAMP)"} AS "$sensor_time"']
         for name in ("local", "receipt", "printed"):
             time = instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
             if name == "receipt" and "local" in clocks:

@@ -216,8 +216,42 @@ def joined(directory: str, name: str) -> str:
 
 
 def instant(x: str) -> str:
-    """A time as UTC; one with another zone than Z takes the longer way."""
-    return f"CASE WHEN ends_with({x}, 'Z') THEN try_cast({x} AS TIMESTAMP) ELSE try_cast({x} AS TIMESTAMPTZ)::TIMESTAMP END"
+    """A time as UTC, or NULL: ISO 8601 with a zone or (UTC) without, also in its basic form; seconds, milliseconds, microseconds or
+    nanoseconds since 1970; `/Date(milliseconds)/`; RFC 822. Years 1 to 9999 only. The commonest spelling is tried first."""
+    common = f"{x}[5] = '-' AND {x} >= '0001' AND (length({x}) IN (23, 19) OR ends_with({x}, 'Z'))"
+    return f"coalesce(CASE WHEN {common} THEN try_cast({x} AS TIMESTAMP) END, CASE WHEN {x} IS NOT NULL THEN {_other_instant(f'trim({x})')} END)"
+
+
+DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+ZONE = "( ?(Z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?))?"
+
+
+def _other_instant(x: str) -> str:
+    iso = f"replace(replace(upper({x}), ',', '.'), 'GMT', 'Z')"
+    basic = f"regexp_replace({iso}, '^([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(T?)([0-9]{{2}})?([0-9]{{2}})?([0-9]{{2}})?', '\\1-\\2-\\3T\\5:\\6:\\7')"
+    mail = [f"{day}%d %b {year} %H:%M:%S %z" for day in ("%a, ", "") for year in ("%y", "%Y")]
+    dated = f"regexp_extract({x}, '^/Date[(](-?[0-9]+)', 1)"
+    zone = f"regexp_replace({x}, ' (UT|GMT|UTC|Z)$', ' +0000')"
+    return (
+        f"CASE WHEN regexp_full_match({x}, '(?i){DATE}([T ][0-9:]+([.,][0-9]+)?)?{ZONE}') AND {x} >= '0001' THEN try_cast({iso} AS TIMESTAMPTZ)::TIMESTAMP "
+        f"WHEN regexp_full_match({x}, '(?i)[0-9]{{8}}(T?[0-9]{{6}}([.,][0-9]+)?{ZONE})?') AND {x} >= '0001' THEN coalesce("
+        f"try_cast(CASE WHEN length({x}) = 8 THEN {basic}[:10] ELSE {basic} END AS TIMESTAMPTZ)::TIMESTAMP, {_epoch(x)}) "
+        f"WHEN regexp_full_match({x}, '-?[0-9]{{9,19}}([.][0-9]*)?|[0-9][.][0-9]+[eE][+]?[0-9]{{1,2}}') THEN {_epoch(x)} "
+        f"WHEN starts_with({x}, '/Date(') THEN {_epoch(dated, milliseconds_only=True)} "
+        f"WHEN contains({x}, ':') THEN try_strptime({zone}, {mail})::TIMESTAMP END"
+    )
+
+
+def _epoch(x: str, milliseconds_only: bool = False) -> str:
+    """A number since 1970: seconds or parts of them, by its size."""
+    number = f"try_cast({x} AS DECIMAL(38, 9))"
+    seconds, milliseconds = (f"floor({number} * {factor})" for factor in (1_000_000, 1_000))
+    by_size = (
+        f"CASE WHEN abs({number}) < 1e11 THEN {seconds} WHEN abs({number}) < 1e14 THEN {milliseconds} WHEN abs({number}) < 1e17 THEN floor({number}) "
+        f"ELSE try_cast({x} AS HUGEINT) // 1000 END"
+    )
+    micros = f"try_cast({milliseconds if milliseconds_only else by_size} AS BIGINT)"
+    return f"CASE WHEN {micros} BETWEEN -62135596800000000 AND 253402300799999999 THEN make_timestamp({micros}) END"
 
 
 def unix(system: str, where: str) -> str:

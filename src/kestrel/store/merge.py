@@ -11,15 +11,19 @@ from kestrel.graph.predicate import AttributePath
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas.layout import layout
 from kestrel.store.match import Scope
-from kestrel.store.mentions import PARTED, inherent, mentions, references
+from kestrel.store.mentions import PARTED, Events, inherent, mentions, references
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import fresh, shown_as
 
 RANK = (
-    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} %% %d * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::BIGINT "
-    "* 4503599627370496 + epoch_us(t))::HUGEINT * 18446744073709551616 + rec AS rank"
+    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} %% %d * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::HUGEINT "
+    "* 576460752303423488 + %s)::HUGEINT * 281474976710656 + (rec >> 16) AS rank"
 )
-"""Lower is better; 2^52 leaves room for microseconds since 1970, and the record's key breaks ties the same way every time."""
+"""Lower is better: the sensor, the slot, whether it is a creation, the time (2^59 leaves room for the microseconds of years 1 to 9999;
+none comes last), and the record's key breaks ties the same way every time."""
+TIME = "coalesce(epoch_us(t) + 62135596800000000, 576460752303423487)"
+LATEST = f"CASE WHEN unix AND kind IN (%s) THEN 576460752303423487 - {TIME} ELSE {TIME} END"
+"""On Linux the last exec of a process tells its name."""
 
 
 def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:
@@ -54,9 +58,10 @@ def _first_hop(path: AttributePath) -> tuple[str, str]:
     return path.references[0] if path.references else ("", "")
 
 
-def _rank() -> str:
+def _rank(events: Events) -> str:
     kind = layout().kind
-    return RANK % (PARTED, f"{kind('process-create')}, {kind('process-create-audit')}")
+    created = f"{kind('process-create')}, {kind('process-create-audit')}"
+    return RANK % (PARTED, created, LATEST % created if events.has("unix") else TIME)
 
 
 def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, str]:
@@ -67,7 +72,7 @@ def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Seq
         return found
     parts = []
     if scope.events:
-        inner = mentions(scope.events, type_name, stored, scope.conditions, [_rank()])
+        inner = mentions(scope.events, type_name, stored, scope.conditions, [_rank(scope.events)])
         parts.append(f"SELECT * FROM ({inner}) WHERE id IN (SELECT id FROM {ids})")
     if scope.own:
         own = ", ".join(f"{scope.own.columns[n].sql if n in scope.own.columns else 'NULL'} AS {quoted_name(n)}" for n in stored)
@@ -105,7 +110,7 @@ def _through(
 def best_targets(con: duckdb.DuckDBPyConnection, type_name: str, reference: str, scope: Scope, where: str = "true") -> str:
     """A table of id, target, t, rec: whom the reference of each entity leads to by the best record of it."""
     assert scope.events is not None
-    pairs = references(scope.events, type_name, reference, scope.conditions, [_rank()])
+    pairs = references(scope.events, type_name, reference, scope.conditions, [_rank(scope.events)])
     best = fresh("best")
     con.execute(
         f"CREATE TEMP TABLE {best} AS SELECT id, arg_min(target, rank) AS target, any_value(t) AS t, any_value(rec) AS rec "
