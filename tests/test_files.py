@@ -15,7 +15,7 @@ import zstandard
 
 from kestrel import Session
 from kestrel.errors import HuntErrors
-from kestrel.store.scan import Account
+from kestrel.store.account import Account
 from tests.events import creation
 
 GOOD = [creation(n) for n in range(10)]

@@ -337,7 +337,7 @@ def _check_source(options: argparse.Namespace) -> int:
         except HuntErrors as error:
             _report(error, options.format, show)
             return 1
-    show(Table(options.name, ("looked at", "state", "found"), rows, len(rows)))
+    show(Table(options.name, ("checked", "state", "found"), rows, len(rows)))
     return 1 if any(state == "bad" for _, state, _ in rows) else 0
 
 

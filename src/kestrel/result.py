@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -115,6 +116,8 @@ class Notice:
     code: str
     message: str
     count: int = 1
+    details: tuple[Mapping[str, Any], ...] = ()
+    """What the message sums up, in full; shown as JSON only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -89,13 +89,16 @@ class Session:
         if actions:
             self.store.expect(_columns(actions))
             self.store.asked = set(self._asked)
+        told = _Few()
         for action in actions:
             try:
-                yield from self._act(action, made)
+                yield from self._act(action, made, told)
             except KestrelError as error:
+                yield from told.rest()
                 whole = getattr(action, "span", None)
                 error.span = error.span or _part(hunt, whole, error.part) or whole
                 raise HuntErrors(source, [error]) from error
+        yield from told.rest()
         if self.settings.summary:
             yield self._summary(made, started, paid)
 
@@ -155,13 +158,13 @@ class Session:
         told = self._store.told[step.content]
         return {name: column.kind for name, column in told.columns.items()} if told else {}
 
-    def _act(self, action: Action, made: dict[str, Define]) -> Iterator[Result]:
+    def _act(self, action: Action, made: dict[str, Define], told: _Few) -> Iterator[Result]:
         match action:
             case Define(name, step):
                 self.store.evaluate(step)
                 self.scope[name] = step
                 made[name] = action
-                yield from self._accounts(step)
+                yield from told.add(self._accounts(step))
             case Show(step, columns, limit, offset, name):
                 yield self._show(step, columns, limit, offset, name)
             case Draw():
@@ -226,33 +229,20 @@ class Session:
                 self._told.add(notice.message)
                 yield notice
 
-    def _accounts(self, step: Step) -> Iterator[Result]:
-        """Once for each set of files: what was not as it should be."""
-        dataset = self.store.evaluate(step).dataset
-        if dataset is None or dataset.key in self._told:
-            return
-        self._told.add(dataset.key)
-        account = dataset.account
-        if account.broken:
-            yield Told("broken-lines", f"{account.broken:,} of {account.read:,} lines are no JSON and were left out", account.broken)
-        if account.unknown:
-            yield Told(
-                "unknown-records",
-                f"{account.unknown:,} of {account.read:,} records have a shape no mapping knows and were left out",
-                account.unknown,
-            )
-        if account.duplicates:
-            yield Told(
-                "duplicates",
-                f"{account.duplicates:,} of {account.read:,} records are there more than once and count once",
-                account.duplicates,
-            )
-        if account.mended:
-            yield Told(
-                "mended-lines",
-                f"{account.mended:,} lines were damaged text (not UTF-8, or cut) and were read as far as they go",
-                account.mended,
-            )
+    def _accounts(self, step: Step) -> Iterator[Told]:
+        """Once for each set of files, and for each server: what became of its records. Of an empty variable: why it may be so."""
+        from kestrel.store.account import notices
+        from kestrel.store.empty import reasons
+
+        variable = self.store.evaluate(step)
+        if variable.dataset is not None:
+            sources = tuple(s.uri for s in variable.dataset.sources)
+            key = " ".join(sources) if variable.dataset.is_live else variable.dataset.key
+            if key not in self._told:
+                self._told.add(key)
+                yield from notices(variable.dataset.account, sources)
+        if not self.store.counts(variable)[0]:
+            yield from reasons(self.store, variable)
 
     def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, offset: int, name: str) -> Table:
         variable = self.store.evaluate(step)
@@ -390,14 +380,12 @@ class Session:
             raise HuntErrors(Text(pool), [error]) from error
 
     def _examine_files(self, source: Source) -> Iterator[tuple[str, str, str]]:
+        from kestrel.store.account import findings
+
         yield "files", "good", native(source, None)
         dataset = self.store.dataset((source,), None)
         assert dataset is not None
-        account = dataset.account
-        told = ", ".join(f"{name} ({number:,})" for name, number in account.shapes.items())
-        yield "shapes", "good" if told else "bad", told or "no record is of a shape Kestrel knows"
-        lost = account.unknown + account.broken
-        yield "records", "weak" if lost else "good", f"{account.read:,} read, {account.kept:,} kept, {lost:,} of no known shape or broken"
+        yield from findings(dataset.account)
         first, last = self.store.con.execute(f"SELECT min(t), max(t) FROM {dataset.events.table}").fetchone() or (None, None)
         yield "times", "good" if first else "bad", f"{first:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}" if first else "no record has a time"
 
@@ -475,6 +463,32 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class _Few:
+    """The notices of a cell about its records, as two lines at most: the first as soon as it is known, the others at the end."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Told] = []
+        self.begun = False
+
+    def add(self, found: Iterable[Told]) -> Iterator[Told]:
+        """Take notices; what is to be shown now."""
+        for notice in found:
+            if self.begun:
+                self.waiting.append(notice)
+            else:
+                self.begun = True
+                yield notice
+
+    def rest(self) -> Iterator[Told]:
+        """The notices that were not shown, as one."""
+        waiting, self.waiting = list({n.message: n for n in self.waiting}.values()), []
+        if len(waiting) == 1:
+            yield waiting[0]
+        elif waiting:
+            details = tuple({"code": n.code, "message": n.message, "count": n.count, "details": list(n.details)} for n in waiting)
+            yield Told("records", "; ".join(n.message for n in waiting), len(waiting), details)
 
 
 def _columns(actions: list[Action]) -> frozenset[str] | None:

@@ -79,7 +79,8 @@ def to_object(result: Result) -> dict[str, Any]:
             asked = [asdict(a) for a in result.asked]
             return {"kind": "summary", "variables": made, "seconds": result.seconds} | ({"asked": asked} if asked else {})
         case Notice():
-            return {"kind": "notice", "code": result.code, "message": result.message, "count": result.count}
+            notice = {"kind": "notice", "code": result.code, "message": result.message, "count": result.count}
+            return notice | ({"details": [dict(d) for d in result.details]} if result.details else {})
         case Failure():
             return {
                 "kind": "error",

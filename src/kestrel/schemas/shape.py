@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from kestrel.config import packaged
 from kestrel.schemas import expression
-from kestrel.schemas.expression import Node
+from kestrel.schemas.expression import First, Node
 from kestrel.schemas.layout import Layout, layout
 from kestrel.schemas.transforms import instant, quoted
 
@@ -52,8 +52,9 @@ class Shape:
 
     def event_of(self, record: Mapping[str, Any]) -> tuple[int, int]:
         """The sensor's number and the code of a parsed record; OTHER where no sensor of the event file wrote it."""
-        provider = str(expression.to_value(expression.top(self.envelope["provider"]), record) or "").lower()
-        sensor = next((n for name, n in self.sensors.items() if provider in [p.lower() for p in self.providers(name)]), self.otherwise)
+        named = [str(expression.to_value(node, record) or "").lower() for node in self.provider_fields]
+        known = ((n, [p.lower() for p in self.providers(name)]) for name, n in self.sensors.items())
+        sensor = next((n for n, providers in known if any(p in providers for p in named)), self.otherwise)
         try:
             return (sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))) if sensor else OTHER
         except (TypeError, ValueError):
@@ -70,6 +71,12 @@ class Shape:
     def sensors(self) -> dict[str, int]:
         """The number of each sensor of the event file; 0 stands for none of them."""
         return {name: n for n, name in enumerate(self.envelope["sensors"], start=1)}
+
+    @cached_property
+    def provider_fields(self) -> tuple[Node, ...]:
+        """Where a record may name its provider: a channel that is not known does not hide a provider that is."""
+        node = expression.top(self.envelope["provider"])
+        return node.parts if isinstance(node, First) else (node,)
 
     def providers(self, sensor: str) -> list[str]:
         """The providers under whose names a sensor writes."""
@@ -104,6 +111,11 @@ class Shape:
     def clock(self, name: str) -> Node | None:
         text = self.envelope["clock"].get(name)
         return expression.top(text) if text else None
+
+    @cached_property
+    def paths(self) -> frozenset[tuple[str, ...]]:
+        """Every field of a raw record that is read."""
+        return frozenset(path for path, _ in Reading(self)._fields())
 
     def columns(self) -> set[str]:
         """Every column of the layout that some event of this shape fills."""
@@ -238,7 +250,7 @@ class Reading:
 
         envelope = self.shape.envelope
         inner = [
-            f'{self._sensor(sql(envelope["provider"]))} AS "$sensor"',
+            f'{self._sensor([expression.to_sql(node, read) for node in self.shape.provider_fields])} AS "$sensor"',
             f'try_cast({sql(envelope["code"])} AS INTEGER) AS "$code"',
         ]
         clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.shape.clock(n))}
@@ -306,11 +318,13 @@ class Reading:
             return next(iter(clocks.values()))
         return f'CASE "$sensor" {" ".join(f"WHEN {s} THEN {sql}" for s, sql in clocks.items())} END'
 
-    def _sensor(self, provider: str) -> str:
+    def _sensor(self, fields: Sequence[str]) -> str:
         """The number of the sensor; the spelling of the event file is tried before the costlier ones."""
         sensors = {number: self.shape.providers(name) for name, number in self.shape.sensors.items() if number != self.shape.otherwise}
-        as_written = " ".join(f"WHEN {provider} IN ({', '.join(map(quoted, names))}) THEN {s}" for s, names in sensors.items())
-        folded = " ".join(f"WHEN lower({provider}) IN ({', '.join(quoted(n.lower()) for n in names)}) THEN {s}" for s, names in sensors.items())
+        as_written = " ".join(f"WHEN {f} IN ({', '.join(map(quoted, names))}) THEN {s}" for f in fields for s, names in sensors.items())
+        folded = " ".join(
+            f"WHEN lower({f}) IN ({', '.join(quoted(n.lower()) for n in names)}) THEN {s}" for f in fields for s, names in sensors.items()
+        )
         return f"CASE {as_written} {folded} ELSE {self.shape.otherwise} END"
 
     def _kind(self, read: Any) -> str:

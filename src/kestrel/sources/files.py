@@ -89,5 +89,5 @@ def native(source: Source, columns: Collection[str] | None) -> str:
     """What reading the files means: every record of them is read, for some columns of the record layout or for all."""
     size = sum(os.stat(f).st_size for f in source.files if os.path.exists(f))
     shape = f", as {source.shape}" if source.shape else ""
-    named = ", ".join(sorted(columns)) if columns is not None and size > LARGE else "every column a shape maps"
+    named = ", ".join(sorted(columns)) if columns is not None and size > LARGE else "every column a log format maps"
     return f"read {len(source.files):,} file{'s' if len(source.files) != 1 else ''} ({size / 1e6:,.1f} MB{shape}) for {named}"

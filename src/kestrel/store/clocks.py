@@ -11,25 +11,29 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import DOUBTED, FAR
 
 
-def correct(con: duckdb.DuckDBPyConnection) -> None:
-    """Set `events.t` where the shape's log clock needs a correction that only the whole file can give."""
+def correct(con: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
+    """Set `events.t` where the log format's clock needs a correction that only the whole file can give; by the number of the file, what
+    its local time is ahead of UTC (`-04:00`)."""
     row = con.execute('SELECT bool_or("$local" IS NOT NULL), bool_or("$printed" IS NOT NULL) FROM events').fetchone()
     local, printed = row or (False, False)
-    if local:
-        _apply(con, _from_receipt())
-    if printed:
-        _apply(con, _from_sensor())
+    offsets: dict[int, list[str]] = {}
+    for log_times in [*([_from_receipt()] if local else []), *([_from_sensor()] if printed else [])]:
+        for src, offset in _apply(con, log_times):
+            offsets.setdefault(src, []).append(offset)
+    return offsets
 
 
-def _apply(con: duckdb.DuckDBPyConnection, log_times: str) -> None:
-    """`log_times` gives (row, kind, sensor_time, log): the corrected log time. The sensor's own clock wins, unless it is one
-    that may be another and is far off."""
+def _apply(con: duckdb.DuckDBPyConnection, log_times: str) -> list[tuple[int, str]]:
+    """`log_times` gives (row, src, kind, sensor_time, log, shift): the corrected log time, and by how many microseconds it was. The
+    sensor's own clock wins, unless it is one that may be another and is far off. The files and their offsets that are not 0."""
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE clock AS SELECT row, CASE WHEN sensor_time IS NULL OR (kind IN "
+        "CREATE OR REPLACE TEMP TABLE clock AS SELECT row, src, shift, CASE WHEN sensor_time IS NULL OR (kind IN "
         f"({_doubted()}) AND abs(epoch_us(sensor_time) - epoch_us(log)) > {FAR}) THEN log ELSE sensor_time END AS t FROM ({log_times})"
     )
     con.execute("UPDATE events SET t = clock.t FROM clock WHERE events.rowid = clock.row AND clock.t IS NOT NULL")
+    shifts = con.execute("SELECT src, -shift FROM clock WHERE shift <> 0 GROUP BY ALL ORDER BY src, count(*) DESC").fetchall()
     con.execute("DROP TABLE clock")
+    return [(src, f"{'-' if shift < 0 else '+'}{abs(shift) // 3_600_000_000:02}:{abs(shift) // 60_000_000 % 60:02}") for src, shift in shifts]
 
 
 def _doubted() -> str:
@@ -39,7 +43,7 @@ def _doubted() -> str:
 def _from_receipt() -> str:
     """Local time without zone: the zone of a file and host is the least delay of receipt, to the quarter of an hour."""
     return (
-        'SELECT e.rowid AS row, e.kind, e."$sensor_time" AS sensor_time, e."$local" + to_microseconds(z.zone) AS log FROM events e JOIN ('
+        'SELECT e.rowid AS row, e.src, e.kind, e."$sensor_time" AS sensor_time, e."$local" + to_microseconds(z.zone) AS log, z.zone AS shift FROM events e JOIN ('
         'SELECT src, host, CAST(round(min(epoch_us("$receipt") - epoch_us("$local")) / 900e6) * 900000000 AS BIGINT) AS zone '
         'FROM events WHERE "$local" IS NOT NULL AND "$receipt" IS NOT NULL GROUP BY ALL) z '
         'ON z.src = e.src AND z.host IS NOT DISTINCT FROM e.host WHERE e."$local" IS NOT NULL'
@@ -56,10 +60,10 @@ def _from_sensor() -> str:
         f"AND kind NOT IN ({_doubted()})), "
         'rows AS (SELECT rowid AS row, kind, src, host, "$printed" AS printed, "$sensor_time" AS sensor_time FROM events '
         'WHERE "$printed" IS NOT NULL AND "$local" IS NULL), '
-        "near AS (SELECT r.row, r.kind, r.printed, r.sensor_time, b.printed AS before, b.shift AS before_shift, a.printed AS after, "
+        "near AS (SELECT r.row, r.src, r.kind, r.printed, r.sensor_time, b.printed AS before, b.shift AS before_shift, a.printed AS after, "
         "a.shift AS after_shift FROM rows r "
         "ASOF LEFT JOIN sure b ON b.src = r.src AND b.host = r.host AND b.printed <= r.printed "
         "ASOF LEFT JOIN sure a ON a.src = r.src AND a.host = r.host AND a.printed >= r.printed) "
-        "SELECT row, kind, sensor_time, printed + to_microseconds(CASE WHEN before IS NULL THEN after_shift WHEN after IS NULL "
-        "THEN before_shift WHEN printed - before <= after - printed THEN before_shift ELSE after_shift END) AS log FROM near"
+        "SELECT row, src, kind, sensor_time, printed + to_microseconds(shift) AS log, shift FROM (SELECT *, CASE WHEN before IS NULL THEN after_shift "
+        "WHEN after IS NULL THEN before_shift WHEN printed - before <= after - printed THEN before_shift ELSE after_shift END AS shift FROM near)"
     )

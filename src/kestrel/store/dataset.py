@@ -21,9 +21,10 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store import addresses, clocks, identity
+from kestrel.store.account import Account, count_events_only
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
-from kestrel.store.scan import Account, Reader
+from kestrel.store.scan import Reader
 from kestrel.version import __version__
 
 LARGE = 256 << 20
@@ -161,13 +162,17 @@ def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
 
 
 def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, key: str, cached: bool) -> Dataset:
-    rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [name]).fetchall()
     text = con.execute(f"SELECT account FROM {name}.account").fetchone()
-    fields = json.loads(text[0]) if text else {}
+    account = Account(**(json.loads(text[0]) if text else {}))
+    return Dataset(name, tuple(sources), _events(con, name, f"{name}.events", account), account, key, cached, span)
+
+
+def _events(con: duckdb.DuckDBPyConnection, database: str, table: str, account: Account) -> Events:
+    """The table of records of a database, its columns, and those that were left in the files."""
+    rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [database]).fetchall()
     columns = frozenset(r[0] for r in rows)
-    account = Account(**fields)
     in_files = frozenset().union(*(shapes()[name].columns() for name in account.shapes))
-    return Dataset(name, tuple(sources), Events(f"{name}.events", columns, in_files - columns), account, key, cached, span)
+    return Events(table, columns, in_files - columns)
 
 
 def _build(
@@ -202,7 +207,7 @@ def _build(
         account.kept -= account.duplicates
         if repeated:
             account.read, account.duplicates = account.read - account.duplicates, 0
-        clocks.correct(con)
+        account.clocks = {str(files[src][0]): offsets for src, offsets in clocks.correct(con).items()}
         if live and span:
             outside = _keep_to(con, span, live)
             account.read, account.kept = account.read - outside, account.kept - outside
@@ -212,6 +217,7 @@ def _build(
         addresses.device_paths(con)
         addresses.flows(con)
         addresses.accounts(con)
+        count_events_only(con, _events(con, name, "events", account), account)
         con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])
     finally:
         con.execute("USE memory")

@@ -39,6 +39,7 @@ from kestrel.graph.steps import (
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.result import Notice
 from kestrel.schemas.layout import layout
+from kestrel.store.account import check
 from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
 from kestrel.store.find import Finder
@@ -139,6 +140,7 @@ class Store:
                 )
             finally:
                 self.reading = None
+        check(self.datasets[key].account, ", ".join(s.uri for s in sources))
         return self.datasets[key]
 
     def together(self, variables: Sequence[Variable]) -> Dataset | None:

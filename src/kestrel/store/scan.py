@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,14 @@ import duckdb
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
+from kestrel.store.account import Account
 from kestrel.store.addresses import FLOW, flow_id
 from kestrel.store.identity import own_id
 from kestrel.store.lines import LONG, Lines, Part, batches, hold, lines_of
 
 SAMPLE = 300
+FIELDS = 40
+"""Top-level fields of an unrecognised record that are kept."""
 ROW_GROUP = 122_880
 """Rows of a table that DuckDB gives to one thread."""
 VECTOR = 2_048
@@ -28,23 +30,6 @@ PARTS = 8
 """Parts of a table that are planned one by one; more would take longer to plan than they save."""
 PROCESSES = ("process", "parent", "target")
 CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
-
-
-@dataclass
-class Account:
-    """What became of the records of the files: read = kept + duplicates + unknown + broken."""
-
-    read: int = 0
-    kept: int = 0
-    duplicates: int = 0
-    unknown: int = 0
-    broken: int = 0
-    mended: int = 0
-    shared_ids: int = 0
-    """Unique ids that a sensor gave to several processes."""
-    name_only: int = 0
-    """Processes that are known only by name: an entity each observation."""
-    shapes: dict[str, int] = field(default_factory=dict)
 
 
 class Reader:
@@ -114,7 +99,7 @@ def _read(
         if len(found) == 1 and _read_plain(con, parts[0].number, parts[0].lines.plain, found[0], records, wanted, account):
             return
     lines = hold(con, parts, scratch)
-    _read_lines(con, lines, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
+    _read_lines(con, lines, {p.number: p.path for p in parts}, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
 
 
 def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
@@ -219,7 +204,12 @@ def _at_once(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def _read_lines(
-    con: duckdb.DuckDBPyConnection, lines: Sequence[Lines], found: Sequence[Shape], wanted: Collection[str] | None, account: Account
+    con: duckdb.DuckDBPyConnection,
+    lines: Sequence[Lines],
+    paths: Mapping[int, Path],
+    found: Sequence[Shape],
+    wanted: Collection[str] | None,
+    account: Account,
 ) -> None:
     """The general road: every line that is held is looked at, of whatever shape; the most frequent shapes first."""
     read, broken = con.execute("SELECT count(valid), count(*) FILTER (NOT valid) FROM raw_lines").fetchone() or (0, 0)
@@ -245,8 +235,20 @@ def _read_lines(
     account.broken += broken
     account.mended += sum(part.mended for part in lines)
     account.unknown += left
+    if left:
+        account.strange += _unrecognised(con, paths)
     account.kept += read - further - broken - left
     con.execute("DROP TABLE raw_lines")
+
+
+def _unrecognised(con: duckdb.DuckDBPyConnection, paths: Mapping[int, Path]) -> list[tuple[str, int, list[str]]]:
+    """Of the records that are left: each file, their number, and the top-level fields of one of them."""
+    rows = con.execute("SELECT src, count(*), arg_min(l, rowid) FROM raw_lines WHERE valid GROUP BY src ORDER BY 2 DESC").fetchall()
+    found = []
+    for src, number, line in rows:
+        record = _parsed(line)
+        found.append((str(paths[src]), number, list(record)[:FIELDS] if isinstance(record, dict) else []))
+    return found
 
 
 def _sql_type(kind: Any) -> str:

@@ -1,0 +1,119 @@
+"""Why an answer is empty, where that is known without asking a source again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, assert_never
+
+from kestrel.graph.predicate import All, Any_, Complement, Missing, Predicate, Test
+from kestrel.graph.steps import Find, Get, Join, Refine
+from kestrel.lower.columns import kind_of
+from kestrel.result import Notice
+from kestrel.schemas.unmapped import could_name
+from kestrel.store.account import types_text
+from kestrel.store.match import Scope, within_range
+from kestrel.store.mentions import mentions
+from kestrel.store.variable import Variable
+
+if TYPE_CHECKING:
+    from kestrel.store.evaluate import Store
+
+
+def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
+    """Notices of what may explain that a variable has no entities."""
+    step, dataset = variable.step, variable.dataset
+    if isinstance(step, Join):
+        yield from _never_equal(step)
+    if dataset is None or not isinstance(step, Get | Find | Refine):
+        return
+    if text := _outside(store, variable):
+        yield Notice("no-records-in-range", text)
+        return
+    where = step.where
+    if where is not None and (folded := _ignoring_case(where)) is not None:
+        yield from _of_case(store, step, variable, folded)
+    if isinstance(step, Find) and step.verb == "LINKED" and (number := _of_type(store, variable)):
+        yield Notice("not-linked", f"the records have {number:,} {step.type} entities, and none is in a relation to those of the input", number)
+    types = [t for t in dataset.account.types if could_name(t[0], t[1], variable.type)]
+    if types and not isinstance(step, Refine):
+        number = sum(t[2] for t in types)
+        records = f"{number:,} record{'s' if number > 1 else ''} mapped only as events"
+        details = tuple({"provider": p, "code": c, "records": n} for p, c, n, _ in types)
+        yield Notice("events-only", f"no {variable.type} was found, but {records} could name one ({types_text(types)})", number, details)
+
+
+def _outside(store: Store, variable: Variable) -> str | None:
+    """What times the records are of, where there are records and none is in the time range."""
+    assert variable.dataset is not None
+    table, span = variable.dataset.events.table, variable.range
+    if span is None or store.any(f"SELECT 1 FROM {table} WHERE {' AND '.join(within_range(span))}"):
+        return None
+    first, last = store.con.execute(f"SELECT min(t), max(t) FROM {table}").fetchone() or (None, None)
+    if first is None:
+        return None if not store.any(f"SELECT 1 FROM {table}") else "no record has a usable time, so none is in the time range"
+    if last.replace(tzinfo=UTC) < span.start:
+        return f"no record is in the time range: the records end at {_minute(last)}"
+    if first.replace(tzinfo=UTC) >= span.stop:
+        return f"no record is in the time range: the records begin at {_minute(first)}"
+    return f"no record is in the time range: the records are from {_minute(first)} to {_minute(last)}"
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%MZ}"
+
+
+def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded: Predicate) -> Iterator[Notice]:
+    """How many there would be if case were ignored; on servers that is not known."""
+    assert variable.dataset is not None
+    if variable.dataset.is_live:
+        yield Notice("case-differs", "`=` and IN compare case as it is; LIKE ignores it")
+        return
+    if isinstance(step, Find):
+        return
+    base = store.evaluate(step.input) if isinstance(step, Refine) else None
+    scope = store.scope_of(base) if base else Scope(variable.dataset.events, within_range(variable.range))
+    ids, _ = store.matcher(variable.type, scope, folded, base.table if base else None).match(folded)
+    row = store.con.execute(f"SELECT count(*) FROM {ids}").fetchone()
+    if row and row[0]:
+        yield Notice("case-differs", f"0 {variable.type} entities match exactly, {row[0]:,} if case is ignored: use LIKE", row[0])
+
+
+def _ignoring_case(predicate: Predicate) -> Predicate | None:
+    """The same with every comparison for equal texts as one that ignores case; None where there is none."""
+    changed = False
+
+    def folded(part: Predicate) -> Predicate:
+        nonlocal changed
+        match part:
+            case Test(operator="=" | "IN", negated=False) if kind_of(part.path) == "text" and all(isinstance(v, str) for v in part.values):
+                if any(sign in str(v) for v in part.values for sign in "%_"):
+                    return part
+                changed = True
+                return replace(part, operator="LIKE")
+            case All(parts):
+                return All(tuple(folded(p) for p in parts))
+            case Any_(parts):
+                return Any_(tuple(folded(p) for p in parts))
+            case Test() | Missing() | Complement():
+                return part
+            case _:
+                assert_never(part)
+
+    found = folded(predicate)
+    return found if changed else None
+
+
+def _of_type(store: Store, variable: Variable) -> int:
+    """How many entities of the type the records in range have."""
+    assert variable.dataset is not None
+    row = store.con.execute(f"SELECT count(DISTINCT id) FROM ({mentions(variable.dataset.events, variable.type, [], within_range(variable.range))})").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _never_equal(step: Join) -> Iterator[Notice]:
+    kinds = [kind_of(path) for path in (step.left_key, step.right_key)]
+    if kinds[0] != kinds[1] and "any" not in kinds:
+        pair = f"`{step.left_key.text()}` is a {kinds[0]} and `{step.right_key.text()}` a {kinds[1]}"
+        yield Notice("never-equal", f"{pair}: no value of one is a value of the other")
