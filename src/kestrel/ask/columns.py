@@ -31,6 +31,8 @@ KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """The columns that tell which entity a mention is of, by type; one of the groups is enough. Types without an entry: `value`."""
 
+EITHER_END = dict.fromkeys(("src_port", "dst_port"), ("src_port", "dst_port"))
+"""Columns that stand for each other: which end of traffic is its source is known only when all records of it are there."""
 
 Lookup = Callable[[ValuesOf], Sequence[str | int | float]]
 
@@ -82,7 +84,11 @@ def _condition(test: Test, wanted: Pattern) -> Condition:
     node = expression.parse(text) if text else None
     fits: dict[Pattern, list[str]] = {}
     for slot in slots_of(path.end):
-        told = [(field[-1], p) for field, p in leaves(node, wanted)] if node else [(c, ANYTHING) for c in layout().type_of(slot.name).columns]
+        told = (
+            [(name, p) for field, p in leaves(node, wanted) for name in EITHER_END.get(field[-1], (field[-1],))]
+            if node
+            else [(c, ANYTHING) for c in layout().type_of(slot.name).columns]
+        )
         for name, pattern in told:
             for column, fitting in _columns(slot, (name,), pattern):
                 fits.setdefault(fitting, []).append(column)

@@ -14,7 +14,16 @@ from kestrel.schemas.layout import Layout, layout
 from kestrel.schemas.transforms import instant, quoted
 
 SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6", "stix")
-ENVELOPE = {"rec": "UBIGINT", "t": "TIMESTAMP", "host": "VARCHAR", "kind": "UTINYINT", "part": "UINTEGER", "last": "TIMESTAMP", "number": "BIGINT", "unix": "BOOLEAN"}
+ENVELOPE = {
+    "rec": "UBIGINT",
+    "t": "TIMESTAMP",
+    "host": "VARCHAR",
+    "kind": "UTINYINT",
+    "part": "UINTEGER",
+    "last": "TIMESTAMP",
+    "number": "BIGINT",
+    "unix": "BOOLEAN",
+}
 """What a record has beside its slots. Some shapes only: `part` tells the rows of one record apart (none is 0), `last` and `number` are
 the time of the last and the number of the events it stands for, `unix` whether its host runs Linux or the like (none: not known, or
 Windows)."""

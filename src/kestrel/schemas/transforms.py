@@ -97,7 +97,7 @@ def sid_with(login: str, x: str, other_login: str, other: str) -> str:
 
 def image(x: str) -> str:
     """The path of the program that a command line starts."""
-    quoted_path = f"regexp_extract({x}, '^\\s*\"([^\"]+)\"', 1)"
+    quoted_path = f'regexp_extract({x}, \'^\\s*"([^"]+)"\', 1)'
     bare = f"regexp_extract({x}, '(?i)^\\s*(.+?\\.(?:exe|sys|dll|com|bat|cmd|ps1|vbs|scr))(?:\\s|$)', 1)"
     return f"coalesce(nullif({quoted_path}, ''), nullif({bare}, ''), nullif(split_part(trim({text(x)}), ' ', 1), ''))"
 
@@ -120,7 +120,7 @@ def protocol(x: str) -> str:
 def direction(x: str) -> str:
     """`egress` (this host began it) or `ingress`, the words of ECS; %%14593 and %%14592 are those of Security 5156."""
     return (
-        f"CASE WHEN lower({x}) IN ('true', 'outbound', 'egress', '%%14593') THEN 'egress' "
+        f"CASE WHEN {x} = 'true' THEN 'egress' WHEN lower({x}) IN ('true', 'outbound', 'egress', '%%14593') THEN 'egress' "
         f"WHEN lower({x}) IN ('false', 'inbound', 'ingress', '%%14592') THEN 'ingress' ELSE lower({text(x)}) END"
     )
 

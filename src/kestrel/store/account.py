@@ -78,7 +78,11 @@ class NothingRecognised(KestrelError):
             super().__init__(f"none of the {number} of {path_text(uri)} is of a known log format", None, "; ".join(_strange(account)))
         else:
             number = f"{account.broken:,} line{'s' if account.broken > 1 else ''}"
-            super().__init__(f"none of the {number} of {path_text(uri)} is a JSON object", None, "Kestrel reads logs as JSON, one object a line or an array of objects")
+            super().__init__(
+                f"none of the {number} of {path_text(uri)} is a JSON object",
+                None,
+                "Kestrel reads logs as JSON, one object a line or an array of objects",
+            )
 
 
 def check(account: Account, uri: str) -> None:
@@ -96,10 +100,15 @@ def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: A
         for column in NEEDED[slot.type]
         if f"{slot.name}.{column}" in events.columns
     ]
-    provider, code = ('"event.provider"' if "event.provider" in events.columns else "NULL", '"event.code"' if "event.code" in events.columns else "code")
+    provider, code = (
+        '"event.provider"' if "event.provider" in events.columns else "NULL",
+        '"event.code"' if "event.code" in events.columns else "code",
+    )
     each = f"SELECT rec, any_value(sensor) AS sensor, any_value(code) AS number, any_value({provider}) AS provider, any_value({code}) AS code FROM events"
-    other = f"{each} GROUP BY rec HAVING NOT bool_or({' OR '.join(yielding)})" if "part" in events.columns else (
-        f"SELECT sensor, code AS number, {provider} AS provider, {code} AS code FROM events WHERE NOT ({' OR '.join(yielding)})"
+    other = (
+        f"{each} GROUP BY rec HAVING NOT bool_or({' OR '.join(yielding)})"
+        if "part" in events.columns
+        else (f"SELECT sensor, code AS number, {provider} AS provider, {code} AS code FROM events WHERE NOT ({' OR '.join(yielding)})")
     )
     rows = con.execute(f"SELECT sensor, number, lower(provider), any_value(provider), code::VARCHAR, count(*) FROM ({other}) GROUP BY ALL").fetchall()
     found: dict[tuple[str, str], tuple[int, bool]] = {}
@@ -153,7 +162,9 @@ def _notices(account: Account, name: str) -> Iterator[Notice]:
         yield Notice("fields-missing", f"{path_text(name)}: {message}", account.missed, tuple(_type_details(account, True)))
     others = [t for t in account.types if not t[3]]
     if others:
-        yield Notice("events-only", f"{path_text(name)}: {events_only_text(account)}", sum(t[2] for t in others), tuple(_type_details(account, False)))
+        yield Notice(
+            "events-only", f"{path_text(name)}: {events_only_text(account)}", sum(t[2] for t in others), tuple(_type_details(account, False))
+        )
     if account.timeless:
         message = f"{account.timeless:,} of {account.read:,} records have no usable time; they are in no time range and come last"
         yield Notice("no-time", message, account.timeless)

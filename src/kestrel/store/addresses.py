@@ -1,4 +1,4 @@
-"""Identities that only the whole of the records gives: address spellings, device paths, flows, accounts."""
+"""Identities that only the whole of the records gives: address spellings, device paths, accounts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import duckdb
 from kestrel.schemas.layout import layout
 from kestrel.schemas.transforms import canonical_address
 
-EPISODE = 3_600_000_000
-"""A flow without a record for longer than this, microseconds, is a new one when it is seen again."""
-FLOW = ("network.protocols", "network.src.value", "network.src_port", "network.dst.value", "network.dst_port")
 IPV4 = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}"
 
 
-def normalise(con: duckdb.DuckDBPyConnection) -> None:
-    """One spelling for each address; what is none is dropped."""
+def normalise(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """One spelling for each address; what is none is dropped. The ends of traffic, as columns, of which some changed."""
+    respelt = []
     for slot in (s for s in layout().slots.values() if s.type == "address" and has_column(con, f"{s.name}.value")):
         column = f'"{slot.name}.value"'
         each = f"unnest({column})" if slot.is_list else column
@@ -35,9 +33,9 @@ def normalise(con: duckdb.DuckDBPyConnection) -> None:
         else:
             con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")
         con.execute("DROP TABLE spelling")
-        if f"{slot.name}.value" in FLOW and all(has_column(con, c) for c in FLOW):
-            same = flow_id(has_column(con, "network.x_outcome"))
-            con.execute(f"UPDATE events SET \"network.id\" = {same} WHERE {column} IS NULL OR contains({column}, ':')")
+        if slot.name.startswith("network."):
+            respelt.append(column)
+    return respelt
 
 
 def _address(text: str) -> str | None:
@@ -67,37 +65,6 @@ def device_paths(con: duckdb.DuckDBPyConnection) -> None:
     for column in columns:
         con.execute(f"UPDATE events SET {column} = d.drive FROM drives d WHERE events.host = d.host AND events.{column} = d.path")
     con.execute("DROP TABLE drives")
-
-
-def flow_id(outcome: bool) -> str:
-    """SQL of the protocol and the unordered pair of address and port, as one number; one address may be unknown. `outcome`: whether
-    the records can tell of blocked traffic, which is never the same as what was permitted."""
-    src, sp, dst, dp = '"network.src.value"', 'coalesce("network.src_port", -1)', '"network.dst.value"', 'coalesce("network.dst_port", -1)'
-    protocol = "coalesce(\"network.protocols\", '')"
-    if outcome:
-        protocol = f"CASE WHEN \"network.x_outcome\" = 'blocked' THEN 'blocked ' || {protocol} ELSE {protocol} END"
-    return (
-        f"CASE WHEN {src} IS NULL AND {dst} IS NULL THEN NULL WHEN {src} < {dst} OR {src} IS NULL OR ({src} = {dst} AND {sp} <= {dp}) "
-        f"THEN hash({protocol}, {src}, {sp}, {dst}, {dp}) ELSE hash({protocol}, {dst}, {dp}, {src}, {sp}) END"
-    )
-
-
-def flows(con: duckdb.DuckDBPyConnection) -> None:
-    """`network.id` tells episodes of one pair apart."""
-    if not all(has_column(con, c) for c in FLOW):
-        return
-    con.execute(
-        'CREATE OR REPLACE TEMP TABLE later AS WITH long AS (SELECT "network.id" AS id FROM events WHERE "network.id" IS NOT NULL '
-        f"GROUP BY id HAVING epoch_us(max(t)) - epoch_us(min(t)) > {EPISODE}), "
-        'seen AS (SELECT e.rowid AS row, e."network.id" AS id, t, '
-        f"CASE WHEN epoch_us(t) - epoch_us(lag(t) OVER w) > {EPISODE} THEN 1 ELSE 0 END AS turn FROM events e "
-        'SEMI JOIN long ON long.id = e."network.id" WINDOW w AS (PARTITION BY e."network.id" ORDER BY t)), '
-        "numbered AS (SELECT row, id, t, sum(turn) OVER (PARTITION BY id ORDER BY t ROWS UNBOUNDED PRECEDING) AS episode FROM seen) "
-        "SELECT row, hash(id, min(t) OVER (PARTITION BY id, episode)) AS id FROM numbered WHERE episode > 0"
-    )
-    if con.execute("SELECT count(*) FROM later").fetchone() != (0,):
-        con.execute('UPDATE events SET "network.id" = later.id FROM later WHERE events.rowid = later.row')
-    con.execute("DROP TABLE later")
 
 
 def accounts(con: duckdb.DuckDBPyConnection) -> None:

@@ -20,7 +20,7 @@ from kestrel.graph.steps import Source, TimeRange
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store import addresses, clocks, identity
+from kestrel.store import addresses, clocks, flows, identity
 from kestrel.store.account import Account, count_events_only
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
@@ -211,11 +211,11 @@ def _build(
         if live and span:
             outside = _keep_to(con, span, live)
             account.read, account.kept = account.read - outside, account.kept - outside
-        addresses.normalise(con)
+        respelt = addresses.normalise(con)
         found = identity.resolve(con)
         account.shared_ids, account.name_only = found.shared_ids, found.name_only
         addresses.device_paths(con)
-        addresses.flows(con)
+        flows.resolve(con, respelt)
         addresses.accounts(con)
         count_events_only(con, _events(con, name, "events", account), account)
         con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])

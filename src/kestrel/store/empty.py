@@ -108,7 +108,9 @@ def _ignoring_case(predicate: Predicate) -> Predicate | None:
 def _of_type(store: Store, variable: Variable) -> int:
     """How many entities of the type the records in range have."""
     assert variable.dataset is not None
-    row = store.con.execute(f"SELECT count(DISTINCT id) FROM ({mentions(variable.dataset.events, variable.type, [], within_range(variable.range))})").fetchone()
+    row = store.con.execute(
+        f"SELECT count(DISTINCT id) FROM ({mentions(variable.dataset.events, variable.type, [], within_range(variable.range))})"
+    ).fetchone()
     return int(row[0]) if row else 0
 
 

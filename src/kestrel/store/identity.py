@@ -116,7 +116,7 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
             rows = f'(SELECT rowid AS row, "{slot}.id" AS id, "{slot}.pid" AS pid, t FROM events WHERE "{slot}.id" IN (FROM shared_ids))'
             latest = "arg_max(s.pid, s.start) FILTER (s.start <= r.t)"
             con.execute(
-                f'UPDATE events SET "{slot}.id" = hash(f.id, \'pid\', f.pid) FROM (SELECT r.row, r.id, '
+                f"UPDATE events SET \"{slot}.id\" = hash(f.id, 'pid', f.pid) FROM (SELECT r.row, r.id, "
                 f"coalesce(any_value(r.pid), {latest}, arg_min(s.pid, s.start)) AS pid FROM {rows} r JOIN starts s ON s.id = r.id GROUP BY r.row, r.id) f "
                 "WHERE events.rowid = f.row"
             )
@@ -142,7 +142,7 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
         in_stix = "" if n == 0 else " AND part IS NOT NULL"
         row = con.execute(
             f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" IS NULL '
-            f"AND \"{slot}.name\" IS NOT NULL AND lower(\"{slot}.name\") <> 'system'{in_stix}"
+            f'AND "{slot}.name" IS NOT NULL AND lower("{slot}.name") <> \'system\'{in_stix}'
         ).fetchone()
         found += int(row[0]) if row else 0
     for slot in SLOTS:

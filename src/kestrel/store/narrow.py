@@ -55,7 +55,7 @@ class Narrow:
             related = [Test(AttributePath(kind, (), t.path.attribute), t.operator, t.values) for g in query.any_of for t in g if t.path.end == kind]
             self._complete_matching(sources, step.sources, span, kind, Any_(tuple(related)))
         asked: Predicate = Any_(tuple(All(group) for group in query.any_of))
-        if step.type == "process" or _spans_records(where):
+        if step.type in ("process", "network-traffic") or _spans_records(where):
             self._complete_matching(sources, step.sources, span, step.type, asked)
 
     def _first(self, sources: Sequence[Source], step: Get, query: RecordQuery, span: TimeRange, limit: int) -> None:

@@ -16,7 +16,7 @@ from kestrel.store.mentions import entity_type
 
 IDENTITY = {
     "process": ("x_unique_id", "pid", "name"),
-    "network-traffic": ("protocols", "src_port", "dst_port"),
+    "network-traffic": ("protocols", "src_port", "dst_port", "x_direction", "x_outcome"),
     "file": ("path", "digest", "name"),
     "directory": ("path",),
     "address": ("value",),

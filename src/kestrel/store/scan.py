@@ -15,7 +15,7 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.account import Account
-from kestrel.store.addresses import FLOW, flow_id
+from kestrel.store.flows import FLOW, flow_id
 from kestrel.store.identity import own_id
 from kestrel.store.lines import LONG, Lines, Part, batches, hold, lines_of
 
