@@ -35,6 +35,8 @@ class Source:
     shape: str | None = None
     place: str = ""
     """Of a live source: where it is, without secrets. Its `files` are what was fetched of it."""
+    clock: str = ""
+    """What the printed local times of its files are ahead of UTC, `+02:00`, where a profile says so."""
 
 
 class Content:

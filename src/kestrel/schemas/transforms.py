@@ -233,7 +233,8 @@ def _other_instant(x: str) -> str:
     dated = f"regexp_extract({x}, '^/Date[(](-?[0-9]+)', 1)"
     zone = f"regexp_replace({x}, ' (UT|GMT|UTC|Z)$', ' +0000')"
     return (
-        f"CASE WHEN regexp_full_match({x}, '(?i){DATE}([T ][0-9:]+([.,][0-9]+)?)?{ZONE}') AND {x} >= '0001' THEN try_cast({iso} AS TIMESTAMPTZ)::TIMESTAMP "
+        f"CASE WHEN regexp_full_match({x}, '(?i){DATE}([T ][0-9:]+([.,][0-9]+)?)?{ZONE}') AND {x} >= '0001' "
+        f"THEN try_cast({iso} AS TIMESTAMPTZ)::TIMESTAMP "
         f"WHEN regexp_full_match({x}, '(?i)[0-9]{{8}}(T?[0-9]{{6}}([.,][0-9]+)?{ZONE})?') AND {x} >= '0001' THEN coalesce("
         f"try_cast(CASE WHEN length({x}) = 8 THEN {basic}[:10] ELSE {basic} END AS TIMESTAMPTZ)::TIMESTAMP, {_epoch(x)}) "
         f"WHEN regexp_full_match({x}, '-?[0-9]{{9,19}}([.][0-9]*)?|[0-9][.][0-9]+[eE][+]?[0-9]{{1,2}}') THEN {_epoch(x)} "
@@ -340,7 +341,10 @@ def canonical_address(value: str) -> str:
 
 
 def canonical_guid(value: str) -> str:
-    return value.upper() if value.startswith("{") or (len(value) == 36 and value.count("-") == 4) else value
+    """A GUID in upper case and with its braces, as `guid_key` makes of what was recorded; another id as it is."""
+    if len(value) == 36 and value.count("-") == 4:
+        return f"{{{value.upper()}}}"
+    return value.upper() if value.startswith("{") else value
 
 
 def canonical_key(value: str) -> str:

@@ -50,14 +50,15 @@ class UnknownShape(KestrelError):
         super().__init__(f"there is no log shape `{name}`", None, f"did you mean `{close}`?" if close else f"known shapes: {listed(SHAPES)}")
 
 
-def files_source(uri: str, paths: list[str], shape: str | None = None) -> Source:
-    """One source over all files the paths and globs name. Raises NoSuchFile, IsFolder, UnknownShape."""
+def files_source(uri: str, paths: list[str], shape: str | None = None, clock: str = "") -> Source:
+    """One source over all files the paths and globs name; `clock`: what their local times are ahead of UTC. Raises NoSuchFile, IsFolder,
+    UnknownShape."""
     if shape is not None and shape not in SHAPES:
         raise UnknownShape(shape)
     found: list[str] = []
     for path in paths:
         found += expand(path)
-    return Source(uri, tuple(dict.fromkeys(found)), shape)
+    return Source(uri, tuple(dict.fromkeys(found)), shape, clock=clock)
 
 
 def expand(path: str) -> list[str]:

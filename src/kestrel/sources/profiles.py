@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -153,6 +154,17 @@ def _from_file() -> dict[str, Any]:
     return profiles if isinstance(profiles, dict) else {}
 
 
+def _clock(name: str, value: object) -> str:
+    """What local times are ahead of UTC, `+02:00`; empty where the profile leaves it to the records. Raises BadProfile."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.lower() in ("utc", "z"):
+        return "+00:00"
+    if isinstance(value, str) and (found := re.fullmatch(r"([+-])(\d\d?):?([0-5]\d)?", value)) and int(found[2]) <= 14:
+        return f"{found[1]}{int(found[2]):02}:{found[3] or '00'}"
+    raise BadProfile(name, "its `clock`", "must be `utc` or an offset like `+02:00`")
+
+
 def open_profile(uri: str, name: str) -> Source:
     """The source a profile describes."""
     found = profile(name)
@@ -165,7 +177,7 @@ def open_profile(uri: str, name: str) -> Source:
             if found.base:
                 paths = [str(found.base / Path(p).expanduser()) for p in paths]
             shape = found.connection.get("shape")
-            return files_source(uri, paths, shape if isinstance(shape, str) else None)
+            return files_source(uri, paths, shape if isinstance(shape, str) else None, _clock(name, found.connection.get("clock")))
         case "elastic_ecs" | "elastic" | "opensearch" if is_native(found):
             from kestrel.sources.elastic.place import place_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 
 import duckdb
 
@@ -49,8 +50,10 @@ def _address(text: str) -> str | None:
 
 
 def device_paths(con: duckdb.DuckDBPyConnection) -> None:
-    """`\\device\\harddiskvolume2\\x` is `C:\\x` on a host where that is the one drive path that ends so."""
+    """`\\device\\harddiskvolume2\\x` is `C:\\x` on a host where that is the one drive path that ends so, `\\SystemRoot\\x` the file of the
+    Windows folder on its only drive with one, C: where none is recorded."""
     columns = [c for c in ('"process.binary.path"', '"parent.binary.path"', '"target.binary.path"', '"file.path"') if has_column(con, c)]
+    _system_root(con, columns)
     devices = " UNION ".join(f"SELECT host, {c} AS path FROM events WHERE starts_with(lower({c}), '\\device\\harddiskvolume')" for c in columns)
     if not columns or con.execute(f"SELECT count(*) FROM ({devices})").fetchone() == (0,):
         return
@@ -65,6 +68,21 @@ def device_paths(con: duckdb.DuckDBPyConnection) -> None:
     for column in columns:
         con.execute(f"UPDATE events SET {column} = d.drive FROM drives d WHERE events.host = d.host AND events.{column} = d.path")
     con.execute("DROP TABLE drives")
+
+
+def _system_root(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
+    rooted = [c for c in columns if con.execute(f"SELECT 1 FROM events WHERE starts_with(lower({c}), '\\systemroot\\') LIMIT 1").fetchone()]
+    if not rooted:
+        return
+    folders = " UNION ".join(f"SELECT host, upper({c}[1]) AS drive FROM events WHERE lower({c}[2:20]) = ':\\windows\\system32\\'" for c in columns)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE roots AS SELECT host, min(drive) AS drive, count(*) AS number FROM ({folders}) GROUP BY host")
+    for column in rooted:
+        con.execute(
+            f"UPDATE events SET {column} = f.drive || ':\\Windows' || {column}[12:] FROM (SELECT e.rowid AS row, coalesce(r.drive, 'C') AS drive "
+            f"FROM events e LEFT JOIN roots r ON r.host = e.host WHERE starts_with(lower(e.{column}), '\\systemroot\\') "
+            "AND coalesce(r.number, 1) = 1) f WHERE events.rowid = f.row"
+        )
+    con.execute("DROP TABLE roots")
 
 
 def accounts(con: duckdb.DuckDBPyConnection) -> None:

@@ -5,22 +5,35 @@ Facts: `../shared/MEASURED.md`, section Clocks, repeated in docs/internals/ident
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import DOUBTED, FAR
 
 
-def correct(con: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
-    """Set `events.t` where the log format's clock needs a correction that only the whole file can give; by the number of the file, what
-    its local time is ahead of UTC (`-04:00`)."""
+def correct(con: duckdb.DuckDBPyConnection, known: Mapping[int, str]) -> dict[int, list[str]]:
+    """Set `events.t` where the log format's clock needs a correction that only the whole file can give. By the number of a file, what
+    its local time is ahead of UTC (`-04:00`): `known` is what the hunter said, the answer what was found."""
     row = con.execute('SELECT bool_or("$local" IS NOT NULL), bool_or("$printed" IS NOT NULL) FROM events').fetchone()
     local, printed = row or (False, False)
+    con.execute("CREATE OR REPLACE TEMP TABLE known_clocks (src UINTEGER, shift BIGINT)")
+    if known:
+        con.executemany("INSERT INTO known_clocks VALUES (?, ?)", [(src, _shift(offset)) for src, offset in known.items()])
     offsets: dict[int, list[str]] = {}
     for log_times in [*([_from_receipt()] if local else []), *([_from_sensor()] if printed else [])]:
         for src, offset in _apply(con, log_times):
-            offsets.setdefault(src, []).append(offset)
+            if offset not in offsets.setdefault(src, []):
+                offsets[src].append(offset)
+    con.execute("DROP TABLE known_clocks")
     return offsets
+
+
+def _shift(offset: str) -> int:
+    """What must be added to a local time, in microseconds."""
+    minutes = int(offset[1:3]) * 60 + int(offset[4:6])
+    return (-minutes if offset[0] == "+" else minutes) * 60_000_000
 
 
 def _apply(con: duckdb.DuckDBPyConnection, log_times: str) -> list[tuple[int, str]]:
@@ -43,10 +56,12 @@ def _doubted() -> str:
 def _from_receipt() -> str:
     """Local time without zone: the zone of a file and host is the least delay of receipt, to the quarter of an hour."""
     return (
-        'SELECT e.rowid AS row, e.src, e.kind, e."$sensor_time" AS sensor_time, e."$local" + to_microseconds(z.zone) AS log, z.zone AS shift FROM events e JOIN ('
+        'SELECT e.rowid AS row, e.src, e.kind, e."$sensor_time" AS sensor_time, '
+        'e."$local" + to_microseconds(coalesce(k.shift, z.zone)) AS log, coalesce(k.shift, z.zone) AS shift '
+        "FROM events e LEFT JOIN known_clocks k ON k.src = e.src LEFT JOIN ("
         'SELECT src, host, CAST(round(min(epoch_us("$receipt") - epoch_us("$local")) / 900e6) * 900000000 AS BIGINT) AS zone '
         'FROM events WHERE "$local" IS NOT NULL AND "$receipt" IS NOT NULL GROUP BY ALL) z '
-        'ON z.src = e.src AND z.host IS NOT DISTINCT FROM e.host WHERE e."$local" IS NOT NULL'
+        'ON z.src = e.src AND z.host IS NOT DISTINCT FROM e.host WHERE e."$local" IS NOT NULL AND coalesce(k.shift, z.zone) IS NOT NULL'
     )
 
 
@@ -64,6 +79,8 @@ def _from_sensor() -> str:
         "a.shift AS after_shift FROM rows r "
         "ASOF LEFT JOIN sure b ON b.src = r.src AND b.host = r.host AND b.printed <= r.printed "
         "ASOF LEFT JOIN sure a ON a.src = r.src AND a.host = r.host AND a.printed >= r.printed) "
-        "SELECT row, src, kind, sensor_time, printed + to_microseconds(shift) AS log, shift FROM (SELECT *, CASE WHEN before IS NULL THEN after_shift "
-        "WHEN after IS NULL THEN before_shift WHEN printed - before <= after - printed THEN before_shift ELSE after_shift END AS shift FROM near)"
+        "SELECT row, src, kind, sensor_time, printed + to_microseconds(shift) AS log, shift FROM "
+        "(SELECT near.*, CASE WHEN k.shift IS NOT NULL THEN k.shift WHEN before IS NULL THEN after_shift WHEN after IS NULL THEN before_shift "
+        "WHEN printed - before <= after - printed THEN before_shift ELSE after_shift END AS shift "
+        "FROM near LEFT JOIN known_clocks k ON k.src = near.src)"
     )

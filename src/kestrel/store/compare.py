@@ -24,23 +24,23 @@ class Comparer:
     con: duckdb.DuckDBPyConnection
     values_of: Callable[[ValuesOf], str]
 
-    def condition(self, x: str, kind: str, test: Test, query: Query, known: str) -> str:
+    def condition(self, x: str, kind: str, test: Test, query: Query, known: str, key: Callable[[str], str] | None = None) -> str:
         """SQL that is true where the positive form of the test holds for the column `x` of a kind. `known`: a FROM item whose
-        column x has every value on record."""
+        column x has every value on record. `key`: what equality compares, as SQL of a column; literals come as such."""
         tables = [self.values_of(v) for v in test.values if isinstance(v, ValuesOf)]
         plain = [v for v in test.values if not isinstance(v, ValuesOf)]
         fitting = [f for v in plain if (f := fit(v, kind)) is not None]
         shown = x if kind == "text" else f"CAST({x} AS VARCHAR)"
         match test.operator:
             case "=" | "IN" | "!=":
-                parts = []
+                x, parts = key(x) if key else x, []
                 if len(fitting) == 1:
                     parts.append(f"{_typed(x, kind, fitting[0])} = {query.value(fitting[0])}")
                 elif fitting and kind != "any":
                     parts.append(f"{x} IN (SELECT unnest({query.value(list(fitting))}))")
                 else:
                     parts += [f"{_typed(x, kind, v)} = {query.value(v)}" for v in fitting]
-                parts += [self._among(x, kind, t) for t in tables]
+                parts += [f"{x} IN (SELECT {key('value')} FROM {t})" if key else self._among(x, kind, t) for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "<" | "<=" | ">" | ">=":
                 parts = [f"{_typed(x, kind, v)} {test.operator} {query.value(v)}" for v in fitting]

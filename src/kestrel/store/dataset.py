@@ -65,7 +65,7 @@ def fingerprint(sources: Sequence[Source], span: TimeRange | None = None) -> str
     for source in sorted(sources, key=lambda s: (s.files, s.shape or "")):
         for name in source.files:
             status = os.stat(name)
-            digest.update(json.dumps([os.path.realpath(name), status.st_size, status.st_mtime_ns, source.shape]).encode())
+            digest.update(json.dumps([os.path.realpath(name), status.st_size, status.st_mtime_ns, source.shape, source.clock]).encode())
     return digest.hexdigest()[:40]
 
 
@@ -189,17 +189,17 @@ def _build(
     """Read and resolve the sources into the attached database `name`."""
     con.execute(f"USE {name}")
     try:
-        files: list[tuple[Path, str | None]] = []
+        files: list[tuple[Path, Source]] = []
         seen: set[str] = set()
         for source in sources:
             for file in source.files:
                 if (real := os.path.realpath(file)) not in seen:
                     seen.add(real)
-                    files.append((Path(file), source.shape))
+                    files.append((Path(file), source))
         live = {number for number, (f, _) in enumerate(files) if any(s.place and str(f) in s.files for s in sources)}
         account = Account()
         reader = Reader(con, scratch, wanted, begun, account)
-        for shape, group in groupby(files, key=lambda f: f[1]):
+        for shape, group in groupby(files, key=lambda f: f[1].shape):
             reader.read([path for path, _ in group], shapes()[shape] if shape else None)
         if live and span and ask:
             live |= _bring_creations(con, sources, files, span, reader, ask)
@@ -207,7 +207,8 @@ def _build(
         account.kept -= account.duplicates
         if repeated:
             account.read, account.duplicates = account.read - account.duplicates, 0
-        account.clocks = {str(files[src][0]): offsets for src, offsets in clocks.correct(con).items()}
+        known = {number: source.clock for number, (_, source) in enumerate(files) if source.clock}
+        account.clocks = {str(files[src][0]): offsets for src, offsets in clocks.correct(con, known).items()}
         if live and span:
             outside = _keep_to(con, span, live)
             account.read, account.kept = account.read - outside, account.kept - outside
@@ -229,7 +230,7 @@ PROCESSES = ("process", "parent", "target")
 def _bring_creations(
     con: duckdb.DuckDBPyConnection,
     sources: Sequence[Source],
-    files: Sequence[tuple[Path, str | None]],
+    files: Sequence[tuple[Path, Source]],
     span: TimeRange,
     reader: Reader,
     ask: AskCreations,

@@ -117,8 +117,8 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
             latest = "arg_max(s.pid, s.start) FILTER (s.start <= r.t)"
             con.execute(
                 f"UPDATE events SET \"{slot}.id\" = hash(f.id, 'pid', f.pid) FROM (SELECT r.row, r.id, "
-                f"coalesce(any_value(r.pid), {latest}, arg_min(s.pid, s.start)) AS pid FROM {rows} r JOIN starts s ON s.id = r.id GROUP BY r.row, r.id) f "
-                "WHERE events.rowid = f.row"
+                f"coalesce(any_value(r.pid), {latest}, arg_min(s.pid, s.start)) AS pid FROM {rows} r JOIN starts s ON s.id = r.id "
+                "GROUP BY r.row, r.id) f WHERE events.rowid = f.row"
             )
         con.execute("DROP TABLE starts")
     con.execute("DROP TABLE shared_ids")
@@ -202,8 +202,8 @@ class _Processes:
         """The mentions that know a pid and no id of the sensor; where no host is known, only with a name."""
         parts = " UNION ALL ".join(
             f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
-            f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, coalesce({self._created(s)}, t) AS start '
-            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" <> 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
+            f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, '
+            f'coalesce({self._created(s)}, t) AS start FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" <> 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
             for n, s in enumerate(SLOTS)
         )
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
@@ -295,7 +295,8 @@ class _Processes:
             'ON m.id = e."process.id" '
             f'WHERE e.kind = {self.create} AND e."process.id" IN (SELECT id FROM candidates) AND e.t IS NOT NULL GROUP BY e."process.id" '
             "UNION ALL SELECT id, host, pid, name, "
-            f"CASE WHEN created IS NOT NULL THEN created WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} ELSE first END, "
+            f"CASE WHEN created IS NOT NULL THEN created WHEN {trusted} AND length(guid) = 38 AND {inner} <= first + INTERVAL 2 SECOND THEN {inner} "
+            "ELSE first END, "
             "ended, last FROM others WHERE id IN (SELECT id FROM candidates)"
         )
         con.execute("DELETE FROM lives WHERE pid IS NULL OR start IS NULL")

@@ -13,8 +13,9 @@ from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missin
 from kestrel.graph.steps import TimeRange
 from kestrel.lower.columns import kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
+from kestrel.schemas.transforms import guid_key
 from kestrel.store.compare import Comparer
-from kestrel.store.mentions import Events, inherent, mentions, references
+from kestrel.store.mentions import Events, entity_type, inherent, mentions, references
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.variable import Own, fresh
 
@@ -190,7 +191,8 @@ class Matcher:
             return "x IS NOT NULL"
         own = self.scope.own.columns.get(path.text()) if self.scope.own and path.type == self.type else None
         kind = own.kind if own and path.kind else kind_of(path)
-        return self.comparer.condition("x", kind, test, query, self._rows_of(type_name, path.attribute))
+        key = guid_key if entity_type(type_name).canonical.get(path.attribute) == "guid" else None
+        return self.comparer.condition("x", kind, test, query, self._rows_of(type_name, path.attribute), key)
 
     # -- records -------------------------------------------------------------------------------------------------
 
