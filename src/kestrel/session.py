@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
     from kestrel.store.variable import Variable
 
+NAMED = 5
+"""Files that cannot be read are named in a notice up to this many."""
 INHERENT = ("id", "type", "first_observed", "last_observed", "number_observed")
 
 
@@ -252,6 +254,19 @@ class Session:
                 "mended-lines",
                 f"{account.mended:,} lines were damaged text (not UTF-8, or cut) and were read as far as they go",
                 account.mended,
+            )
+
+        for name, records in account.cut_off.items():
+            yield Told("cut-off", f"`{name}` is cut off after {records:,} records; the complete ones were read", records)
+        if account.unreadable:
+            number = len(account.unreadable)
+            named = [f"`{name}` ({why})" for name, why in account.unreadable.items()]
+            more = f" and {number - NAMED:,} more" if number > NAMED else ""
+            yield Told(
+                "unreadable-file",
+                f"{number:,} file{'s' if number > 1 else ''} could not be read and {'were' if number > 1 else 'was'} skipped: "
+                f"{', '.join(named[:NAMED])}{more}",
+                number,
             )
 
     def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, offset: int, name: str) -> Table:
