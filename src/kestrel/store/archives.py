@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from kestrel.store.packed import BLOCK, DAMAGED, HEAD, ZIP, Room, UnreadableFile
+from kestrel.store.packed import BLOCK, CUT_OFF, DAMAGED, HEAD, ZIP, Room, UnreadableFile
 from kestrel.store.texts import refusal
 from kestrel.text import path_text
 
@@ -101,7 +101,7 @@ def _taken(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo, name: 
             source = _Deflated(file, member.compress_size, member.compress_type)
             return _written(source, name, folder, room, member.file_size, member.CRC)
     except EOFError:
-        return Member(name, why="its data are cut off before its first record")
+        return Member(name, why=CUT_OFF)
     except NotImplementedError:
         return Member(name, why="it is packed in a way that Kestrel does not read")
     except UnreadableFile as error:
@@ -193,7 +193,7 @@ def _salvaged(path: Path, name: str, folder: Path, room: Room, why: Exception) -
                 try:
                     yield _written(source, whole, folder, room, size)
                 except EOFError:
-                    yield Member(whole, why="its data are cut off before its first record")
+                    yield Member(whole, why=CUT_OFF)
                 except UnreadableFile as error:
                     yield Member(whole, why=error.why)
                 except zlib.error:

@@ -73,7 +73,8 @@ class Documents:
             else:
                 found.append(part)
                 wanted -= len(part)
-        self._text = self._text[place:] + "".join(found)
+        if found:
+            self._text = self._text[place:] + "".join(found)
         return bool(found)
 
     def _end(self, place: int) -> int | None:

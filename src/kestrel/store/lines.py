@@ -16,7 +16,7 @@ from kestrel.store import mending
 from kestrel.store.archives import members
 from kestrel.store.bundles import documents, is_bundle
 from kestrel.store.documents import Documents, is_spread
-from kestrel.store.packed import DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start
+from kestrel.store.packed import CUT_OFF, DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start
 from kestrel.store.texts import BLANK, MARKS, Decoder, encoding_of, refusal
 from kestrel.text import path_text
 
@@ -105,7 +105,7 @@ def _lines(path: Path, name: str, scratch: Path, room: Room, cut: bool = False) 
         return None
     if why := refusal(begin):
         raise UnreadableFile(name, why)
-    encoding, _ = encoding_of(begin)
+    encoding = encoding_of(begin)
     text = begin.decode(encoding, "replace").lstrip(BLANK)
     if is_bundle(text):
         return _observed(path, name, scratch, room, cut)
@@ -208,7 +208,7 @@ def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
             found += len(block) - block.count(b"\n") - block.count(b"\r")
     except (CutOff, Damaged, Trailing):
         return False
-    return found == size
+    return bool(found == size)
 
 
 def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> int:
@@ -303,11 +303,18 @@ class _Copy:
         self.room.take(len(line) + 1)
         self._stream.write(line + "\n")
 
+    def finished(self, cut: bool) -> Lines:
+        """The lines of the copy. `cut`: of a file that ends too early; raises UnreadableFile where it has no complete record."""
+        if cut:
+            self.lines.cut_off = self.written - self.lines.further
+            if not self.written:
+                raise UnreadableFile(self.lines.name, CUT_OFF)
+        return self.lines
+
 
 def _copied(path: Path, name: str, scratch: Path, room: Room, cut: bool, ours: list[Path] | None = None) -> Lines:
     """A copy of a file that has a line for each record."""
-    encoding, _ = encoding_of(_named(start, path, name))
-    decoder = Decoder(encoding)
+    decoder = Decoder(encoding_of(_named(start, path, name)))
     with _Copy(name, scratch, room, [] if ours is None else ours) as copy:
         last = ""
         try:
@@ -323,14 +330,12 @@ def _copied(path: Path, name: str, scratch: Path, room: Room, cut: bool, ours: l
         if not cut or mending.mended(last):
             copy.put(last)
     copy.lines.mended += decoder.mended
-    if cut:
-        copy.lines.cut_off = copy.written
-    return copy.lines
+    return copy.finished(cut)
 
 
 def _documents(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Lines:
     """A copy with one line for each element of a JSON array, or each of several JSON texts one after another."""
-    decoder = Decoder(encoding_of(_named(start, path, name))[0])
+    decoder = Decoder(encoding_of(_named(start, path, name)))
     found = Documents(decoder.texts(blocks(path)))
     with _Copy(name, scratch, room, []) as copy:
         for record in found:
@@ -347,14 +352,12 @@ def _documents(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> L
         case _:
             raise found.failure
     copy.lines.mended += decoder.mended
-    if cut or found.cut:
-        copy.lines.cut_off = copy.written
-    return copy.lines
+    return copy.finished(cut or found.cut)
 
 
 def _observed(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Lines:
     """A copy with a line for each row of each observed-data of STIX bundles."""
-    decoder = Decoder(encoding_of(_named(start, path, name))[0])
+    decoder = Decoder(encoding_of(_named(start, path, name)))
     parts: list[str] = []
     trailing = False
     try:
@@ -379,6 +382,4 @@ def _observed(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Li
                 copy.put(line.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     copy.lines.mended += decoder.mended
     copy.lines.trailing = trailing
-    if cut:
-        copy.lines.cut_off = copy.written - copy.lines.further
-    return copy.lines
+    return copy.finished(cut)

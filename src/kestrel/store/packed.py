@@ -20,7 +20,7 @@ from kestrel.text import path_text
 HEAD = 1 << 16
 BLOCK = 1 << 20
 DAMAGED = "it is packed, and damaged"
-CUT_OFF = "it is packed, and cut off before its first record"
+CUT_OFF = "it is cut off before the end of its first record"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"

@@ -198,7 +198,8 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
     structure, dotted = spellings(reading.structure)
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in structure.items()) + "}"
-    lines = f"read_json({quoted(str(path))}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, compression={quoted(compression(path))})"
+    packed = f"compression={quoted(compression(path))}"
+    lines = f"read_json({quoted(str(path))}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, {packed})"
     undotted = f" WHERE CASE WHEN coalesce({', '.join(dotted)}) IS NOT NULL THEN error('a dotted name') ELSE true END" if dotted else ""
     rows = f"(SELECT *, {number}::UINTEGER AS src FROM {lines}{undotted})"
     whole = checking(path)

@@ -26,6 +26,7 @@ ZEROES: dict[tuple[bool, ...], Encoding] = {
     (True, False, False, False): "utf-16-be",
 }
 """Which of the first four bytes are zero where the first character of a JSON text is an ASCII one (RFC 4627, section 3)."""
+OPENING = tuple("{[ \t\r\n")
 MARK = "\ufeff"
 BLANK = " \t\r\n\x00" + MARK
 ESCAPED = re.compile("[\udc80-\udcff]")
@@ -33,16 +34,13 @@ LONGEST = 1 << 27
 """Characters of a line that are read; what is longer is no record."""
 
 
-def encoding_of(begin: bytes) -> tuple[Encoding, bool]:
-    """The encoding of a text by its first bytes, and whether a byte order mark says so."""
+def encoding_of(begin: bytes) -> Encoding:
+    """The encoding of a text by its first bytes: a byte order mark, else how a JSON text begins."""
     for mark, encoding in MARKS:
         if begin.startswith(mark):
-            return encoding, True
-    first = begin[:4]
-    pattern = tuple(byte == 0 for byte in first)
-    if len(first) == 4 and pattern in ZEROES:
-        return ZEROES[pattern], False
-    return "utf-8", False
+            return encoding
+    found = ZEROES.get(tuple(byte == 0 for byte in begin[:4]))
+    return found if found and begin[:4].decode(found, "replace")[:1] in OPENING else "utf-8"
 
 
 def refusal(begin: bytes, archived: bool = False) -> str | None:
@@ -53,8 +51,7 @@ def refusal(begin: bytes, archived: bool = False) -> str | None:
     for magic, why in OTHERS.items():
         if begin.startswith(magic):
             return why
-    encoding, marked = encoding_of(begin)
-    text = begin[:HEAD].decode(encoding, "replace").lstrip(BLANK)
+    text = begin[:HEAD].decode(encoding_of(begin), "replace").lstrip(BLANK)
     if "\x00" in text[:HEAD] and not text.startswith(("{", "[")):
         return "it is a binary file"
     if archived and not text and begin:
