@@ -218,7 +218,7 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     strange = seen - set(reading.events or ())
     if keyless != (0,) or strange or not whole():
         con.execute("ROLLBACK")
-        return strange if keyless == (0,) and all(code is not None for _, code in strange) else None
+        return strange if strange and keyless == (0,) and all(code is not None for _, code in strange) else None
     con.execute("COMMIT")
     account.read += read
     account.kept += read
