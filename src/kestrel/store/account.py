@@ -22,7 +22,9 @@ from kestrel.store.mentions import NEEDED, Events
 from kestrel.text import listed, path_text
 
 SHOWN = 3
-"""Event types and fields that a notice names."""
+"""Event types, and files of unrecognised records, that a notice names."""
+NAMED = 5
+"""Files that cannot be read and are named in a notice."""
 OWN = ("x-oca-event", "x-oca-asset")
 """Types of which every recognised record has an entity."""
 
@@ -52,6 +54,10 @@ class Account:
     """Processes that are known only by name: an entity each observation."""
     clocks: dict[str, list[str]] = field(default_factory=dict)
     """For each file whose printed times were corrected: what its local time is ahead of UTC, `-04:00`."""
+    cut_off: dict[str, int] = field(default_factory=dict)
+    """Files that end too early, and how many complete records each has."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Files and members of archives that cannot be read, and why."""
     strange: list[tuple[str, int, list[str]]] = field(default_factory=list)
     """Unrecognised records: file, number, top-level fields of one of them."""
     shapes: dict[str, int] = field(default_factory=dict)
@@ -149,6 +155,15 @@ def notices(account: Account, uris: Sequence[str]) -> list[Notice]:
 
 
 def _notices(account: Account, name: str) -> Iterator[Notice]:
+    for file, complete in account.cut_off.items():
+        yield Notice("cut-off", f"`{file}` is cut off after {complete:,} records; the complete ones were read", complete)
+    if account.unreadable:
+        number = len(account.unreadable)
+        files = [f"`{file}` ({why})" for file, why in account.unreadable.items()]
+        more = f" and {number - NAMED:,} more" if number > NAMED else ""
+        message = f"{number:,} file{'s' if number > 1 else ''} could not be read and {'were' if number > 1 else 'was'} skipped: "
+        details = tuple({"file": file, "why": why} for file, why in account.unreadable.items())
+        yield Notice("unreadable-file", f"{message}{', '.join(files[:NAMED])}{more}", number, details)
     if not account.read:
         yield Notice("no-records", f"{path_text(name)} has no records", 0)
     if account.unknown:
@@ -168,8 +183,8 @@ def _notices(account: Account, name: str) -> Iterator[Notice]:
     if account.timeless:
         message = f"{account.timeless:,} of {account.read:,} records have no usable time; they are in no time range and come last"
         yield Notice("no-time", message, account.timeless)
-    for text, files in _clocks(account):
-        yield Notice("clock-corrected", f"the printed times of {files} are local ({text}) and were corrected to UTC", len(account.clocks))
+    for text, corrected in _clocks(account):
+        yield Notice("clock-corrected", f"the printed times of {corrected} are local ({text}) and were corrected to UTC", len(account.clocks))
     if account.shared_ids:
         number = f"{account.shared_ids:,} unique id{' was' if account.shared_ids == 1 else 's were'}"
         yield Notice("shared-ids", f"{number} given to several processes by the sensor; they are told apart by pid", account.shared_ids)

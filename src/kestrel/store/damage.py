@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 from kestrel.graph.formats import FileFormat
-from kestrel.store.lines import DAMAGED, opened, trouble
+from kestrel.store.packed import DAMAGED, CutOff, Damaged, Trailing, blocks, trouble
 
 LOOKED_AT = 64 << 20
 """Of a larger file only so many bytes are looked at."""
@@ -26,20 +25,22 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
             with path.open("rb") as file:
                 if not file.read(4).startswith({"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}[found.packed]):
                     return f"it is not packed by {found.packed}, as its name says", None
-        with opened(path) as stream:
-            text = stream.read(LOOKED_AT).decode("utf-8")
+        content = bytearray()
+        for block in blocks(path):
+            content += block
+            if len(content) >= LOOKED_AT:
+                break
+        text = content[:LOOKED_AT].decode("utf-8")
     except UnicodeDecodeError:
         return "it is no UTF-8 text", "save it as UTF-8"
-    except EOFError:
+    except CutOff:
+        return "it is packed, and cut off", None
+    except Trailing:
+        return "something that is not packed follows its end", None
+    except Damaged:
         return DAMAGED, None
     except OSError as error:
-        return (trouble(error) if error.errno else DAMAGED), None
-    except zlib.error:
-        return DAMAGED, None
-    except Exception as error:  # zstandard has an error class of its own
-        if type(error).__name__ != "ZstdError":
-            raise
-        return DAMAGED, None
+        return trouble(error), None
     match found.kind:
         case "csv":
             return next(_of_csv(text), "its rows have different numbers of fields"), "a field with a comma or a line end stands in double quotes"

@@ -201,6 +201,7 @@ def _build(
         reader = Reader(con, scratch, wanted, begun, account)
         for shape, group in groupby(files, key=lambda f: f[1].shape):
             reader.read([path for path, _ in group], shapes()[shape] if shape else None)
+        reader.check()
         if live and span and ask:
             live |= _bring_creations(con, sources, files, span, reader, ask)
         account.duplicates = _deduplicate(con)

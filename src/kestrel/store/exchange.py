@@ -24,7 +24,7 @@ from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.schemas.stix_bundle import rows_of
 from kestrel.schemas.transforms import quoted
 from kestrel.store.damage import damage
-from kestrel.store.lines import opened, trouble
+from kestrel.store.packed import opened, trouble
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import described, fresh, kind_of_type
 from kestrel.text import nearest, path_text

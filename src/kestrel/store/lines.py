@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
-import gzip
-import io
 import json
-import stat
-import zipfile
-import zlib
+import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, ClassVar, cast
+from typing import Any
 
 import duckdb
 
-from kestrel.errors import KestrelError
 from kestrel.schemas.transforms import quoted
+from kestrel.store import mending
+from kestrel.store.archives import members
 from kestrel.store.bundles import documents, is_bundle
+from kestrel.store.documents import Documents, is_spread
+from kestrel.store.packed import CUT_OFF, DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start
+from kestrel.store.texts import BLANK, MARKS, Decoder, encoding_of, refusal
 from kestrel.text import path_text
 
 LONG = 1 << 20
@@ -27,38 +26,19 @@ SMALL = 8 << 20
 """Files of no more bytes are read together with others: planning to read one takes longer than reading it."""
 TOGETHER = 64 << 20
 """Bytes that are read together."""
-HEAD = 1 << 16
-DAMAGED = "it is packed, and damaged or cut off"
-
-
-class UnreadableFile(KestrelError):
-    code: ClassVar[str] = "K0401"
-    part = "source"
-
-    def __init__(self, path: Path, why: str) -> None:
-        hint = "Kestrel reads JSON log files: .json, .ndjson, .jsonl, plain or as .gz, .zst or .zip"
-        super().__init__(f"cannot read `{path_text(path)}`: {why}", None, hint)
-
-
-def trouble(error: OSError) -> str:
-    """What the machine says of a file, in words."""
-    match error:
-        case FileNotFoundError():
-            return "there is no such file"
-        case PermissionError():
-            return "this user may not open it"
-        case FileExistsError() | NotADirectoryError():
-            return "a part of its path is a file, where a folder should be"
-        case IsADirectoryError():
-            return "it is a folder"
-        case _:
-            return (error.strerror or "the machine refuses it").lower()
+FETCHED = 10_000
+"""Lines that are taken out of DuckDB at once, to be mended."""
+BLANKS = "chr(9) || chr(0) || ' '"
 
 
 @dataclass
 class Lines:
     """The lines of one file: a FROM item with a column `l`, lines too long for it, and what had to be mended."""
 
+    name: str
+    """The file, or the member of an archive, in messages."""
+    file: Path
+    """What is read: the file itself, a member that was unpacked, or a copy."""
     relation: str
     long: list[str] = field(default_factory=list)
     mended: int = 0
@@ -66,6 +46,16 @@ class Lines:
     """Lines that only carry on the record of the line before."""
     plain: Path | None = None
     """The file itself, where it is newline-delimited JSON that DuckDB can read without help."""
+    cut_off: int | None = None
+    """The number of complete records, where the file or member ends too early."""
+    trailing: bool = False
+    """Whether something that is not packed follows what is."""
+    ours: list[Path] = field(default_factory=list)
+    """Copies, which are not needed when the lines were read."""
+
+    def discard(self) -> None:
+        for file in self.ours:
+            file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +67,61 @@ class Part:
     lines: Lines
 
 
-def lines_of(path: Path, scratch: Path) -> list[Lines]:
-    """How to read a file (a ZIP archive: each of its members). `scratch`: a folder for mended copies."""
-    head = _head(path)
-    if not head:
-        return []
-    if head.startswith(b"PK\x03\x04"):
-        return [part for member in _unzipped(path, scratch) for part in lines_of(member, scratch)]
-    text = _start(path)
-    if is_bundle(_decoded_text(text)):
-        return [_observed(path, scratch)]
-    wide = text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if not wide and b"\x00" in text[:HEAD] and not text.lstrip(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
-        raise UnreadableFile(
-            path,
-            "it is a binary file" if not text.startswith(b"ElfFile\x00") else "it is a Windows event log (EVTX), which this version does not read",
-        )
-    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)):
-        return [_copied(path, scratch, text)]
-    first = text.lstrip()[:1]
-    if first == b"[" or (first == b"{" and _is_spread(text)):
-        return [_documents(path, scratch)]
-    return [Lines(_csv(path), plain=path)]
+def parts_of(number: int, path: Path, scratch: Path, unreadable: dict[str, str]) -> Iterator[Part]:
+    """The parts of a file (a ZIP archive: each of its members). `scratch`: a folder for copies. What cannot be read is put into
+    `unreadable`: its name, and why."""
+    try:
+        for lines in _lines_of(path, scratch, unreadable):
+            yield Part(number, path, lines)
+    except UnreadableFile as error:
+        unreadable[error.name] = error.why
+
+
+def _lines_of(path: Path, scratch: Path, unreadable: dict[str, str]) -> Iterator[Lines]:
+    if not head(path).startswith(ZIP):
+        if lines := _lines(path, path_text(path), scratch, Room(path, scratch)):
+            yield lines
+        return
+    room = Room(path, scratch)
+    for member in members(path, path_text(path), scratch, room):
+        if member.file is None:
+            unreadable[member.name] = member.why
+            continue
+        try:
+            lines = _lines(member.file, member.name, scratch, room, member.cut)
+        except UnreadableFile as error:
+            unreadable[error.name] = error.why
+            member.file.unlink()
+        else:
+            if lines:
+                lines.ours.append(member.file)
+                yield lines
+
+
+def _lines(path: Path, name: str, scratch: Path, room: Room, cut: bool = False) -> Lines | None:
+    """How to read one file; None if it is empty. `cut`: it is known to be cut off. Raises UnreadableFile."""
+    begin = _named(start, path, name)
+    if not begin:
+        return None
+    if why := refusal(begin):
+        raise UnreadableFile(name, why)
+    encoding = encoding_of(begin)
+    text = begin.decode(encoding, "replace").lstrip(BLANK)
+    if is_bundle(text):
+        return _observed(path, name, scratch, room, cut)
+    if text.startswith("[") or (text.startswith("{") and is_spread(text)):
+        return _documents(path, name, scratch, room, cut)
+    if cut or encoding != "utf-8" or begin.startswith(tuple(mark for mark, _ in MARKS)):
+        return _copied(path, name, scratch, room, cut)
+    return Lines(name, path, _csv(path), plain=path)
+
+
+def _named(read: Any, path: Path, name: str) -> Any:
+    """What a function reads of a file; where it cannot be read, the error says which member it is."""
+    try:
+        return read(path)
+    except UnreadableFile as error:
+        raise UnreadableFile(name, error.why) from error
 
 
 def batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -106,7 +129,7 @@ def batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
     waiting: list[Part] = []
     size = 0
     for part in parts:
-        more = weight(part.path)
+        more = weight(part.lines.file)
         if more > SMALL or part.lines.further:
             yield [part]
             continue
@@ -124,30 +147,38 @@ def weight(file: Path) -> int:
     return file.stat().st_size * (10 if file.suffix in (".gz", ".zst", ".zip") else 1)
 
 
-def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path) -> list[Lines]:
-    """Take the lines of files into the table `raw_lines`: each with whether it is JSON (a blank one: neither) and the number of its file.
-    Where DuckDB's line reader fails, or loses lines beyond its buffer without a word, they go by the careful road; the lines as they were
-    read."""
-    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER)")
-    return [_held(con, part, scratch) for part in parts]
+def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path, unreadable: dict[str, str]) -> list[Lines]:
+    """Take the lines of files into the table `raw_lines`: each with whether it is a record (a blank one: neither), the number of its file
+    and, where it was mended or its dotted names are paths now, how it was written. Where DuckDB's line reader fails, or loses lines beyond
+    its buffer without a word, they go by the careful road; the lines as they were read. What cannot be read is put into `unreadable`."""
+    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER, original VARCHAR)")
+    found: list[Lines] = []
+    for part in parts:
+        try:
+            found.append(_held(con, part, scratch))
+        except UnreadableFile as error:
+            unreadable[error.name] = error.why
+    if found:
+        found[0].mended += _mend(con, scratch)
+    return found
 
 
 def _held(con: duckdb.DuckDBPyConnection, part: Part, scratch: Path) -> Lines:
     lines = part.lines
     row = con.execute("SELECT coalesce(max(rowid) + 1, 0) FROM raw_lines").fetchone()
     first = int(row[0]) if row else 0
+    whole = False
     try:
         _fill(con, part.number, lines)
-        row = con.execute(f"SELECT coalesce(sum(strlen(l)), 0) FROM raw_lines WHERE rowid >= {first}").fetchone()
+        whole = lines.plain is None or _is_whole(con, lines.plain, first)
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
         if lines.plain is None:
             raise
-        row = None
-    if lines.plain and row != (_size(lines.plain),):
+    if lines.plain and not whole:
         con.execute(f"DELETE FROM raw_lines WHERE rowid >= {first}")
-        lines = _copied(lines.plain, scratch, _start(lines.plain))
+        lines = _copied(lines.plain, lines.name, scratch, Room(lines.plain, scratch), False, lines.ours)
         _fill(con, part.number, lines)
     return lines
 
@@ -158,208 +189,197 @@ def _fill(con: duckdb.DuckDBPyConnection, number: int, lines: Lines) -> None:
         con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
         con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
         source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
-    valid = "CASE WHEN json_valid(l) THEN true WHEN trim(l) <> '' THEN false END"
-    con.execute(f"INSERT INTO raw_lines SELECT l, {valid}, {number} FROM {source}")
+    con.execute(f"INSERT INTO raw_lines SELECT l, {_valid('l')}, {number}, NULL FROM {source}")
     con.execute("DROP TABLE IF EXISTS long_lines")
 
 
-def _size(path: Path) -> int:
-    """The bytes of a file, unpacked, without line ends."""
-    size = 0
-    with opened(path) as stream:
-        while block := stream.read(1 << 24):
-            size += len(block) - block.count(b"\n") - block.count(b"\r")
-    return size
+def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
+    """Whether the lines that were taken from a file, from a row on, are all there is in it."""
+    row = con.execute(f"SELECT count(*), coalesce(sum(strlen(l)), 0) FROM raw_lines WHERE rowid >= {first}").fetchone()
+    number, size = row or (0, 0)
+    if compression(file) == "none":
+        begin = start(file)
+        ends = begin.find(b"\n")
+        if ends >= 0 and begin[ends - 1 : ends] != b"\r" and file.stat().st_size - size in (number, number - 1):
+            return True  # every line and one sign for its end
+    found = 0
+    try:
+        for block in blocks(file, 1 << 24):
+            found += len(block) - block.count(b"\n") - block.count(b"\r")
+    except (CutOff, Damaged, Trailing):
+        return False
+    return bool(found == size)
+
+
+def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> int:
+    """Mend the lines that are no JSON for DuckDB but can be read, and make dotted names paths; the number of lines that were mended."""
+    suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
+    changed = con.execute(
+        f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN regexp_matches(l, {quoted(mending.dotted())}) ELSE {suspect} END"
+    )
+    number = 0
+    gone: list[int] = []
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=scratch, suffix=".mended", delete=False) as copy:
+        long: list[tuple[int, str]] = []
+        while rows := changed.fetchmany(FETCHED):
+            for row, line, valid in rows:
+                records = [line] if valid else mending.mended(line)
+                texts = [mending.expanded(record) for record in records]
+                if texts and texts != [line]:
+                    number += not valid
+                    gone.append(row)
+                    for text in texts:
+                        if len(text) > LONG:
+                            long.append((row, text))
+                        else:
+                            copy.write(f"{row}\x07{text}\n")
+    file = Path(copy.name)
+    if gone:
+        con.execute("CREATE OR REPLACE TEMP TABLE mended_lines (number BIGINT, l VARCHAR)")
+        con.execute(f"INSERT INTO mended_lines SELECT * FROM {_csv_copy(file, 'number')}")
+        if long:
+            con.executemany("INSERT INTO mended_lines VALUES (?, ?)", [list(pair) for pair in long])
+        original = "CASE WHEN count(*) OVER (PARTITION BY m.number) = 1 THEN r.l END"
+        con.execute(
+            f"INSERT INTO raw_lines SELECT m.l, {_valid('m.l')}, r.src, {original} FROM mended_lines m JOIN raw_lines r ON r.rowid = m.number"
+        )
+        con.execute("DELETE FROM raw_lines WHERE rowid IN (SELECT number FROM mended_lines)")
+        con.execute("DROP TABLE mended_lines")
+    file.unlink()
+    return number
+
+
+def _valid(line: str) -> str:
+    """SQL: whether a line is a record, NULL for a blank one."""
+    return f"CASE WHEN json_valid({line}) AND starts_with(ltrim({line}, {BLANKS}), '{{') THEN true WHEN trim({line}, {BLANKS}) <> '' THEN false END"
 
 
 def _csv(path: Path) -> str:
-    return (
-        f"read_csv({quoted(str(path))}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
-        f"auto_detect=false, null_padding=false, compression={quoted(_compression(path))})"
-    )
+    return _lines_as_csv(path, f"columns={{'l': 'VARCHAR'}}, null_padding=false, compression={quoted(compression(path))}")
 
 
-def _compression(path: Path) -> str:
-    head = _head(path)
-    return "gzip" if head.startswith(b"\x1f\x8b") else "zstd" if head.startswith(b"\x28\xb5\x2f\xfd") else "none"
+def _csv_copy(path: Path, number: str = "") -> str:
+    """The same of a copy of ours. `number`: a column of numbers before the lines."""
+    columns = f"columns={{'{number}': 'BIGINT', 'l': 'VARCHAR'}}" if number else "columns={'l': 'VARCHAR'}"
+    return _lines_as_csv(path, f"{columns}, compression='none', max_line_size={4 * LONG}")
 
 
-def _head(path: Path) -> bytes:
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise UnreadableFile(path, "it is a pipe or a device; a file is looked at more than once")
-        with path.open("rb") as file:
-            return file.read(4)
-    except OSError as error:
-        raise UnreadableFile(path, trouble(error)) from error
+def _lines_as_csv(path: Path, options: str) -> str:
+    return f"read_csv({quoted(str(path))}, delim='\x07', quote='', escape='', header=false, auto_detect=false, {options})"
 
 
-def opened(path: Path) -> IO[bytes]:
-    """The file's content as a stream of bytes, unpacked."""
-    match _compression(path):
-        case "gzip":
-            return cast(IO[bytes], gzip.open(path))
-        case "zstd":
-            import zstandard
+class _Copy:
+    """A copy with one record a line, clean UTF-8 and no control character that DuckDB's line reader would stumble over."""
 
-            unpacked: Any = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
-            return cast(IO[bytes], io.BufferedReader(unpacked))
-        case _:
-            return path.open("rb")
+    def __init__(self, name: str, scratch: Path, room: Room, ours: list[Path]) -> None:
+        handle, path = tempfile.mkstemp(prefix="lines-", dir=scratch)
+        self.file = Path(path)
+        ours.append(self.file)
+        self.lines = Lines(name, self.file, _csv_copy(self.file), ours=ours)
+        self.room = room
+        self.written = 0
+        self._stream = open(handle, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 (closed by __exit__)
 
+    def __enter__(self) -> _Copy:
+        return self
 
-def _start(path: Path) -> bytes:
-    try:
-        with opened(path) as stream:
-            return stream.read(HEAD)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableFile(path, DAMAGED) from error
-    except Exception as error:  # zstandard has an error class of its own
-        if type(error).__name__ != "ZstdError":
-            raise
-        raise UnreadableFile(path, DAMAGED) from error
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
 
-
-def _is_spread(text: bytes) -> bool:
-    """Whether a file that begins with an object spreads it over several lines."""
-    line, _, rest = text.lstrip().partition(b"\n")
-    if not rest:
-        return False
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return line.rstrip() == b"{" or (line.count(b"{") > line.count(b"}") and rest.lstrip()[:1] == b'"')
-    return False
-
-
-def _unzipped(path: Path, scratch: Path) -> Iterator[Path]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for number, member in enumerate(m for m in archive.infolist() if not m.is_dir()):
-                target = scratch / f"{path.name}.{number}.{Path(member.filename).name}"
-                with archive.open(member) as source, target.open("wb") as copy:
-                    while block := source.read(1 << 20):
-                        copy.write(block)
-                yield target
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise UnreadableFile(path, "it is a ZIP archive that is damaged or locked by a password") from error
-
-
-def _copied(path: Path, scratch: Path, text: bytes) -> Lines:
-    """A copy with one record a line, clean UTF-8 and no control sign that DuckDB's line reader would stumble over."""
-    encoding = "utf-16" if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    target = scratch / f"{path.name}.{abs(hash(path))}.lines"
-    found = Lines(_csv_copy(target))
-    with opened(path) as stream, target.open("w", encoding="utf-8", newline="\n") as copy:
-        try:
-            for line in _decoded(stream, encoding, found):
-                if len(line) > LONG:
-                    found.long.append(line)
-                else:
-                    copy.write(line + "\n")
-        except (OSError, EOFError) as error:
-            found.mended += 1
-            copy.write(f"(the file ends early: {error})\n".replace("\x07", ""))
-    return found
-
-
-def _csv_copy(path: Path) -> str:
-    return (
-        f"read_csv({quoted(str(path))}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
-        f"auto_detect=false, compression='none', max_line_size={4 * LONG})"
-    )
-
-
-def _decoded(stream: IO[bytes], encoding: str, found: Lines) -> Iterator[str]:
-    if encoding == "utf-16":
-        for text in codecs.getreader("utf-16")(stream, "replace"):
-            if text := _clean(text):
-                yield text
-        return
-    for raw in stream:
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = raw.decode("utf-8-sig", errors="replace")
-            found.mended += 1
-        text = _clean(text)
-        if text:
-            yield text
-
-
-def _clean(text: str) -> str:
-    return text.strip(" \t\r\n\x00\ufeff").replace("\r", " ").replace("\x07", "\ufffd").replace("\x00", "\ufffd")
-
-
-def _documents(path: Path, scratch: Path) -> Lines:
-    """A copy with one line for each element of a JSON array, or each of several JSON texts one after another."""
-    return _written(path, scratch, _split(_text(path)))
-
-
-def _observed(path: Path, scratch: Path) -> Lines:
-    """A copy with a line for each row of each observed-data of STIX bundles."""
-    further = 0
-
-    def told() -> Iterator[Any]:
-        nonlocal further
-        for rows in documents(_text(path)):
-            further += len(rows) - 1
-            yield from rows
-
-    lines = _written(path, scratch, told())
-    return replace(lines, further=further)
-
-
-def _text(path: Path) -> str:
-    with opened(path) as stream:
-        try:
-            content = stream.read()
-        except (OSError, EOFError, zlib.error) as error:
-            raise UnreadableFile(path, DAMAGED) from error
-    return _decoded_text(content)
-
-
-def _decoded_text(content: bytes) -> str:
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
-
-
-def _written(path: Path, scratch: Path, told: Iterable[Any]) -> Lines:
-    """A copy with a line for each document; texts are written as they are."""
-    target = scratch / f"{path.name}.{abs(hash(path))}.documents"
-    found = Lines(_csv_copy(target))
-    with target.open("w", encoding="utf-8", newline="\n") as copy:
-        for document in told:
-            line = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)
-            line = _clean(line.encode("utf-8", "replace").decode("utf-8"))
-            if len(line) > LONG:
-                found.long.append(line)
-            else:
-                copy.write(line + "\n")
-    return found
-
-
-def _split(text: str) -> Iterator[Any]:
-    """Records of an array or of concatenated JSON texts; what cannot be read is given as it is, as text."""
-    decoder = json.JSONDecoder()
-    place, end = 0, len(text)
-    in_array = False
-    while True:
-        while place < end and text[place] in " \t\r\n,":
-            place += 1
-        if place >= end:
+    def put(self, line: str) -> None:
+        """Add a line; a blank one is left out."""
+        if not line:
             return
-        if text[place] in "[]" and (not in_array or text[place] == "]"):
-            in_array = text[place] == "["
-            place += 1
-            continue
+        if mending.CONTROL.search(line):
+            records = mending.mended(line)
+            self.lines.mended += 1
+            if len(records) != 1:
+                records = [mending.CONTROL.sub("\ufffd", line)]
+            line = records[0]
+        self.written += 1
+        if len(line) > LONG:
+            self.lines.long.append(line)
+            return
+        self.room.take(len(line) + 1)
+        self._stream.write(line + "\n")
+
+    def finished(self, cut: bool) -> Lines:
+        """The lines of the copy. `cut`: of a file that ends too early; raises UnreadableFile where it has no complete record."""
+        if cut:
+            self.lines.cut_off = self.written - self.lines.further
+            if not self.written:
+                raise UnreadableFile(self.lines.name, CUT_OFF)
+        return self.lines
+
+
+def _copied(path: Path, name: str, scratch: Path, room: Room, cut: bool, ours: list[Path] | None = None) -> Lines:
+    """A copy of a file that has a line for each record."""
+    decoder = Decoder(encoding_of(_named(start, path, name)))
+    with _Copy(name, scratch, room, [] if ours is None else ours) as copy:
+        last = ""
         try:
-            document, place = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            cut = text.find("\n", place)
-            cut = end if cut < 0 else cut
-            yield text[place:cut]
-            place = cut
-        else:
-            yield document
+            for line in decoder.lines(blocks(path)):
+                copy.put(last)
+                last = line
+        except CutOff:
+            cut = True
+        except Trailing:
+            copy.lines.trailing = True
+        except Damaged as error:
+            raise UnreadableFile(name, DAMAGED) from error
+        if not cut or mending.mended(last):
+            copy.put(last)
+    copy.lines.mended += decoder.mended
+    return copy.finished(cut)
+
+
+def _documents(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Lines:
+    """A copy with one line for each element of a JSON array, or each of several JSON texts one after another."""
+    decoder = Decoder(encoding_of(_named(start, path, name)))
+    found = Documents(decoder.texts(blocks(path)))
+    with _Copy(name, scratch, room, []) as copy:
+        for record in found:
+            copy.put(decoder.mend(record))
+    match found.failure:
+        case None:
+            pass
+        case CutOff():
+            cut = True
+        case Trailing():
+            copy.lines.trailing = True
+        case Damaged():
+            raise UnreadableFile(name, DAMAGED) from found.failure
+        case _:
+            raise found.failure
+    copy.lines.mended += decoder.mended
+    return copy.finished(cut or found.cut)
+
+
+def _observed(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Lines:
+    """A copy with a line for each row of each observed-data of STIX bundles."""
+    decoder = Decoder(encoding_of(_named(start, path, name)))
+    parts: list[str] = []
+    trailing = False
+    try:
+        for part in decoder.texts(blocks(path)):
+            room.take(len(part))
+            parts.append(part)
+    except CutOff:
+        cut = True
+    except Trailing:
+        trailing = True
+    except Damaged as error:
+        raise UnreadableFile(name, DAMAGED) from error
+    text = decoder.mend("".join(parts))
+    cut = cut or not text.rstrip(BLANK).endswith("}")
+    with _Copy(name, scratch, room, []) as copy:
+        for rows in documents(text):
+            if cut and isinstance(rows[0], str):
+                continue
+            copy.lines.further += len(rows) - 1
+            for row in rows:
+                line = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
+                copy.put(line.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    copy.lines.mended += decoder.mended
+    copy.lines.trailing = trailing
+    return copy.finished(cut)

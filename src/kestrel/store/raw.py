@@ -11,7 +11,7 @@ import duckdb
 from kestrel.graph.steps import Source
 from kestrel.schemas.shape import Reading, Shape, shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store.lines import Part, batches, hold, lines_of
+from kestrel.store.lines import batches, hold, parts_of
 from kestrel.store.variable import fresh
 
 
@@ -21,11 +21,13 @@ def originals(con: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], wante
     con.execute(f"CREATE TEMP TABLE {found} (rec UBIGINT, line VARCHAR)")
     with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
         for source in sources:
-            parts = (Part(0, Path(name), lines) for name in source.files for lines in lines_of(Path(name), Path(scratch)))
+            parts = (part for name in source.files for part in parts_of(0, Path(name), Path(scratch), {}))
             for batch in batches(parts):
-                hold(con, batch, Path(scratch))
+                hold(con, batch, Path(scratch), {})
                 for shape in [shapes()[source.shape]] if source.shape else shapes().values():
                     con.execute(f"INSERT INTO {found} {_keyed(shape)} SEMI JOIN {wanted} w ON w.rec = k.rec")
+                for part in batch:
+                    part.lines.discard()
     con.execute("DROP TABLE IF EXISTS raw_lines")
     table = fresh("lines")
     con.execute(f"CREATE TEMP TABLE {table} AS SELECT rec, min(line) AS line FROM {found} GROUP BY rec")
@@ -35,6 +37,6 @@ def originals(con: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], wante
 def _keyed(shape: Shape) -> str:
     """SELECT of the key and the line of every record of a shape in `raw_lines`."""
     reading = Reading(shape, wanted=())
-    parsed = f"(SELECT l, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src FROM raw_lines WHERE valid)"
+    parsed = f"(SELECT l, coalesce(original, l) AS line, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src FROM raw_lines WHERE valid)"
     rows = f"(SELECT * FROM {parsed} WHERE {reading.recognised('j')})"
-    return f"SELECT k.rec, k.l FROM ({reading.select(rows, 'l', 'j', also='l')}) k"
+    return f"SELECT k.rec, k.line FROM ({reading.select(rows, 'l', 'j', also='line')}) k"

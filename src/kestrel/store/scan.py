@@ -17,7 +17,9 @@ from kestrel.schemas.transforms import quoted
 from kestrel.store.account import Account
 from kestrel.store.flows import FLOW, flow_id
 from kestrel.store.identity import own_id
-from kestrel.store.lines import LONG, Lines, Part, batches, hold, lines_of
+from kestrel.store.lines import LONG, Lines, Part, batches, hold, parts_of
+from kestrel.store.mending import spellings
+from kestrel.store.packed import UnreadableFile, checking, compression
 
 SAMPLE = 300
 FIELDS = 40
@@ -46,6 +48,8 @@ class Reader:
     ) -> None:
         self.con, self.scratch, self.wanted, self.begun, self.account = con, scratch, wanted, begun, account
         self.files = 0
+        self.readable = 0
+        """Files, or members of archives, that could be read, empty ones too."""
         _create(con)
 
     def read(self, paths: Sequence[Path], shape: Shape | None) -> range:
@@ -54,13 +58,24 @@ class Reader:
         self.files += len(paths)
         for parts in batches(self._parts(paths, first)):
             _read(self.con, parts, self.scratch, self.wanted, shape, self.account)
+            for part in parts:
+                self.readable += part.lines.name not in self.account.unreadable
+                part.lines.discard()
         return range(first, self.files)
+
+    def check(self) -> None:
+        """Raise UnreadableFile where no file could be read."""
+        if self.account.unreadable and not self.readable:
+            raise UnreadableFile(*next(iter(self.account.unreadable.items())))
 
     def _parts(self, paths: Sequence[Path], first: int) -> Iterator[Part]:
         for number, path in enumerate(paths, first):
             self.begun(path)
-            for lines in lines_of(path, self.scratch):
-                yield Part(number, path, lines)
+            refused, empty = len(self.account.unreadable), True
+            for part in parts_of(number, path, self.scratch, self.account.unreadable):
+                empty = False
+                yield part
+            self.readable += empty and len(self.account.unreadable) == refused
 
 
 def _create(con: duckdb.DuckDBPyConnection) -> None:
@@ -98,7 +113,9 @@ def _read(
         found = found or _shapes_of(records)
         if len(found) == 1 and _read_plain(con, parts[0].number, parts[0].lines.plain, found[0], records, wanted, account):
             return
-    lines = hold(con, parts, scratch)
+    lines = hold(con, parts, scratch, account.unreadable)
+    account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
+    account.unreadable |= {f"{part.name}, what follows its end": "it is not packed" for part in lines if part.trailing}
     _read_lines(con, lines, {p.number: p.path for p in parts}, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
 
 
@@ -165,11 +182,13 @@ def _read_plain(
 
 def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading: Reading, account: Account) -> set[tuple[int, int]] | None:
     """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
-    spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in reading.structure.items()) + "}"
-    rows = (
-        f"(SELECT *, {number}::UINTEGER AS src FROM read_json({quoted(str(path))}, "
-        f"format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}))"
-    )
+    structure, dotted = spellings(reading.structure)
+    spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in structure.items()) + "}"
+    packed = f"compression={quoted(compression(path))}"
+    lines = f"read_json({quoted(str(path))}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, {packed})"
+    undotted = f" WHERE CASE WHEN coalesce({', '.join(dotted)}) IS NOT NULL THEN error('a dotted name') ELSE true END" if dotted else ""
+    rows = f"(SELECT *, {number}::UINTEGER AS src FROM {lines}{undotted})"
+    whole = checking(path)
     before = _count(con)
     _widen(con, reading.wanted)
     con.execute("BEGIN")
@@ -183,9 +202,9 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     except duckdb.Error:
         keyless, seen, read = None, set(), 0
     strange = seen - set(reading.events or ())
-    if keyless != (0,) or strange:
+    if keyless != (0,) or strange or not whole():
         con.execute("ROLLBACK")
-        return strange if keyless == (0,) and all(code is not None for _, code in strange) else None
+        return strange if strange and keyless == (0,) and all(code is not None for _, code in strange) else None
     con.execute("COMMIT")
     account.read += read
     account.kept += read

@@ -1,0 +1,143 @@
+"""The records in a JSON text that is no line a record: elements of arrays, or objects one after another, in any layout."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+BETWEEN = re.compile(r"[\s,\x00\ufeff]*")
+NEXT = re.compile(r"(?:[,\]]\s*|\n\s*)(?=\{)")
+"""Where a record may begin after one that cannot be read."""
+TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{}]')
+LINE_END = re.compile(r"\s*[\r\n]\s*")
+CLOSES = {"{": "}", "[": "]"}
+LONGEST = 1 << 26
+"""Characters in which a record has to end."""
+SPAN = 1 << 20
+"""Characters in which the end of a broken record is looked for."""
+STRICT = json.JSONDecoder()
+LENIENT = json.JSONDecoder(strict=False)
+"""With control characters in its texts."""
+
+
+class Documents:
+    """The records of a text that comes in parts. `cut`: the text ends within an array or a record; that record is not among them."""
+
+    def __init__(self, parts: Iterable[str]) -> None:
+        self._parts = iter(parts)
+        self._text = ""
+        self._ended = False
+        self.failure: Exception | None = None
+        """What the parts raised: the text ends there."""
+        self.cut = False
+
+    def __iter__(self) -> Iterator[str]:
+        """Each record as it is written, on one line; what cannot be read up to where the next one begins."""
+        place, in_array = 0, False
+        while True:
+            place = BETWEEN.match(self._text, place).end()  # type: ignore[union-attr]
+            if place >= len(self._text):
+                if self._more(place):
+                    place = 0
+                    continue
+                self.cut = in_array
+                return
+            if self._text[place] in "[]" and (not in_array or self._text[place] == "]"):
+                in_array = self._text[place] == "["
+                place += 1
+                continue
+            end = self._end(place)
+            while end is None and len(self._text) - place < LONGEST and self._more(place):
+                place = 0
+                end = self._end(place)
+            if end is None:
+                end = self._next(place, in_array)
+                if end is None:
+                    self.cut = True
+                    return
+            yield LINE_END.sub(" ", self._text[place:end]).strip()
+            place = end
+
+    def _more(self, place: int) -> bool:
+        """Drop what is before a place, and add as much as is left then, or a part at least; whether there was more."""
+        wanted = max(1, len(self._text) - place)
+        found: list[str] = []
+        while wanted > 0 and not self._ended:
+            try:
+                part = next(self._parts)
+            except StopIteration:
+                self._ended = True
+            except Exception as error:
+                self._ended, self.failure = True, error
+            else:
+                found.append(part)
+                wanted -= len(part)
+        if found:
+            self._text = self._text[place:] + "".join(found)
+        return bool(found)
+
+    def _end(self, place: int) -> int | None:
+        """Where the record at a place ends; None if it is not to be seen in the text at hand."""
+        for decoder in (STRICT, LENIENT):
+            try:
+                end = decoder.raw_decode(self._text, place)[1]
+            except json.JSONDecodeError as error:
+                if not error.msg.startswith("Invalid control character"):
+                    break
+            except (ValueError, RecursionError):
+                break
+            else:
+                return end if end < len(self._text) or self._ended or self._text[end - 1] in '}]"' else None
+        return _closing(self._text, place)
+
+    def _next(self, place: int, in_array: bool) -> int | None:
+        """Where a record that cannot be read ends: before the next one that can; None if there is none."""
+        for tried, found in enumerate(NEXT.finditer(self._text, place + 1)):
+            if tried > 1000:
+                break
+            if (end := self._end(found.end())) is not None and _is_record(self._text[found.end() : end]):
+                return found.end() if self._text[found.start()] != "]" else found.start()
+        if in_array or self._text[place] == "{":
+            return None
+        found_end = self._text.find("\n", place)
+        return len(self._text) if found_end < 0 else found_end
+
+
+def _closing(text: str, place: int) -> int | None:
+    """The end of an object or array that is well nested; None if it has none nearby."""
+    if text[place] not in "{[":
+        return None
+    waiting: list[str] = []
+    for token in TOKEN.finditer(text, place, place + SPAN):
+        sign = token[0]
+        if sign in CLOSES:
+            waiting.append(CLOSES[sign])
+        elif sign in ("}", "]"):
+            if waiting.pop() != sign:
+                return None
+            if not waiting:
+                return token.end()
+    return None
+
+
+def _is_record(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text, strict=False), dict)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+
+
+def is_spread(text: str) -> bool:
+    """Whether a text that begins with an object, or the beginning of one, has it on several lines, or several on a line."""
+    text = text.lstrip()
+    line, _, rest = text.partition("\n")
+    try:
+        end = STRICT.raw_decode(text)[1]
+    except json.JSONDecodeError as error:
+        return bool(rest.strip()) and error.pos > len(line) + 1
+    except (ValueError, RecursionError):
+        return False
+    return end > len(line) or line[end:].lstrip()[:1] == "{"

@@ -1,0 +1,187 @@
+"""The text of one record as the reader takes it: JSON that DuckDB reads, and dotted names as the paths that log formats know.
+
+A record may be written `{"process.pid": 3, "process": {"name": "x"}}`: both stand for `process: {pid, name}`. A name with dots is a path
+only where some log format reads that path, so the name of a file or an address that is a key stays one key. Of two values for one name
+the first counts, at every depth; where one is an object that a path leads through, the object does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from kestrel.schemas.shape import Reading, shapes
+
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+CONTROL = re.compile(r"[\x00-\x1f]")
+HALF = re.compile(r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+SUSPECT = r"\\u[dD][89a-fA-F]|[\x00-\x1f]|\}\s*\{"
+"""What a line that is no JSON has if it can be mended (RE2)."""
+
+
+class Number(str):
+    """A number as it is written."""
+
+
+def mended(line: str) -> list[str]:
+    """The records of a line that is no JSON for DuckDB: halves of surrogate pairs become U+FFFD, control characters are escaped,
+    several objects on one line are several records. Empty if it has none."""
+    text = HALF.sub(lambda m: m[1] or "\\ufffd", line)
+    if CONTROL.search(text):
+        text = TEXT.sub(lambda m: CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", m[0]), text)
+        text = text.strip("".join(map(chr, range(0x21))))
+    found: list[str] = []
+    place = 0
+    decode = json.JSONDecoder().raw_decode
+    try:
+        while place < len(text):
+            value, end = decode(text, place)
+            if not isinstance(value, dict):
+                return []
+            found.append(text[place:end])
+            place = end + len(text[end:]) - len(text[end:].lstrip(" \t\r\n,"))
+    except ValueError:
+        return []
+    except RecursionError:
+        return [text]
+    return found
+
+
+def expanded(line: str) -> str:
+    """A record with its dotted names as paths; as it is, where it has none that a log format knows, or is too deep."""
+    try:
+        pairs = json.loads(line, object_pairs_hook=_Pairs, parse_int=Number, parse_float=Number, parse_constant=Number)
+        if not isinstance(pairs, _Pairs):
+            return line
+        record = _Record()
+        record.place(record.tree, pairs, vocabulary(), ())
+        return _written(_Pairs([*record.tree.items(), *record.apart.items()])) if record.has_paths else line
+    except (ValueError, RecursionError):
+        return line
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The members of an object, in order, equal names and all."""
+
+
+class _Record:
+    """A record as a tree. `apart`: values that gave way to others, under their dotted names."""
+
+    def __init__(self) -> None:
+        self.tree: dict[str, Any] = {}
+        self.apart: dict[str, Any] = {}
+        self.has_paths = False
+
+    def place(self, node: dict[str, Any], pairs: _Pairs, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
+        """Put the members of an object, which stands at a path, into a node. `known`: what log formats read below it."""
+        seen: set[str] = set()
+        for name, value in pairs:
+            if name in seen:
+                continue
+            seen.add(name)
+            path = _path(name, known)
+            self.has_paths |= len(path) > 1
+            self._set(node, path, value, known, at)
+
+    def _set(self, node: dict[str, Any], path: tuple[str, ...], value: Any, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
+        name, *rest = path
+        here, below = (*at, name), known.get(name) or {}
+        if rest or (isinstance(value, _Pairs) and below):
+            if not isinstance(node.get(name), dict):
+                if name in node:
+                    self._keep(here, node[name])
+                node[name] = {}
+            if rest:
+                self._set(node[name], tuple(rest), value, below, here)
+            else:
+                self.place(node[name], value, below, here)
+        elif name not in node:
+            node[name] = value
+        else:
+            self._keep(here, value)
+
+    def _keep(self, at: tuple[str, ...], value: Any) -> None:
+        self.apart.setdefault(".".join(at), value)
+
+
+def _path(name: str, known: Mapping[str, Any]) -> tuple[str, ...]:
+    """A name as a path where log formats read what it leads to, or something below that."""
+    parts = tuple(name.split("."))
+    node = known
+    for part in parts:
+        if part not in node:
+            return (name,)
+        node = node[part]
+    return parts
+
+
+def _written(value: Any) -> str:
+    match value:
+        case Number():
+            return str(value)
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(n, ensure_ascii=False)}: {_written(v)}" for n, v in value.items()) + "}"
+        case _Pairs():
+            return "{" + ", ".join(f"{json.dumps(n, ensure_ascii=False)}: {_written(v)}" for n, v in value) + "}"
+        case list():
+            return "[" + ", ".join(map(_written, value)) + "]"
+        case _:
+            return json.dumps(value)
+
+
+@cache
+def vocabulary() -> Mapping[str, Any]:
+    """Every path that a log format reads, as a tree of names: what is below a name, or nothing."""
+    tree: dict[str, Any] = {}
+    for shape in shapes().values():
+        reading = Reading(shape)
+        for path in (*_paths(reading.structure), *reading.apart):
+            node = tree
+            for part in path:
+                node = node.setdefault(part, {})
+    return tree
+
+
+def _paths(structure: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, kind in structure.items():
+        yield (name,)
+        if isinstance(kind, Mapping):
+            yield from ((name, *path) for path in _paths(kind))
+
+
+@cache
+def dotted() -> str:
+    """A regular expression (RE2) that a line with a dotted name which may be a path matches."""
+
+    def inner(tree: Mapping[str, Any]) -> Iterator[str]:
+        for name, below in tree.items():
+            if below:
+                yield name
+                yield from inner(below)
+
+    return f'"({"|".join(map(re.escape, sorted(set(inner(vocabulary())))))})\\.[^"\\\\]+"\\s*:'
+
+
+def spellings(structure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The raw structure with every other spelling of its paths added, as texts, and the SQL of those fields."""
+    whole, found = dict(structure), list[str]()
+    _spell(whole, (), found)
+    return whole, found
+
+
+def _spell(tree: dict[str, Any], at: tuple[str, ...], found: list[str]) -> None:
+    for name, kind in list(tree.items()):
+        if isinstance(kind, dict):
+            others = [".".join((name, *path)) for path in _paths(kind)]
+            inner = dict(kind)
+            _spell(inner, (*at, name), found)
+            tree[name] = inner
+            for other in others:
+                if not any(other.casefold() == k.casefold() for k in tree):
+                    tree[other] = "VARCHAR"
+                    found.append(".".join(f'"{part}"' for part in (*at, other)))

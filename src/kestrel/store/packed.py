@@ -1,0 +1,282 @@
+"""The bytes of a file, unpacked: how they are packed, and what is wrong with them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import stat
+import struct
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, ClassVar, Literal, cast
+
+from kestrel.errors import KestrelError
+from kestrel.text import path_text
+
+HEAD = 1 << 16
+BLOCK = 1 << 20
+DAMAGED = "it is packed, and damaged"
+CUT_OFF = "it is cut off before the end of its first record"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
+OTHERS = {
+    b"BZh": "it is packed by bzip2, which Kestrel does not read",
+    b"\xfd7zXZ": "it is packed by xz, which Kestrel does not read",
+    b"7z\xbc\xaf": "it is a 7-Zip archive, which Kestrel does not read",
+    b"Rar!": "it is a RAR archive, which Kestrel does not read",
+    b"ElfFile\x00": "it is a Windows event log (EVTX), which this version does not read",
+    b"PAR1": "it is a Parquet file; LOAD reads tables",
+    b"SQLite format 3\x00": "it is an SQLite database",
+    b"\x89PNG": "it is a picture",
+    b"\xff\xd8\xff": "it is a picture",
+    b"GIF8": "it is a picture",
+    b"%PDF": "it is a PDF document",
+}
+"""What Kestrel does not read, by its first bytes."""
+RATIO = 200
+"""Logs are seldom packed to less than a hundredth. What is packed tighter than this is refused beyond `UNSUSPECTED` bytes."""
+UNSUSPECTED = 1 << 30
+RESERVE = 64 << 20
+"""Bytes of the disk that are left free."""
+
+Compression = Literal["none", "gzip", "zstd"]
+
+
+class UnreadableFile(KestrelError):
+    code: ClassVar[str] = "K0401"
+    part = "source"
+
+    def __init__(self, path: Path | str, why: str) -> None:
+        """`path`: of the file, or the name of a member of an archive as `member_name` writes it."""
+        hint = "Kestrel reads JSON log files: .json, .ndjson, .jsonl, plain or as .gz, .zst or .zip"
+        self.name, self.why = path_text(path), why
+        super().__init__(f"cannot read `{self.name}`: {why}", None, hint)
+
+
+class CutOff(Exception):
+    """A packed stream ends before its end mark."""
+
+
+class Damaged(Exception):
+    """A packed stream cannot be unpacked from some place on."""
+
+
+class Trailing(Exception):
+    """After the end of a packed stream there is something else."""
+
+
+class Room:
+    """How many bytes may still be unpacked of a file: what a log can be packed to, and what the disk has room for."""
+
+    def __init__(self, path: Path, scratch: Path) -> None:
+        self.path, self.scratch = path, scratch
+        self.left = max(UNSUSPECTED, RATIO * path.stat().st_size)
+        self._since = BLOCK
+
+    def take(self, size: int) -> None:
+        """Count bytes that are about to be written. Raises UnreadableFile."""
+        self.left -= size
+        self._since += size
+        if self.left < 0:
+            raise UnreadableFile(self.path, f"it unpacks to more than {RATIO} times its size, as no log does")
+        if self._since >= BLOCK:
+            self._since = 0
+            self.check(size)
+
+    def check(self, size: int) -> None:
+        """Whether so many bytes have room on the disk. Raises UnreadableFile."""
+        if shutil.disk_usage(self.scratch).free < size + RESERVE:
+            raise UnreadableFile(self.path, f"there is no room to unpack it in `{tempfile.gettempdir()}`")
+
+
+def trouble(error: OSError) -> str:
+    """What the operating system reports about a file, in words."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case PermissionError():
+            return "this user may not open it"
+        case FileExistsError() | NotADirectoryError():
+            return "a part of its path is a file, where a folder should be"
+        case IsADirectoryError():
+            return "it is a folder"
+        case _:
+            return (error.strerror or "the machine refuses it").lower()
+
+
+def head(path: Path) -> bytes:
+    """The first bytes of a file as it is. Raises UnreadableFile."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise UnreadableFile(path, "it is a pipe or a device; a file is looked at more than once")
+        with path.open("rb") as file:
+            return file.read(16)
+    except OSError as error:
+        raise UnreadableFile(path, trouble(error)) from error
+
+
+def compression(path: Path) -> Compression:
+    """How a file is packed, by its first bytes: its name may be wrong."""
+    begin = head(path)
+    return "gzip" if begin.startswith(GZIP) else "zstd" if begin.startswith(ZSTD) else "none"
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The content of a file as a stream of bytes, unpacked."""
+    match compression(path):
+        case "gzip":
+            return cast(IO[bytes], gzip.open(path))
+        case "zstd":
+            import zstandard
+
+            source: Any = _Until(path, zstd_end(path)[0])
+            unpacked: Any = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True, closefd=True)
+            return cast(IO[bytes], io.BufferedReader(unpacked))
+        case _:
+            return path.open("rb")
+
+
+class _Until(io.RawIOBase):
+    """The bytes of a file up to a place."""
+
+    def __init__(self, path: Path, end: int) -> None:
+        self.file, self.end = path.open("rb"), end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        part = self.file.read(min(len(buffer), self.end - self.file.tell()))
+        buffer[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
+    """The content of a file, unpacked, block by block. Raises CutOff, Damaged or Trailing after the last block that can be read."""
+    packed = compression(path)
+    with opened(path) as stream:
+        source = cast(io.BufferedReader, stream)
+        some = False
+        while True:
+            try:
+                block = source.read1(size)
+            except EOFError as error:
+                raise CutOff from error
+            except gzip.BadGzipFile as error:
+                raise (Trailing if some and "Not a gzipped file" in str(error) else Damaged) from error
+            except zlib.error as error:
+                raise Damaged from error
+            except Exception as error:
+                if not is_zstd_error(error):
+                    raise
+                raise Damaged from error
+            if not block:
+                break
+            some = True
+            yield block
+    if packed == "zstd" and (end := zstd_end(path)[1]) != "whole":
+        raise CutOff if end == "cut" else Trailing
+
+
+def is_zstd_error(error: BaseException) -> bool:
+    """zstandard, which is imported where it is needed, has an error class of its own."""
+    return type(error).__name__ == "ZstdError"
+
+
+def start(path: Path) -> bytes:
+    """The first bytes of the content of a file, unpacked. Raises UnreadableFile where nothing can be unpacked."""
+    found = b""
+    try:
+        for block in blocks(path, HEAD):
+            found += block
+            if len(found) >= HEAD:
+                break
+    except (CutOff, Trailing) as error:
+        if not found:
+            raise UnreadableFile(path, CUT_OFF) from error
+    except Damaged as error:
+        if not found:
+            raise UnreadableFile(path, DAMAGED) from error
+    return found[:HEAD]
+
+
+def zstd_end(path: Path) -> tuple[int, Literal["whole", "cut", "trailing"]]:
+    """Where a Zstandard file ends, by the sizes in the headers of its frames and blocks (RFC 8878, section 3.1), and how: most libraries
+    take a stream that is cut off for a whole one."""
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        end = file.seek(0)
+        while end < size:
+            magic = file.read(4)
+            if magic[1:] == b"\x2a\x4d\x18" and 0x50 <= magic[0] <= 0x5F:
+                length = file.read(4)
+                if len(length) < 4 or file.seek(struct.unpack("<I", length)[0], io.SEEK_CUR) > size:
+                    return size, "cut"
+            elif magic == ZSTD:
+                if not _skip_frame(file, size):
+                    return size, "cut"
+            else:
+                return (size, "cut") if ZSTD.startswith(magic) else (end, "trailing")
+            end = file.tell()
+        return size, "whole"
+
+
+def _skip_frame(file: IO[bytes], size: int) -> bool:
+    """Go to the end of a frame, whose magic number was read; whether it has one."""
+    flags = file.read(1)
+    if not flags:
+        return False
+    descriptor = flags[0]
+    single = descriptor >> 5 & 1
+    content = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
+    file.seek((0 if single else 1) + (0, 1, 2, 4)[descriptor & 3] + content, io.SEEK_CUR)
+    while True:
+        header = file.read(3)
+        if len(header) < 3:
+            return False
+        number = int.from_bytes(header, "little")
+        file.seek(1 if number >> 1 & 3 == 1 else number >> 3, io.SEEK_CUR)
+        if file.tell() > size:
+            return False
+        if number & 1:
+            end = file.seek(4 if descriptor >> 2 & 1 else 0, io.SEEK_CUR)
+            return end <= size
+
+
+def checking(path: Path) -> Callable[[], bool]:
+    """Begin to check, in a thread, what DuckDB does not: the checksums of a gzip stream, and whether a Zstandard stream is whole. The
+    result waits for it."""
+    match compression(path):
+        case "none":
+            return lambda: True
+        case "zstd":
+            return lambda: zstd_end(path)[1] == "whole"
+        case "gzip":
+            whole: list[bool] = []
+
+            def check() -> None:
+                try:
+                    for _ in blocks(path):
+                        pass
+                except (CutOff, Damaged, Trailing, OSError):
+                    return
+                whole.append(True)
+
+            thread = threading.Thread(target=check, daemon=True)
+            thread.start()
+
+            def finished() -> bool:
+                thread.join()
+                return bool(whole)
+
+            return finished
