@@ -186,8 +186,8 @@ def _notices(account: Account, name: str) -> Iterator[Notice]:
     for text, corrected in _clocks(account):
         yield Notice("clock-corrected", f"the printed times of {corrected} are local ({text}) and were corrected to UTC", len(account.clocks))
     if account.shared_ids:
-        number = f"{account.shared_ids:,} unique id{' was' if account.shared_ids == 1 else 's were'}"
-        yield Notice("shared-ids", f"{number} given to several processes by the sensor; they are told apart by pid", account.shared_ids)
+        ids = f"{account.shared_ids:,} unique id{' was' if account.shared_ids == 1 else 's were'}"
+        yield Notice("shared-ids", f"{ids} given to several processes by the sensor; they are told apart by pid", account.shared_ids)
     if account.name_only:
         processes = "process is" if account.name_only == 1 else "processes are"
         yield Notice("known-by-name", f"{account.name_only:,} {processes} known only by name; each observation counts as one", account.name_only)
