@@ -248,6 +248,7 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "upper": lambda x: f"upper({x})",
     "unless": unless,
     "none": lambda: "NULL",
+    "open": lambda x: x,
 }
 
 

@@ -20,7 +20,7 @@ from kestrel.graph.steps import Source, TimeRange
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store import addresses, clocks, identity
+from kestrel.store import addresses, clocks, further, identity
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
 from kestrel.store.scan import Account, Reader
@@ -167,7 +167,8 @@ def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Sour
     columns = frozenset(r[0] for r in rows)
     account = Account(**fields)
     in_files = frozenset().union(*(shapes()[name].columns() for name in account.shapes))
-    return Dataset(name, tuple(sources), Events(f"{name}.events", columns, in_files - columns), account, key, cached, span)
+    events = Events(f"{name}.events", columns, in_files - columns, further.stored(con, name))
+    return Dataset(name, tuple(sources), events, account, key, cached, span)
 
 
 def _build(
@@ -211,6 +212,7 @@ def _build(
         addresses.device_paths(con)
         addresses.flows(con)
         addresses.accounts(con)
+        further.collect(con)
         con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])
     finally:
         con.execute("USE memory")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -38,7 +38,7 @@ from kestrel.graph.steps import (
 )
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.result import Notice
-from kestrel.schemas.layout import layout
+from kestrel.schemas.layout import OBJECTS, layout
 from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
 from kestrel.store.find import Finder
@@ -46,7 +46,7 @@ from kestrel.store.given import Given
 from kestrel.store.lines import weight
 from kestrel.store.live import Live
 from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
-from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
+from kestrel.store.mentions import Events, Unread, attribute, entity_type, has_attribute, mentions
 from kestrel.store.merge import merged
 from kestrel.store.narrow import Narrow
 from kestrel.store.needs import columns_of
@@ -72,12 +72,15 @@ class NoSuchData(KestrelError):
 
 
 class NoSuchType(KestrelError):
+    """A type that only data knows, and no record has. `there`: the types of this sort that records have."""
+
     code: ClassVar[str] = "K0304"
     part = "type"
 
-    def __init__(self, name: str) -> None:
-        close = nearest(name, vocabulary().types)
-        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types, 20)}"
+    def __init__(self, name: str, there: Collection[str] = ()) -> None:
+        known = [*sorted(there), *vocabulary().types]
+        close = nearest(name, known)
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(dict.fromkeys(known), 30)}"
         super().__init__(f"no record has an entity of type `{name}`", None, hint)
 
 
@@ -274,10 +277,13 @@ class Store:
 
     def check_type(self, type_name: str, events: Events | None) -> None:
         """A type the model does not know is for the data to confirm."""
-        if type_name in vocabulary().types:
+        if vocabulary().has_role(type_name) or (events and events.has(f"{OBJECTS}.type") and type_name in events.further.types):
             return
         if events and self.any(f"SELECT 1 FROM {events.table}"):
-            raise NoSuchType(type_name)
+            if type_name not in vocabulary().types:
+                raise NoSuchType(type_name, events.further.types)
+            self.notices.append(Notice("no-such-entities", f"no record here has an entity of type `{type_name}`"))
+            return
         self.notices.append(Notice("unknown-type", f"there is no record to tell whether there are entities of type `{type_name}`"))
 
     def _lent(self, where: Predicate | None) -> TimeRange | None:
@@ -315,7 +321,7 @@ class Store:
     def _check_known(self, wanted: Iterable[AttributePath], columns: Mapping[str, Column], events: Events | None) -> None:
         """A name that only data can confirm is a mistake where there are data and none has it."""
         for path in wanted:
-            if path.known or path.text() in columns:
+            if path.known or path.text() in columns or (events and has_attribute(events, path.end, path.attribute)):
                 continue
             if columns or (events and self.any(f"SELECT 1 FROM {events.table}")):
                 raise NoSuchData(path.end, path.attribute, [*columns, *entity_type(path.end).attributes], path.span)
@@ -331,7 +337,7 @@ class Store:
         scope = self.scope_of(variable)
         name = path.attribute
         parts = []
-        if scope.events and name in entity_type(variable.type).attributes:
+        if scope.events and (not path.known or name in entity_type(variable.type).attributes):
             inner = mentions(scope.events, variable.type, [name], scope.conditions)
             parts.append(f"SELECT id, {quoted_name(name)} AS value FROM ({inner})")
         if scope.own and name in scope.own.columns:
