@@ -36,9 +36,9 @@ from kestrel.graph.steps import (
     sources_of,
     type_of,
 )
-from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
-from kestrel.schemas.layout import OBJECTS, layout
+from kestrel.schemas.layout import OBJECTS, Slot, layout
 from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
 from kestrel.store.find import Finder
@@ -484,14 +484,17 @@ class Store:
         for name in kind.attributes:
             if (variable.own and name in variable.own.columns) or (events and any(attribute(events, s, name, kind) for s in slots)):
                 yield AttributePath(variable.type, (), name)
+        yield from (AttributePath(variable.type, (), n, False, kind="any") for n in _only_in_data(events, slots, kind))
         for reference, target in kind.references.items():
-            targets = {layout().references.get(s.name, {}).get(reference) for s in slots} - {None}
+            places = [layout().references.get(s.name, {}).get(reference) for s in slots]
+            targets = [layout().slots[t] for t in dict.fromkeys(places) if t]
             below = entity_type(target)
             brought = variable.own.columns if variable.own else {}
             for name in below.attributes:
-                recorded = events and any(attribute(events, layout().slots[str(t)], name, below) for t in targets)
+                recorded = events and any(attribute(events, t, name, below) for t in targets)
                 if recorded or f"{reference}.{name}" in brought:
                     yield AttributePath(variable.type, ((reference, target),), name)
+            yield from (AttributePath(variable.type, ((reference, target),), n, False, kind="any") for n in _only_in_data(events, targets, below))
             for inner, deeper in below.references.items():
                 if reference == inner or deeper != "directory":
                     continue
@@ -513,6 +516,12 @@ class Store:
     def _count(self, table: str) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
+
+
+def _only_in_data(events: Events | None, slots: Sequence[Slot], kind: EntityType) -> list[str]:
+    """The attributes of some roles that only the records know: custom properties and entries of dictionaries."""
+    found = {n: None for s in slots for n in (events.further.names(s.name, s.type) if events else ())}
+    return sorted(n for n in found if n not in kind.attributes and n not in EVERY_ENTITY)
 
 
 def _whole(spans: Sequence[TimeRange | None]) -> TimeRange | None:
