@@ -18,6 +18,7 @@ EVERY_ENTITY = {
     "number_observed": "BIGINT",
 }
 """The attributes of entities of all types, name to SQL type."""
+TIMESTAMP = {"@timestamp": "first_observed"}
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
 OPEN_COLUMN = {"further": "VARCHAR"}
 """The column of every type that holds the attributes without a column of their own: a JSON object of names and values."""
@@ -48,7 +49,7 @@ class EntityType:
 
     def attribute(self, name: str) -> str | None:
         """The attribute a name stands for, or None."""
-        name = self.synonyms.get(name, name)
+        name = self.synonyms.get(name, TIMESTAMP.get(name, name))
         return name if name in self.attributes or name in EVERY_ENTITY else None
 
     def is_open(self, name: str) -> bool:

@@ -418,9 +418,13 @@ class Store:
         if variable.order:
             path, ascending = variable.order
             values = merged(self.con, variable.table, variable.type, [path], self.scope_of(variable))
+            value = f"any_value(m.{shown_as(path)})"
             direction = "ASC" if ascending else "DESC"
+            order = f"{value} {direction} NULLS LAST"
+            if variable.dataset and variable.dataset.events.further.is_mixed(path.end, path.attribute):
+                order = f"try_cast({value} AS DOUBLE) {direction} NULLS LAST, {order}"
             return self.table(
-                f"SELECT v.id, row_number() OVER (ORDER BY any_value(m.{shown_as(path)}) {direction} NULLS LAST, min(v.t) NULLS LAST, v.id) AS place "
+                f"SELECT v.id, row_number() OVER (ORDER BY {order}, min(v.t) NULLS LAST, v.id) AS place "
                 f"FROM {variable.table} v JOIN {values} m ON m.id = v.id GROUP BY v.id"
             )
         if variable.places:

@@ -21,10 +21,12 @@ COMPARED = {"BIGINT": "number", "DOUBLE": "number"}
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
-    """The SQL type of an attribute's values in one role (VARCHAR where they are of several), and whether some are lists."""
+    """The SQL type of an attribute's values in one role (VARCHAR where they are text and other types mixed), and whether some are
+    lists."""
 
     sql: str
     is_list: bool
+    is_mixed: bool = False
 
     def read(self, column: str, name: str, declared: str | None, every: Iterable[ValueType]) -> str:
         """SQL of the attribute as a column of its declared value type, else of the type that the values of all roles fit. Of a list
@@ -58,8 +60,18 @@ class Further:
 
     def compared(self, type_name: str, name: str) -> str:
         """How the values of an attribute compare: as numbers where all are, else each by itself."""
-        known = [t for s in layout().slots_of(type_name) if (t := self.value_type(s.name, s.type, name))]
+        known = self.value_types(type_name, name)
         return COMPARED.get(common(known), "any") if known else "any"
+
+    def is_mixed(self, type_name: str, name: str) -> bool:
+        """Whether some values of an attribute are numbers, and others are not."""
+        known = self.value_types(type_name, name)
+        return any(t.is_mixed for t in known) or (len({t.sql for t in known}) > 1 and common(known) == "VARCHAR")
+
+    def value_types(self, type_name: str, name: str) -> list[ValueType]:
+        """The value types of an attribute in the roles of a type."""
+        slots = layout().slots_of("ipv4-addr" if type_name == "address" else type_name)
+        return [t for s in slots if (t := self.value_type(s.name, s.type, name))]
 
 
 def collect(con: duckdb.DuckDBPyConnection) -> None:
@@ -94,7 +106,9 @@ def stored(con: duckdb.DuckDBPyConnection, dataset: str) -> Further:
     for slot, kind, name, types, is_list in rows:
         of = found.setdefault((slot, kind), {})
         if name is not None:
-            of[name] = ValueType(common(ValueType(VALUE_TYPES.get(t, "VARCHAR"), False) for t in types), is_list)
+            known = {VALUE_TYPES.get(t, "VARCHAR") for t in types}
+            sql = common(ValueType(t, False) for t in known)
+            of[name] = ValueType(sql, is_list, sql == "VARCHAR" and len(known) > 1)
     return Further(found)
 
 

@@ -157,18 +157,18 @@ def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | 
 
 def _further_attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
     """SQL of an attribute that stands in the slot's column `further`, with the type that its values have in all records."""
+    column = slot_column(events, slot, "further")
+    column = "item_further" if slot.is_list and column else column
     known = events.further.value_type(slot.name, slot.type, name)
-    column = "item_further" if slot.is_list and events.has(f"{slot.name}.further") else slot_column(events, slot, "further")
     if known is None or column is None:
         return None
-    every = [t for s in layout().slots_of(kind.name) if (t := events.further.value_type(s.name, s.type, name))]
-    return known.read(column, name, kind.further.get(name), every)
+    return known.read(column, name, kind.further.get(name), events.further.value_types(kind.name, name))
 
 
 def has_attribute(events: Events, type_name: str, name: str) -> bool:
     """Whether a record can have an attribute of a type."""
     kind = entity_type(type_name)
-    return any(identity(events, s) is not None and attribute(events, s, name, kind) is not None for s in layout().slots_of(type_name))
+    return any(identity(events, s) is not None and attribute(events, s, name, kind) is not None for s in layout().slots_of(kind.name))
 
 
 def entity_type(name: str) -> EntityType:
