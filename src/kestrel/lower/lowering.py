@@ -34,6 +34,7 @@ from kestrel.graph.steps import (
 )
 from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Explain, Inform, Notice, Save, Show
 from kestrel.lower.columns import kind_of
+from kestrel.lower.expected import ENDING
 from kestrel.lower.mistakes import (
     AppliedTwice,
     BackwardRange,
@@ -46,6 +47,7 @@ from kestrel.lower.mistakes import (
     NoSource,
     NotLocal,
     NotNumbers,
+    NotRecorded,
     TwoColumns,
     UnknownFormat,
     UnknownRelation,
@@ -307,7 +309,8 @@ class Lowering(Patterns):
         given = self.variable(find.variable)
         relation = vocabulary().relation(find.verb.text)
         if relation is None:
-            self.errors.append(UnknownRelation(find.verb.text, find.verb.span))
+            verb, ends = find.verb, find.verb.text.upper() in ENDING
+            self.errors.append(NotRecorded(verb.text, find.variable.text, verb.span) if ends else UnknownRelation(verb.text, verb.span))
         where = self.predicate(find.where, Subject(kind.name)) if find.where and kind else None
         span = self._time(find.time)
         limit, offset = self._limit(find.limit)

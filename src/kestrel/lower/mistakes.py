@@ -59,6 +59,20 @@ class UnknownRelation(KestrelError):
         super().__init__(f"there is no relation `{verb}`", span, hint)
 
 
+class NotRecorded(KestrelError):
+    """A relation that no log records."""
+
+    code: ClassVar[str] = "K0360"
+
+    def __init__(self, verb: str, variable: str, span: Span) -> None:
+        super().__init__(
+            f"no log records which process ended another, so there is no relation `{verb}`",
+            span,
+            f"processes that may have ended one: `FIND process ACCESSED {variable}`; when it ended: "
+            f"`FIND event LINKED {variable} WHERE code IN ('5', '4689')`",
+        )
+
+
 class ImpossibleRelation(KestrelError):
     code: ClassVar[str] = "K0205"
 
