@@ -19,7 +19,7 @@ class UnknownType(KestrelError):
 
     def __init__(self, name: str, span: Span) -> None:
         close = TYPES.get(name.lower()) or nearest(name, [*vocabulary().types, *vocabulary().type_aliases])
-        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types, 20)}"
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().common, 20)}"
         super().__init__(f"there is no entity type `{name}`", span, hint)
 
 
@@ -38,10 +38,10 @@ class UnknownAttribute(KestrelError):
 
     def __init__(self, kind: str, name: str, span: Span, variable: str | None = None, columns: Iterable[str] = ()) -> None:
         entity = vocabulary().entity(kind)
-        own = list(dict.fromkeys([*columns, *entity.attributes]))
+        own = list(dict.fromkeys([*columns, *entity.common]))
         meant = FIELDS.get(name.lower().replace("_", "").replace(".", ""), {}).get(kind)
         behind = [a for a in model_attributes(kind) if a not in own]
-        close = meant or nearest(name, [*own, *entity.synonyms, *EVERY_ENTITY]) or nearest(name, behind)
+        close = meant or nearest(name, [*own, *entity.synonyms, *entity.further, *EVERY_ENTITY]) or nearest(name, behind)
         hint = f"did you mean `{close}`?" if close else f"its attributes: {listed(own, 20)}" if own else None
         if name in EVENT_COLUMNS and kind != TABLE:
             hint = f"the records have it: `RECORDS({variable or 'x'})`"

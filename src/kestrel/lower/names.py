@@ -115,7 +115,7 @@ class Names:
         rest = ".".join(parts)
         if target := kind.references.get(_bare(rest, kind)):
             below = vocabulary().entity(target)
-            self.errors.append(BadReference(kind.name, rest, [f"{rest}.{a}" for a in below.attributes], span))
+            self.errors.append(BadReference(kind.name, rest, [f"{rest}.{a}" for a in below.common], span))
             return
         columns = (
             columns_beside(subject.step, self.known_columns).kinds if subject.step is not None and len(parts) == attribute.count(".") + 1 else {}

@@ -52,6 +52,11 @@ class EntityType:
         name = self.synonyms.get(name, TIMESTAMP.get(name, name))
         return name if name in self.attributes or name in EVERY_ENTITY else None
 
+    @property
+    def common(self) -> list[str]:
+        """The attributes that logs of several kinds have; the others are of STIX alone."""
+        return [a for a in self.attributes if a not in self.further] or list(self.attributes)
+
     def is_open(self, name: str) -> bool:
         """Whether only data knows if an attribute of this name exists: a custom property (`x_...`), an entry of a dictionary
         of STIX, any property of a custom type."""
@@ -115,6 +120,11 @@ class Vocabulary:
         """The type a name stands for; of an unknown `x-` name one without attributes, for the data to confirm."""
         found = self.types.get(self.type_aliases.get(name, name))
         return _bare(name) if found is None and name.startswith("x-") else found
+
+    @property
+    def common(self) -> list[str]:
+        """The types that logs of several kinds have; the others are of STIX alone."""
+        return [name for name in self.types if self.has_role(name)]
 
     def has_role(self, name: str) -> bool:
         """Whether records have roles of their own for entities of a type; those of others stand together."""

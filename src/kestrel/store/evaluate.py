@@ -66,7 +66,7 @@ class NoSuchData(KestrelError):
     code: ClassVar[str] = "K0301"
 
     def __init__(self, type_name: str, name: str, known: Sequence[str], span: Span | None) -> None:
-        close = nearest(name, known)
+        close = nearest(name, [*known, *entity_type(type_name).further])
         hint = f"did you mean `{close}`?" if close else f"known attributes: {listed(dict.fromkeys(known))}" if known else None
         super().__init__(f"no record has `{name}` of {type_name}", span, hint)
 
@@ -78,9 +78,8 @@ class NoSuchType(KestrelError):
     part = "type"
 
     def __init__(self, name: str, there: Collection[str] = ()) -> None:
-        known = [*sorted(there), *vocabulary().types]
-        close = nearest(name, known)
-        hint = f"did you mean `{close}`?" if close else f"known types: {listed(dict.fromkeys(known), 30)}"
+        close = nearest(name, [*sorted(there), *vocabulary().types])
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(dict.fromkeys([*vocabulary().common, *sorted(there)]), 20)}"
         super().__init__(f"no record has an entity of type `{name}`", None, hint)
 
 
@@ -208,7 +207,14 @@ class Store:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self.tell_missing(step, paths(step.where))
+                self._tell_unmapped(self.variables[key].dataset, paths(step.where))
         return self.variables[key]
+
+    def _tell_unmapped(self, dataset: Dataset | None, asked: Iterable[AttributePath]) -> None:
+        """Note the attributes that the model knows of STIX alone, and that no record of the dataset has."""
+        for path in dict.fromkeys(asked) if dataset and self.any(f"SELECT 1 FROM {dataset.events.table}") else ():
+            if dataset and path.attribute in entity_type(path.end).further and not has_attribute(dataset.events, path.end, path.attribute):
+                self.notices.append(Notice("no-such-attribute", f"no record here has `{path.attribute}` of {path.end}"))
 
     def tell_missing(self, step: Step, asked: Iterable[AttributePath]) -> None:
         """Note the attributes that a live source of a step never brings."""
@@ -324,7 +330,9 @@ class Store:
             if path.known or path.text() in columns or (events and has_attribute(events, path.end, path.attribute)):
                 continue
             if columns or (events and self.any(f"SELECT 1 FROM {events.table}")):
-                raise NoSuchData(path.end, path.attribute, [*columns, *entity_type(path.end).attributes], path.span)
+                kind = entity_type(path.end)
+                there = _only_in_data(events, layout().slots_of(kind.name), kind)
+                raise NoSuchData(path.end, path.attribute, [*columns, *kind.common, *there], path.span)
             self.notices.append(Notice("unknown-attribute", f"there is no record to tell whether {path.end} has `{path.attribute}`"))
 
     def values_of(self, values: ValuesOf) -> str:
