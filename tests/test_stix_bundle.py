@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from kestrel import Session
 from kestrel.model.vocabulary import vocabulary
 from kestrel.schemas.layout import layout
-from kestrel.schemas.stix_bundle import FORMS, NotWritten, bundle_of, rows_of
+from kestrel.schemas.stix_bundle import NotWritten, bundle_of, rows_of
+from kestrel.schemas.stix_forms import FORMS
 from tests.events import connection, creation, write
 
 with warnings.catch_warnings():
@@ -251,7 +252,10 @@ def test_what_stix_does_not_allow_together_is_kept_all_the_same() -> None:
     check_valid(bundle)
     assert there_and_back(bundle) == ("network-traffic", rows)
     found = [entity("artifact", 1, url="http://x/a", payload_bin="VGVzdA=="), entity("artifact", 2, url="http://x/a", payload_bin=None)]
-    mails = [entity("email-message", 1, subject="s", is_multipart=True, body="b"), entity("email-message", 2, subject="s", is_multipart=None, body="b")]
+    mails = [
+        entity("email-message", 1, subject="s", is_multipart=True, body="b"),
+        entity("email-message", 2, subject="s", is_multipart=None, body="b"),
+    ]
     for type_name, others in (("artifact", found), ("email-message", mails)):
         bundle = bundle_of(type_name, others, MADE)
         check_valid(bundle)

@@ -34,7 +34,6 @@ from kestrel.graph.steps import (
 )
 from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Explain, Inform, Notice, Save, Show
 from kestrel.lower.columns import kind_of
-from kestrel.lower.expected import ENDING
 from kestrel.lower.mistakes import (
     AppliedTwice,
     BackwardRange,
@@ -47,14 +46,13 @@ from kestrel.lower.mistakes import (
     NoSource,
     NotLocal,
     NotNumbers,
-    NotRecorded,
     TwoColumns,
     UnknownFormat,
-    UnknownRelation,
     WrongBin,
     WrongParameter,
     WrongPool,
     WrongValue,
+    no_relation,
 )
 from kestrel.lower.names import Subject
 from kestrel.lower.patterns import Patterns
@@ -309,8 +307,7 @@ class Lowering(Patterns):
         given = self.variable(find.variable)
         relation = vocabulary().relation(find.verb.text)
         if relation is None:
-            verb, ends = find.verb, find.verb.text.upper() in ENDING
-            self.errors.append(NotRecorded(verb.text, find.variable.text, verb.span) if ends else UnknownRelation(verb.text, verb.span))
+            self.errors.append(no_relation(find.verb.text, find.variable.text, find.verb.span))
         where = self.predicate(find.where, Subject(kind.name)) if find.where and kind else None
         span = self._time(find.time)
         limit, offset = self._limit(find.limit)

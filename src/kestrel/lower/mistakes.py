@@ -9,7 +9,7 @@ from kestrel.errors import KestrelError
 from kestrel.graph.formats import PACKED, SUFFIXES
 from kestrel.graph.steps import TABLE
 from kestrel.lower.columns import EVENT_COLUMNS, model_attributes
-from kestrel.lower.expected import FIELDS, TYPES, VERBS
+from kestrel.lower.expected import ENDING, FIELDS, TYPES, VERBS
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.text import Span, listed, nearest
 
@@ -71,6 +71,11 @@ class NotRecorded(KestrelError):
             f"processes that may have ended one: `FIND process ACCESSED {variable}`; when it ended: "
             f"`FIND event LINKED {variable} WHERE code IN ('5', '4689')`",
         )
+
+
+def no_relation(verb: str, variable: str, span: Span) -> KestrelError:
+    """What is wrong with a verb that is none."""
+    return NotRecorded(verb, variable, span) if verb.upper() in ENDING else UnknownRelation(verb, span)
 
 
 class ImpossibleRelation(KestrelError):

@@ -334,9 +334,7 @@ def _vocabulary() -> Any:
 
 def _plain(of: Object) -> Row:
     """The properties that are one value; the references and lists are followed by their own names."""
-    return {
-        k: v for k, v in of.items() if isinstance(v, str | int | float) and not isinstance(v, bool) and not k.endswith(("_ref", "further"))
-    }
+    return {k: v for k, v in of.items() if isinstance(v, str | int | float) and not isinstance(v, bool) and not k.endswith(("_ref", "further"))}
 
 
 def _words(value: object) -> list[str]:

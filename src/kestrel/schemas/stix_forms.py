@@ -65,7 +65,7 @@ def _form(type_name: str, properties: Mapping[str, str], one_of: str = "", all_o
     """A form with the attributes that the model has for STIX alone."""
     known = {"text": "text", "number": "integer", "time": "time", "boolean": "boolean"}
     further = {n: KINDS.get(n, known[k]) for n, k in vocabulary().types[type_name].further.items() if "." not in n}
-    every = further | properties
+    every = {**further, **properties}
     return Form(every, tuple(one_of.split() or every), tuple(all_of.split()), tuple(identity.split()))
 
 
@@ -84,7 +84,10 @@ FORMS = {
         "protocols",
         "start end src_ref dst_ref src_port dst_port protocols",
     ),
-    **{kind: _form(kind, {"value": "text"}, "value", "", "value") for kind in ("ipv4-addr", "ipv6-addr", "mac-addr", "url", "domain-name", "email-addr")},
+    **{
+        kind: _form(kind, {"value": "text"}, "value", "", "value")
+        for kind in ("ipv4-addr", "ipv6-addr", "mac-addr", "url", "domain-name", "email-addr")
+    },
     "user-account": _form(
         "user-account",
         {"user_id": "text", "account_login": "text", "display_name": "text"},

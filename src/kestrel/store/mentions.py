@@ -260,9 +260,7 @@ def mentions(
 def edges(events: Events, found: Iterable[Edge], where: Iterable[str] = ()) -> str:
     """SELECT subject, object, rec, t: one row for each record that shows one of the edges."""
     slots = layout().slots
-    parts = (
-        _pair(events, slots[e.subject], slots[e.object], [*where, *_edge_conditions(events, e)], ("subject", "object")) for e in found
-    )
+    parts = (_pair(events, slots[e.subject], slots[e.object], [*where, *_edge_conditions(events, e)], ("subject", "object")) for e in found)
     return _edges_of(parts)
 
 
@@ -273,7 +271,10 @@ def together(events: Events, pairs: Iterable[tuple[Slot, Slot]], where: Iterable
 
 
 def _edges_of(parts: Iterable[str | None]) -> str:
-    return " UNION ALL ".join(p for p in parts if p) or "SELECT 0::UBIGINT AS subject, 0::UBIGINT AS object, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
+    return (
+        " UNION ALL ".join(p for p in parts if p)
+        or "SELECT 0::UBIGINT AS subject, 0::UBIGINT AS object, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
+    )
 
 
 def references(events: Events, type_name: str, reference: str, where: Iterable[str] = (), extra: Sequence[str] = ()) -> str:
