@@ -130,6 +130,10 @@ class Vocabulary:
         """Whether records have roles of their own for entities of a type; those of others stand together."""
         return name in self.types and not self.types[name].identity
 
+    def is_without_role(self, name: str) -> bool:
+        """Whether entities of a type stand together with those of other types: custom types, and those that the model says so of."""
+        return (name.startswith("x-") or name in self.types) and not self.has_role(name)
+
     def entity(self, name: str) -> EntityType:
         """The type of a step or of a reference's end: `address` stands for both families, a table has no attributes of its own."""
         return self.types.get("ipv4-addr" if name == "address" else name) or _bare(name)

@@ -59,9 +59,8 @@ class Layout:
 
     def slots_of(self, type_name: str) -> list[Slot]:
         """The slots that may hold an entity of this type; both address types share theirs, and all types without one of their own."""
-        if type_name.startswith("x-") or type_name in vocabulary().types:
-            if not vocabulary().has_role(type_name):
-                return [replace(self.slots[OBJECTS], type=type_name)]
+        if vocabulary().is_without_role(type_name):
+            return [replace(self.slots[OBJECTS], type=type_name)]
         wanted = "address" if type_name in ADDRESSES else type_name
         return [s for s in self.slots.values() if s.type == wanted]
 

@@ -13,7 +13,8 @@ from itertools import zip_longest
 from typing import Any
 
 from kestrel.config import packaged
-from kestrel.schemas.stix_further import further, is_thing, key_of
+from kestrel.model.vocabulary import vocabulary
+from kestrel.schemas.stix_further import further, key_of
 from kestrel.schemas.transforms import canonical_address
 
 Object = Mapping[str, Any]
@@ -211,7 +212,7 @@ class _Record:
 
     def _things(self) -> Row:
         """The objects of types without a role of their own: custom ones, and those of STIX that the record layout has no place for."""
-        known = [(kind, key) for kind, keys in self.by_type.items() if is_thing(kind) for key in keys]
+        known = [(kind, key) for kind, keys in self.by_type.items() if vocabulary().is_without_role(kind) for key in keys]
         if not known:
             return {}
         told = [further(self.graph[key], self.graph).get("further") for _, key in known]

@@ -24,11 +24,6 @@ HASHES = {
 """The names of hashes, whatever signs producers write between their parts."""
 
 
-def is_thing(type_name: str) -> bool:
-    """Whether objects of a type are entities without a role of their own: custom types, and those that the model says so of."""
-    return not vocabulary().has_role(type_name) and (type_name.startswith("x-") or type_name in vocabulary().types)
-
-
 def further(of: Object, graph: Mapping[str, Object]) -> dict[str, Any]:
     """`further`: the object's attributes that have no column of their own, as JSON; nothing where it has none."""
     kind = vocabulary().entity(str(of.get("type")))

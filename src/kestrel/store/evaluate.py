@@ -207,13 +207,16 @@ class Store:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self.tell_missing(step, paths(step.where))
-                self._tell_unmapped(self.variables[key].dataset, paths(step.where))
+                dataset, asked = self.variables[key].dataset, list(paths(step.where))
+                self._reading(lambda: self._tell_unmapped(dataset, asked))
         return self.variables[key]
 
     def _tell_unmapped(self, dataset: Dataset | None, asked: Iterable[AttributePath]) -> None:
         """Note the attributes that the model knows of STIX alone, and that no record of the dataset has."""
-        for path in dict.fromkeys(asked) if dataset and self.any(f"SELECT 1 FROM {dataset.events.table}") else ():
-            if dataset and path.attribute in entity_type(path.end).further and not has_attribute(dataset.events, path.end, path.attribute):
+        if dataset is None or dataset.is_live or not self.any(f"SELECT 1 FROM {dataset.events.table}"):
+            return
+        for path in dict.fromkeys(asked):
+            if path.attribute in entity_type(path.end).further and not has_attribute(dataset.events, path.end, path.attribute):
                 self.notices.append(Notice("no-such-attribute", f"no record here has `{path.attribute}` of {path.end}"))
 
     def tell_missing(self, step: Step, asked: Iterable[AttributePath]) -> None:
