@@ -221,7 +221,10 @@ def _types() -> str:
         also = f" Also written {', '.join(f'`{a}`' for a in others)}." if others else ""
         lines = [f"### {kind.name}", "", f"{_sentence(about_type(kind.name))}{also} A plain value of NEW is its `{kind.main}`.", ""]
         lines += ["| attribute | kind | meaning |", "|---|---|---|"]
-        lines += [f"| {_spellings(kind, name)} | {kind.kind(name)} | {about_attribute(kind.name, name)} |" for name in kind.attributes]
+        lines += [
+            f"| {_spellings(kind, name)} | {kind.kind(name).replace('any', 'true or false')} | {about_attribute(kind.name, name)} |"
+            for name in kind.attributes
+        ]
         lines += [f"| `{name}.…` | {_kind(target)} | {about_attribute(kind.name, name)} |" for name, target in kind.references.items()]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

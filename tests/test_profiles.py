@@ -96,3 +96,62 @@ def test_a_changed_file_is_read_again(tmp_path: Path, session: Session) -> None:
     os.utime(logs, (1, 1))
     session.run(f"p = GET process FROM '{logs}' WHERE pid > 0")
     assert len(session["p"]) == 2
+
+
+BUNDLE = {
+    "type": "bundle",
+    "id": "bundle--00000000-0000-4000-8000-000000000001",
+    "objects": [
+        {
+            "type": "observed-data",
+            "id": "observed-data--00000000-0000-4000-8000-000000000002",
+            "first_observed": "2021-01-01T00:00:00Z",
+            "last_observed": "2021-01-01T00:00:00Z",
+            "number_observed": 1,
+            "objects": {"0": {"type": "process", "pid": 12, "name": "a.exe", "x_foo": "bar"}},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("key", ["path", "url", "host"])
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+def test_a_profile_of_a_bundle_on_this_machine_needs_no_connector(
+    key: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Session
+) -> None:
+    (tmp_path / "b 1.json").write_text(json.dumps(BUNDLE))
+    named = form.format(tmp_path / "b 1.json").replace(" ", "%20" if "file" in form else " ")
+    monkeypatch.setenv("STIXSHIFTER_BUNDLE_CONNECTOR", "stix_bundle")
+    monkeypatch.setenv("STIXSHIFTER_BUNDLE_CONNECTION", json.dumps({key: named, "port": 443}))
+    monkeypatch.setenv("STIXSHIFTER_BUNDLE_CONFIG", json.dumps({"auth": {"username": "hunter", "password": SECRET}}))
+    session.run("p = GET process FROM stixshifter://bundle WHERE x_foo = 'bar'")
+    assert [row["pid"] for row in session["p"].to_dicts()] == [12]
+
+
+def test_a_bundle_in_the_settings_file_counts_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: Session) -> None:
+    (tmp_path / "b.json").write_text(json.dumps(BUNDLE))
+    settings = tmp_path / "stixshifter.yaml"
+    settings.write_text("profiles:\n  lab:\n    connector: stix_bundle\n    connection: {url: b.json}\n")
+    monkeypatch.setenv("KESTREL_STIXSHIFTER_CONFIG", str(settings))
+    session.run("p = GET process FROM stixshifter://lab WHERE pid > 0")
+    assert len(session["p"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("connection", "code", "told"),
+    [
+        ({"url": "https://example.org/b.json"}, "K0720", "download the bundle"),
+        ({"host": "https://example.org/b.json", "port": 443}, "K0720", "kestrel connectors install stix_bundle"),
+        ({}, "K0404", "needs a path"),
+        ({"url": "none.json"}, "K0402", "none.json"),
+    ],
+)
+def test_a_bundle_that_cannot_be_read_here(
+    connection: dict[str, object], code: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KESTREL_CONNECTORS", str(tmp_path / "none"))
+    monkeypatch.setenv("STIXSHIFTER_BUNDLE_CONNECTOR", "stix_bundle")
+    monkeypatch.setenv("STIXSHIFTER_BUNDLE_CONNECTION", json.dumps(connection))
+    shown = mistakes("p = GET process FROM stixshifter://bundle WHERE pid > 0")
+    assert [e.code for e in shown.errors] == [code]
+    assert told in str(shown)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from kestrel import Session
 from kestrel.model.vocabulary import vocabulary
 from kestrel.schemas.layout import layout
-from kestrel.schemas.stix_bundle import FORMS, NotWritten, bundle_of, rows_of
+from kestrel.schemas.stix_bundle import NotWritten, bundle_of, rows_of
+from kestrel.schemas.stix_forms import FORMS
 from tests.events import connection, creation, write
 
 with warnings.catch_warnings():
@@ -28,16 +29,23 @@ MADE = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)
 FIRST = datetime(2021, 1, 1, 0, 0, 0, 1, UTC)
 
 
-def entity(type_name: str, number: int, **attributes: Any) -> Row:
+def entity(type_name: str, number: int, /, **attributes: Any) -> Row:
     fixed = {"id": f"{type_name}--{number:016x}", "type": type_name, "first_observed": FIRST, "last_observed": FIRST + timedelta(seconds=number)}
     return {**fixed, "number_observed": 1 + number, "host": "h1.example.org", **attributes}
+
+
+SQL = {"text": "VARCHAR", "number": "BIGINT", "time": "TIMESTAMP", "boolean": "BOOLEAN"}
 
 
 def sample(path: str, sql: str) -> Any:
     """A value an attribute may have in real data."""
     leaf = path.rpartition(".")[2]
     known = {"MD5": "A" * 32, "SHA-1": "B" * 40, "SHA-256": "C" * 64, "IMPHASH": "D" * 32, "data_type": "REG_SZ", "x_path": "C:\\a\\x.exe"}
+    known |= {"SHA-512": "E" * 128, "SHA3-256": "F" * 64, "SHA3-512": "A" * 128, "SSDEEP": "3:a+b/c:D", "TLSH": "1" * 70}
+    known |= {"magic_number_hex": "4d5a", "payload_bin": "VGVzdA==", "encryption_algorithm": "mime-type-indicated"}
     match sql:
+        case "BOOLEAN":
+            return False
         case "BIGINT" | "INTEGER":
             return 443
         case "TIMESTAMP":
@@ -53,7 +61,8 @@ def full_row(type_name: str, number: int = 1) -> Row:
     def fill(prefix: str, name: str, deep: int) -> None:
         kind = vocabulary().types["ipv4-addr" if name == "address" else name]
         for attribute, column in kind.attributes.items():
-            found[prefix + attribute] = sample(prefix + attribute, kind.columns.get(column, "VARCHAR"))
+            if (name, attribute) != ("artifact", "url"):  # STIX takes no artifact with both a payload and an address
+                found[prefix + attribute] = sample(prefix + attribute, kind.columns.get(column) or SQL[kind.further.get(attribute, "text")])
         for reference, target in kind.references.items() if deep else ():
             if deep == 1 and target == "network-traffic":
                 continue  # it would have no address, and STIX takes no traffic without one
@@ -228,5 +237,41 @@ def test_get_from_a_written_bundle_finds_the_same_entities(tmp_path: Path, sessi
             assert {k: found.get(k) for k in same} == {k: row[k] for k in same}
 
 
-def test_every_slot_type_can_be_written() -> None:
-    assert {s.type for s in layout().slots.values()} - {"address"} <= set(FORMS) | {"x-oca-asset", "x-oca-event"}
+def test_every_type_can_be_written() -> None:
+    roles = {s.type for s in layout().slots.values()} - {"address", "object"}
+    assert roles | set(vocabulary().types) == set(FORMS) | {"x-oca-asset", "x-oca-event"}
+
+
+def test_what_stix_does_not_allow_together_is_kept_all_the_same() -> None:
+    rows = [
+        entity("network-traffic", 1, **{"src_ref.value": "10.0.0.1", "start": FIRST, "end": FIRST - timedelta(seconds=1), "is_active": None}),
+        entity("network-traffic", 2, **{"src_ref.value": "10.0.0.1", "start": FIRST, "end": FIRST, "is_active": True}),
+        entity("network-traffic", 3, **{"src_ref.value": "10.0.0.1", "start": None, "end": FIRST, "is_active": None}),
+    ]
+    bundle = bundle_of("network-traffic", rows, MADE)
+    check_valid(bundle)
+    assert there_and_back(bundle) == ("network-traffic", rows)
+    found = [entity("artifact", 1, url="http://x/a", payload_bin="VGVzdA=="), entity("artifact", 2, url="http://x/a", payload_bin=None)]
+    mails = [
+        entity("email-message", 1, subject="s", is_multipart=True, body="b"),
+        entity("email-message", 2, subject="s", is_multipart=None, body="b"),
+    ]
+    for type_name, others in (("artifact", found), ("email-message", mails)):
+        bundle = bundle_of(type_name, others, MADE)
+        check_valid(bundle)
+        assert there_and_back(bundle) == (type_name, others)
+
+
+def test_a_custom_type_and_the_entries_of_dictionaries() -> None:
+    row = entity("x-foo", 1, **{"severity": 7, "x_int": 5, "name": "zz", "data.a": "b", "x_list": ["a", "b"]})
+    bundle = bundle_of("x-foo", [row], MADE)
+    check_valid(bundle)
+    assert there_and_back(bundle) == ("x-foo", [row])
+    found = next(o for o in bundle["objects"] if o["type"] == "x-foo")
+    assert (found["severity"], found["x_int"], found["name"], found["data"]) == (7, 5, "zz", {"a": "b"})
+    row = entity("process", 1, pid=3, **{"environment_variables.PATH": "C:\\", "x_foo": "bar"})
+    bundle = bundle_of("process", [row], MADE)
+    check_valid(bundle)
+    found = next(o for o in bundle["objects"] if o["type"] == "process")
+    assert (found["environment_variables"], found["x_foo"]) == ({"PATH": "C:\\"}, "bar")
+    assert there_and_back(bundle) == ("process", [row])

@@ -46,6 +46,8 @@ class Bundle:
         self.things: dict[str, set[Any]] = defaultdict(set)
         self.flows: dict[Any, list[float]] = defaultdict(list)
         self.objects: dict[str, int] = defaultdict(int)
+        self.custom: dict[str, list[Thing]] = defaultdict(list)
+        self.asked: dict[tuple[str, str], list[tuple[Any, Any]]] = defaultdict(list)
         for record in self.records:
             self.read(record)
         self.identify()
@@ -59,6 +61,15 @@ class Bundle:
             self.objects[o["type"]] += 1
         event = by_type["x-oca-event"][0] if by_type["x-oca-event"] else {}
         host = host_of(by_type)
+        for o in objects.values():
+            if o["type"].startswith("x-") and o["type"] not in ("x-oca-asset", "x-oca-event"):
+                self.custom[o["type"]].append(o)
+        for asset in by_type["x-oca-asset"]:
+            self.tell("x-oca-asset", host, asset)
+        if event:
+            self.tell("x-oca-event", record["id"], event)
+        for traffic in by_type["network-traffic"]:
+            self.tell("network-traffic", self.flow(traffic, objects), traffic)
         if host:
             self.things["x-oca-asset"].add(host)
         found = {}
@@ -91,6 +102,18 @@ class Bundle:
             login = str(o.get("account_login", o["user_id"]))
             built_in = login.startswith("S-1-5-") and not login.startswith("S-1-5-21-")
             self.things["user-account"].add((host, login) if built_in else (login if domain == "-" else f"{domain}\\{login}").lower())
+
+    def tell(self, kind: str, key: Any, of: Thing) -> None:
+        """Note each single value of a property, of a list each of its values, with the entity that has it."""
+        for name, value in of.items():
+            self.asked[kind, name] += [(key, v) for v in singles(value)]
+
+    def having(self, kind: str, name: str) -> dict[Any, int]:
+        """How many entities have each value of a property."""
+        holders: dict[Any, set[Any]] = defaultdict(set)
+        for key, value in self.asked[kind, name]:
+            holders[value].add(key)
+        return {value: len(keys) for value, keys in holders.items()}
 
     def mention(self, process: Thing, objects: dict[str, Thing], host: str | None, when: float, created: bool) -> Mention:
         name = process.get("name") or (objects[process["binary_ref"]]["name"] if "binary_ref" in process else None)
@@ -166,6 +189,11 @@ class Bundle:
                     total, counted = total + 1, True
                 last = when
         return total
+
+
+def singles(value: Any) -> list[Any]:
+    """The values in a list that may hold lists."""
+    return [v for inner in value for v in singles(inner)] if isinstance(value, list) else [value]
 
 
 def seconds(text: str) -> float:

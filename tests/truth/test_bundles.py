@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from kestrel import Session
-from tests.truth.bundles import Bundle
+from tests.truth.bundles import Bundle, episodes
 
 KNOWN = {
     "cb_observed_156": (156, {"process": 312, "network-traffic": 156}),
@@ -87,3 +88,49 @@ def test_processes_of_an_unknown_host_are_told_apart_by_pid_and_name(shared: Pat
     truth = Bundle(shared / "stix" / "doctored-1k.json.gz")
     assert truth.count("process") == len({m.key for m in truth.mentions}) == 45
     assert {m.scope for m in truth.mentions} == {"(source)"}
+
+
+def literal(value: object) -> str:
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_objects_of_custom_types_and_their_properties(shared: Path, session: Session, name: str) -> None:
+    """None of these bundles gives such an object a STIX id: each is an entity. Of each property its most frequent value is asked."""
+    path = shared / "stix" / f"{name}.json.gz"
+    expected = {}
+    for kind, objects in Bundle(path).custom.items():
+        expected[f"GET {kind} FROM '{path}'"] = len(objects)
+        for attribute in sorted({a for o in objects for a, v in o.items() if isinstance(v, str | int) and a not in ("id", "type")}):
+            known = Counter(o[attribute] for o in objects if attribute in o and o[attribute] not in ("", "-"))
+            value, number = known.most_common(1)[0]
+            expected[f"GET {kind} FROM '{path}' WHERE {attribute} = {literal(value)}"] = number
+    session.run("\n".join(f"v{n} = {hunt}" for n, hunt in enumerate(expected)))
+    assert {hunt: len(session[f"v{n}"]) for n, hunt in enumerate(expected)} == expected
+
+
+ASKED = [
+    ("x-oca-asset", "os_name"),
+    ("x-oca-asset", "architecture"),
+    ("x-oca-event", "module"),
+    ("x-oca-event", "category"),
+    ("x-oca-event", "event_type"),
+    ("x-oca-event", "outcome"),
+]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_properties_that_only_stix_has(shared: Path, session: Session, name: str) -> None:
+    path = shared / "stix" / f"{name}.json.gz"
+    truth = Bundle(path)
+    expected = {
+        f"GET {kind} FROM '{path}' WHERE {attribute} = {literal(value)}": number
+        for kind, attribute in ASKED
+        for value, number in truth.having(kind, attribute).items()
+    }
+    timed = {key for key, _ in truth.asked["network-traffic", "start"]}
+    expected[f"GET network-traffic FROM '{path}' WHERE start IS NOT NULL"] = sum(episodes(truth.flows[key]) for key in timed)
+    session.run("\n".join(f"v{n} = {hunt}" for n, hunt in enumerate(expected)))
+    assert {hunt: len(session[f"v{n}"]) for n, hunt in enumerate(expected)} == expected

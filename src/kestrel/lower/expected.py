@@ -26,7 +26,6 @@ TYPES = {
 VERBS = {
     **dict.fromkeys(("SPAWNED", "SPAWN", "STARTED", "LAUNCHED", "EXECUTED", "FORKED", "RAN", "OPENED", "CONNECTED"), "CREATED"),
     **dict.fromkeys(("CHILD", "CHILDREN", "PARENT", "CHILD_OF", "PARENT_OF"), "CREATED"),
-    **dict.fromkeys(("KILLED", "STOPPED", "ENDED"), "TERMINATED"),
     **dict.fromkeys(("CHANGED", "SET", "UPDATED"), "MODIFIED"),
     **dict.fromkeys(("REMOVED", "UNLINKED"), "DELETED"),
     **dict.fromkeys(("RESOLVED", "RESOLVES_TO"), "RESOLVED_TO"),
@@ -35,6 +34,9 @@ VERBS = {
     "LOOKED_UP": "QUERIED",
     "RECEIVED": "ACCEPTED",
 }
+
+ENDING = frozenset({"TERMINATED", "KILLED", "STOPPED", "ENDED"})
+"""Verbs for what no log records: who ended a process."""
 
 _IMAGE, _USER = {"process": "binary_ref.x_path"}, {"process": "creator_user_ref.display_name", "user-account": "display_name"}
 _SOURCE, _DESTINATION = {"network-traffic": "src_ref.value"}, {"network-traffic": "dst_ref.value"}

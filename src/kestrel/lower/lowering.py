@@ -48,11 +48,11 @@ from kestrel.lower.mistakes import (
     NotNumbers,
     TwoColumns,
     UnknownFormat,
-    UnknownRelation,
     WrongBin,
     WrongParameter,
     WrongPool,
     WrongValue,
+    no_relation,
 )
 from kestrel.lower.names import Subject
 from kestrel.lower.patterns import Patterns
@@ -307,7 +307,7 @@ class Lowering(Patterns):
         given = self.variable(find.variable)
         relation = vocabulary().relation(find.verb.text)
         if relation is None:
-            self.errors.append(UnknownRelation(find.verb.text, find.verb.span))
+            self.errors.append(no_relation(find.verb.text, find.variable.text, find.verb.span))
         where = self.predicate(find.where, Subject(kind.name)) if find.where and kind else None
         span = self._time(find.time)
         limit, offset = self._limit(find.limit)

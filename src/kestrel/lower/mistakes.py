@@ -9,7 +9,7 @@ from kestrel.errors import KestrelError
 from kestrel.graph.formats import PACKED, SUFFIXES
 from kestrel.graph.steps import TABLE
 from kestrel.lower.columns import EVENT_COLUMNS, model_attributes
-from kestrel.lower.expected import FIELDS, TYPES, VERBS
+from kestrel.lower.expected import ENDING, FIELDS, TYPES, VERBS
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.text import Span, listed, nearest
 
@@ -19,7 +19,7 @@ class UnknownType(KestrelError):
 
     def __init__(self, name: str, span: Span) -> None:
         close = TYPES.get(name.lower()) or nearest(name, [*vocabulary().types, *vocabulary().type_aliases])
-        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types, 20)}"
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().common, 20)}"
         super().__init__(f"there is no entity type `{name}`", span, hint)
 
 
@@ -38,10 +38,10 @@ class UnknownAttribute(KestrelError):
 
     def __init__(self, kind: str, name: str, span: Span, variable: str | None = None, columns: Iterable[str] = ()) -> None:
         entity = vocabulary().entity(kind)
-        own = list(dict.fromkeys([*columns, *entity.attributes]))
+        own = list(dict.fromkeys([*columns, *entity.common]))
         meant = FIELDS.get(name.lower().replace("_", "").replace(".", ""), {}).get(kind)
         behind = [a for a in model_attributes(kind) if a not in own]
-        close = meant or nearest(name, [*own, *entity.synonyms, *EVERY_ENTITY]) or nearest(name, behind)
+        close = meant or nearest(name, [*own, *entity.synonyms, *entity.further, *EVERY_ENTITY]) or nearest(name, behind)
         hint = f"did you mean `{close}`?" if close else f"its attributes: {listed(own, 20)}" if own else None
         if name in EVENT_COLUMNS and kind != TABLE:
             hint = f"the records have it: `RECORDS({variable or 'x'})`"
@@ -57,6 +57,25 @@ class UnknownRelation(KestrelError):
         close = VERBS.get(verb.upper()) or nearest(verb, vocabulary().relations)
         hint = f"did you mean `{close}`?" if close else f"the verbs are {listed(vocabulary().relations, 20)}"
         super().__init__(f"there is no relation `{verb}`", span, hint)
+
+
+class NotRecorded(KestrelError):
+    """A relation that no log records."""
+
+    code: ClassVar[str] = "K0360"
+
+    def __init__(self, verb: str, variable: str, span: Span) -> None:
+        super().__init__(
+            f"no log records which process ended another, so there is no relation `{verb}`",
+            span,
+            f"processes that may have ended one: `FIND process ACCESSED {variable}`; when it ended: "
+            f"`FIND event LINKED {variable} WHERE code IN ('5', '4689')`",
+        )
+
+
+def no_relation(verb: str, variable: str, span: Span) -> KestrelError:
+    """What is wrong with a verb that is none."""
+    return NotRecorded(verb, variable, span) if verb.upper() in ENDING else UnknownRelation(verb, span)
 
 
 class ImpossibleRelation(KestrelError):

@@ -14,7 +14,7 @@ from kestrel.graph.steps import TABLE, Step, type_of
 from kestrel.lower.actions import Notice
 from kestrel.lower.columns import columns_beside
 from kestrel.lower.mistakes import BadReference, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable, WrongValue
-from kestrel.model.vocabulary import EntityType, vocabulary
+from kestrel.model.vocabulary import EntityType, plain_name, vocabulary
 from kestrel.syntax import tree
 from kestrel.syntax.mistakes import BadEscape
 from kestrel.text import Span
@@ -115,7 +115,7 @@ class Names:
         rest = ".".join(parts)
         if target := kind.references.get(_bare(rest, kind)):
             below = vocabulary().entity(target)
-            self.errors.append(BadReference(kind.name, rest, [f"{rest}.{a}" for a in below.attributes], span))
+            self.errors.append(BadReference(kind.name, rest, [f"{rest}.{a}" for a in below.common], span))
             return
         columns = (
             columns_beside(subject.step, self.known_columns).kinds if subject.step is not None and len(parts) == attribute.count(".") + 1 else {}
@@ -174,7 +174,7 @@ def resolve(attribute: str, kind: EntityType, span: Span) -> AttributePath | Non
     parts = attribute.split(".")
     while True:
         rest = ".".join(parts)
-        name = kind.attribute(rest) or kind.attribute(rest.replace("'", ""))
+        name = kind.attribute(rest) or kind.attribute(rest.replace("'", "")) or kind.attribute(plain_name(rest))
         if name:
             return AttributePath(start, tuple(chain), name, True, span)
         reference = _bare(parts[0], kind)
@@ -184,8 +184,8 @@ def resolve(attribute: str, kind: EntityType, span: Span) -> AttributePath | Non
             kind = vocabulary().entity(target)
             parts = parts[1:]
             continue
-        if parts[0].startswith("x_"):
-            return AttributePath(start, tuple(chain), rest, False, span, "any")
+        if kind.is_open(rest):
+            return AttributePath(start, tuple(chain), plain_name(rest), False, span, "any")
         return None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
@@ -17,7 +18,10 @@ EVERY_ENTITY = {
     "number_observed": "BIGINT",
 }
 """The attributes of entities of all types, name to SQL type."""
+TIMESTAMP = {"@timestamp": "first_observed"}
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
+OPEN_COLUMN = {"further": "VARCHAR"}
+"""The column of every type that holds the attributes without a column of their own: a JSON object of names and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,9 @@ class EntityType:
 
     columns: what the store keeps for a slot, name to SQL type. attributes: name to the expression that computes it from
     the columns. canonical: attribute to the name of its canonical form. references: reference to the type it leads to.
+    further: attributes kept together in the column `further`, name to value type. open: what the names of attributes begin
+    with that only data knows, before a dot. identity: of a type without a role of its own, groups of attributes; the first
+    group whose first attribute has a value identifies the entity, `by_host` within its host.
     """
 
     name: str
@@ -35,14 +42,34 @@ class EntityType:
     canonical: Mapping[str, str]
     references: Mapping[str, str]
     synonyms: Mapping[str, str]
+    further: Mapping[str, str] = field(default_factory=dict)
+    open: frozenset[str] = frozenset()
+    identity: tuple[tuple[str, ...], ...] = ()
+    by_host: bool = False
 
     def attribute(self, name: str) -> str | None:
         """The attribute a name stands for, or None."""
-        name = self.synonyms.get(name, name)
+        name = self.synonyms.get(name, TIMESTAMP.get(name, name))
         return name if name in self.attributes or name in EVERY_ENTITY else None
 
-    def kind(self, attribute: str) -> Literal["text", "number", "time"]:
-        """What the values of an attribute are."""
+    @property
+    def common(self) -> list[str]:
+        """The attributes that logs of several kinds have; the others are of STIX alone."""
+        return [a for a in self.attributes if a not in self.further] or list(self.attributes)
+
+    def is_open(self, name: str) -> bool:
+        """Whether only data knows if an attribute of this name exists: a custom property (`x_...`), an entry of a dictionary
+        of STIX, any property of a custom type."""
+        first = plain_name(name).partition(".")[0]
+        return first.startswith("x_") or first in self.open or (self.name.startswith("x-") and not self.attributes)
+
+    def kind(self, attribute: str) -> Literal["text", "number", "time", "any"]:
+        """What the values of an attribute are; `any` where only data knows, and for true and false."""
+        match self.further.get(attribute):
+            case "text" | "number" | "time" as known:
+                return known
+            case "boolean":
+                return "any"
         match EVERY_ENTITY.get(attribute) or self.columns.get(self.attributes.get(attribute, ""), "VARCHAR"):
             case "TIMESTAMP":
                 return "time"
@@ -67,14 +94,19 @@ class Vocabulary:
     def __init__(self) -> None:
         self.types: dict[str, EntityType] = {}
         for name, t in packaged("kestrel.model", "types.yaml").items():
+            further = t.get("further", {})
             self.types[name] = EntityType(
                 name,
                 t["main"],
-                t["columns"],
-                t["attributes"],
+                t.get("columns", {}) | OPEN_COLUMN,
+                t.get("attributes", {}) | dict.fromkeys(further, "open(further)"),
                 t.get("canonical", {}),
                 t.get("references", {}),
                 t.get("synonyms", {}),
+                further,
+                frozenset(["extensions", *t.get("open", ())]),
+                tuple(tuple(group) for group in t.get("identity", ())),
+                bool(t.get("by_host")),
             )
         self.relations = {
             verb: Relation(verb, r.get("passive"), tuple((a, b) for a, b in r["pairs"]))
@@ -88,6 +120,19 @@ class Vocabulary:
         """The type a name stands for; of an unknown `x-` name one without attributes, for the data to confirm."""
         found = self.types.get(self.type_aliases.get(name, name))
         return _bare(name) if found is None and name.startswith("x-") else found
+
+    @property
+    def common(self) -> list[str]:
+        """The types that logs of several kinds have; the others are of STIX alone."""
+        return [name for name in self.types if self.has_role(name)]
+
+    def has_role(self, name: str) -> bool:
+        """Whether records have roles of their own for entities of a type; those of others stand together."""
+        return name in self.types and not self.types[name].identity
+
+    def is_without_role(self, name: str) -> bool:
+        """Whether entities of a type stand together with those of other types: custom types, and those that the model says so of."""
+        return (name.startswith("x-") or name in self.types) and not self.has_role(name)
 
     def entity(self, name: str) -> EntityType:
         """The type of a step or of a reference's end: `address` stands for both families, a table has no attributes of its own."""
@@ -125,7 +170,12 @@ class Vocabulary:
 
 @cache
 def _bare(name: str) -> EntityType:
-    return EntityType(name, "name", {}, {}, {}, {}, {})
+    return EntityType(name, "name", {"type": "VARCHAR", "key": "VARCHAR"} | OPEN_COLUMN, {}, {}, {}, {})
+
+
+def plain_name(name: str) -> str:
+    """An attribute's name without the quotes of its parts and the indexes of lists: `x_a[*].'b'` is `x_a.b`."""
+    return re.sub(r"\[[*0-9]*\]", "", name).replace("'", "")
 
 
 def _is(pattern: str, kind: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,8 @@ from kestrel.config import packaged
 from kestrel.model.vocabulary import EntityType, vocabulary
 
 ADDRESSES = ("ipv4-addr", "ipv6-addr")
+OBJECTS = "objects"
+"""The slot of entities whose type has none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,14 @@ class Layout:
         return self.kinds.index(name)
 
     def slots_of(self, type_name: str) -> list[Slot]:
-        """The slots that may hold an entity of this type; both address types share theirs."""
+        """The slots that may hold an entity of this type; both address types share theirs, and all types without one of their own."""
+        if vocabulary().is_without_role(type_name):
+            return [replace(self.slots[OBJECTS], type=type_name)]
         wanted = "address" if type_name in ADDRESSES else type_name
         return [s for s in self.slots.values() if s.type == wanted]
 
     def type_of(self, slot: str) -> EntityType:
-        kind = self.slots[slot].type
-        return vocabulary().types["ipv4-addr" if kind == "address" else kind]
+        return vocabulary().entity(self.slots[slot].type)
 
     def column_type(self, column: str) -> str:
         """The SQL type of `slot.column`."""

@@ -13,6 +13,8 @@ from itertools import zip_longest
 from typing import Any
 
 from kestrel.config import packaged
+from kestrel.model.vocabulary import vocabulary
+from kestrel.schemas.stix_further import further, key_of
 from kestrel.schemas.transforms import canonical_address
 
 Object = Mapping[str, Any]
@@ -128,9 +130,9 @@ class _Record:
         standing = list(self._standing())
         if not self.subject["process"] and standing:
             found[0] |= standing.pop(0)
-        found[0] |= self._alone()
+        found[0] |= self._alone() | self._things()
         found += standing
-        event = _plain(self.event)
+        event = _plain(self.event) | further(self.event, self.graph)
         for part, row in enumerate(found):
             row["observed"] = {
                 "id": self.observed.get("id"),
@@ -187,7 +189,7 @@ class _Record:
             [self._slots(dns=key) for key in domains],
             [{"file": self._file(key)} for key in self._left("file")],
             [{"account": self._account(key)} for key in self._left("user-account")],
-            [{"directory": {"path": self.graph[key].get("path")}} for key in self._left("directory")],
+            [{"directory": {"path": self.graph[key].get("path")} | self._further(key)} for key in self._left("directory")],
         ]
         for together in zip_longest(*columns):
             yield {slot: value for row in together if row for slot, value in row.items()}
@@ -198,17 +200,33 @@ class _Record:
     def _alone(self) -> Row:
         """Lists of the values that are part of nothing else."""
         found: Row = {}
-        for key in self._left(*LISTS):
-            if value := _canonical(self.graph[key]):
-                found.setdefault(LISTS[self.graph[key]["type"]], []).append(value)
+        for kinds in dict.fromkeys(LISTS.values()):
+            found |= self._values(kinds, self._left(*(kind for kind, name in LISTS.items() if name == kinds)))
         return found
+
+    def _values(self, name: str, keys: Iterable[str]) -> Row:
+        """Values as a list, and what else the objects tell as a list beside it where there is anything."""
+        known = [(value, self._further(key).get("further")) for key in keys if (value := _canonical(self.graph[key]))]
+        told = {f"{name}_further": [more for _, more in known]} if any(more for _, more in known) else {}
+        return {name: [value for value, _ in known]} | told if known else {}
+
+    def _things(self) -> Row:
+        """The objects of types without a role of their own: custom ones, and those of STIX that the record layout has no place for."""
+        known = [(kind, key) for kind, keys in self.by_type.items() if vocabulary().is_without_role(kind) for key in keys]
+        if not known:
+            return {}
+        told = [further(self.graph[key], self.graph).get("further") for _, key in known]
+        return {"objects": {"type": [kind for kind, _ in known], "key": [key_of(self.graph[key]) for _, key in known], "further": told}}
 
     # -- objects -------------------------------------------------------------------------------------------------
 
     def _take(self, key: str) -> Row:
         """An object's own plain properties; it is not told of again on its own."""
         self.taken.add(key)
-        return _plain(self.graph[key])
+        return _plain(self.graph[key]) | self._further(key)
+
+    def _further(self, key: str) -> Row:
+        return further(self.graph[key], self.graph)
 
     def _process(self, key: str) -> Row:
         found = self._take(key)
@@ -226,7 +244,8 @@ class _Record:
     def _file(self, key: str) -> Row:
         found = self._take(key)
         if directory := self._ref(self.graph[key], "parent_directory_ref", "directory"):
-            found["directory"] = self._take(directory).get("path")
+            folder = self._take(directory)
+            found |= {"directory": folder.get("path"), "directory_further": folder.get("further")}
         hashes = self.graph[key].get("hashes")
         for name, value in hashes.items() if isinstance(hashes, Mapping) else ():
             kind = DIGESTS.get(str(name).lower().replace("-", "").replace("_", ""))
@@ -247,6 +266,7 @@ class _Record:
             if end := self._ref(self.graph[key], f"{side}_ref", *ADDRESSES):
                 self.taken.add(end)
                 found[side] = _canonical(self.graph[end])
+                found[f"{side}_further"] = self._further(end).get("further")
         found["transport"], found["application"] = _protocols(self.graph[key].get("protocols"))
         if "x_application" in found:
             found["application"] = found["x_application"]
@@ -256,7 +276,7 @@ class _Record:
         """The addresses a domain name resolves to."""
         found = self._answering(key) if key else []
         self.taken.update(found)
-        return {"answers": [_canonical(self.graph[r]) for r in found]} if found else {}
+        return self._values("answers", found)
 
     def _answering(self, key: str) -> list[str]:
         return list(dict.fromkeys([*self._refs(self.graph[key], "resolves_to_refs", *ADDRESSES), *self.resolved.get(key, ())]))
@@ -277,7 +297,8 @@ class _Record:
             for name, types, place in (("ip_refs", ADDRESSES, "ips"), ("mac_refs", ("mac-addr",), "macs")):
                 keys = self._refs(self.graph[asset], name, *types)
                 self.taken.update(keys)
-                found[place] = [v for key in keys if (v := _canonical(self.graph[key]))]
+                found |= self._values(place, keys)
+            found |= self._further(asset)
         return {name: value for name, value in found.items() if value}
 
     def _companions(self, what: str) -> Row:
@@ -314,7 +335,7 @@ def _vocabulary() -> Any:
 
 def _plain(of: Object) -> Row:
     """The properties that are one value; the references and lists are followed by their own names."""
-    return {k: v for k, v in of.items() if isinstance(v, str | int | float) and not isinstance(v, bool) and not k.endswith("_ref")}
+    return {k: v for k, v in of.items() if isinstance(v, str | int | float) and not isinstance(v, bool) and not k.endswith(("_ref", "further"))}
 
 
 def _words(value: object) -> list[str]:

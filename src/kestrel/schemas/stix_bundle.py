@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 from kestrel.errors import KestrelError
 from kestrel.model.vocabulary import vocabulary
+from kestrel.schemas.stix_forms import FORMS, HASHES, Form, allowed, fits
 
 Row = Mapping[str, Any]
 Object = dict[str, Any]
@@ -29,61 +30,13 @@ OWN = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/opencybersecurityallian
 ALONE = "x-kestrel-entity"
 """The object of an entity whose attributes make no object of its own type."""
 PROPERTY = re.compile(r"x_[a-z0-9_]{1,248}")
+OF_CUSTOM_TYPE = re.compile(r"[a-z][a-z0-9_]{2,249}")
+ENTRY = re.compile(r"[A-Za-z0-9_-]{1,250}")
 RESERVED = frozenset({"id", "type", "spec_version", "extensions", "object_marking_refs", "granular_markings", "defanged"})
-HASHES = {"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-512": 128, "IMPHASH": 32}
-"""Names of hashes and how many hexadecimal digits they have, in the order in which one is taken for a file's id."""
-REGISTRY_TYPES = (
-    "REG_NONE REG_SZ REG_EXPAND_SZ REG_BINARY REG_DWORD REG_DWORD_BIG_ENDIAN REG_DWORD_LITTLE_ENDIAN REG_LINK REG_MULTI_SZ "
-    "REG_RESOURCE_LIST REG_FULL_RESOURCE_DESCRIPTION REG_RESOURCE_REQUIREMENTS_LIST REG_QWORD REG_INVALID_TYPE"
-).split()
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What STIX 2.1 says of a type: its own properties (name to the kind of value), those it must have one or all of, and
-    those its id is made of (none: the id is ours)."""
-
-    properties: Mapping[str, str]
-    one_of: tuple[str, ...]
-    all_of: tuple[str, ...] = ()
-    identity: tuple[str, ...] = ()
-
-
-VALUE = Form({"value": "text"}, ("value",), identity=("value",))
-FORMS = {
-    "process": Form(
-        {"pid": "integer", "name": "text", "command_line": "text", "cwd": "text", "created_time": "time"},
-        ("pid", "command_line", "cwd", "created_time", "image_ref", "parent_ref", "creator_user_ref", "opened_connection_refs"),
-    ),
-    "file": Form({"name": "text", "hashes": "hashes"}, ("name", "hashes"), identity=("hashes", "name", "parent_directory_ref")),
-    "directory": Form({"path": "text"}, ("path",), identity=("path",)),
-    "network-traffic": Form(
-        {"protocols": "texts", "src_port": "port", "dst_port": "port"},
-        ("src_ref", "dst_ref"),
-        ("protocols",),
-        ("src_ref", "dst_ref", "src_port", "dst_port", "protocols"),
-    ),
-    "ipv4-addr": VALUE,
-    "ipv6-addr": VALUE,
-    "mac-addr": VALUE,
-    "url": VALUE,
-    "domain-name": VALUE,
-    "user-account": Form(
-        {"user_id": "text", "account_login": "text", "display_name": "text"},
-        ("user_id", "account_login", "display_name"),
-        identity=("user_id", "account_login"),
-    ),
-    "windows-registry-key": Form({"key": "text", "values": "values"}, ("key", "values"), identity=("key", "values")),
-    "software": Form({"name": "text", "vendor": "text"}, ("name",), identity=("name", "vendor")),
-}
-TIMES = {("x-oca-event", "created")}
-"""Properties of types STIX does not know that hold times."""
 STIX_NAMES = {("process", "binary_ref"): "image_ref", ("process", "created"): "created_time"}
 """Properties STIX 2.1 calls otherwise than the model."""
 HOPS = {("file", "x_software_ref"): "software"}
 """References the model knows as part of an attribute's name."""
-DEFAULTS = {"network-traffic": {"protocols": ["ip"]}}
-"""What stands for a required property nobody recorded; it says nothing."""
 
 
 class NotWritten(KestrelError):
@@ -155,7 +108,7 @@ def _given_back(record: Object, known: Mapping[str, Object], name: str) -> Any:
             assets = [known[r] for r in (refs[-1:] if root.get("type") != "x-oca-asset" else refs[:1]) if r in known]
             return next((a.get("hostname") for a in assets if a.get("type") == "x-oca-asset"), None)
         case _:
-            place = _place(root.get("type", ""), name)
+            place = _place(root.get("type", ""), name) if root.get("type") != ALONE else None
             return place.look(root, known) if place else None
 
 
@@ -196,6 +149,8 @@ class Place:
                 return value[0] if isinstance(value, list) and len(value) == 1 else value
             case "values":
                 return value[0].get(self.key) if isinstance(value, list) and value else None
+            case "entries":
+                return value.get(self.key) if isinstance(value, dict) else None
             case _:
                 return value
 
@@ -220,14 +175,27 @@ def _place(type_name: str, path: str) -> Place | None:
             return Place(tuple(hops), type_name, name.removesuffix("[*]"), kind)
         case "values" if key in ("name", "data", "data_type"):
             return Place(tuple(hops), type_name, name.removesuffix("[*]"), kind, key)
-        case "text" | "integer" | "port" | "time" if not key:
+        case "entries" if ENTRY.fullmatch(key):
+            return Place(tuple(hops), type_name, name, kind, key)
+        case str() if not key:
             return Place(tuple(hops), type_name, name, kind)
-    if key or name in RESERVED or name.endswith(("_ref", "_refs")) or kind:
+    if name in RESERVED or name.endswith(("_ref", "_refs")) or kind:
         return None
-    if (type_name, name) in TIMES:
-        return Place(tuple(hops), type_name, name, "time")
-    own = PROPERTY.fullmatch(name) or (form is None and name in _attributes(type_name))
-    return Place(tuple(hops), type_name, name, "any") if own else None
+    own = PROPERTY.fullmatch(name) or (form is None and (name in _attributes(type_name) or _is_custom(type_name, name)))
+    if not own or (key and not ENTRY.fullmatch(key)):
+        return None
+    return Place(tuple(hops), type_name, name, "entries" if key else "time" if name in _times(type_name) else "any", key)
+
+
+def _is_custom(type_name: str, name: str) -> bool:
+    """Whether a property of a type that only data knows may have this name."""
+    return type_name not in vocabulary().types and OF_CUSTOM_TYPE.fullmatch(name) is not None
+
+
+def _times(type_name: str) -> Iterable[str]:
+    """The attributes of a type STIX does not know that hold times."""
+    known = vocabulary().types.get(type_name)
+    return [n for n in known.attributes if known.kind(n) == "time"] if known else ()
 
 
 def _hop(type_name: str, reference: str) -> Hop | None:
@@ -239,27 +207,6 @@ def _hop(type_name: str, reference: str) -> Hop | None:
 def _attributes(type_name: str) -> Iterable[str]:
     known = vocabulary().types.get(type_name)
     return known.attributes if known else ()
-
-
-def _fits(value: Any, place: Place) -> bool:
-    """Whether a value may stand in a place."""
-    match place.kind:
-        case "integer":
-            return type(value) is int
-        case "port":
-            return type(value) is int and 0 <= value <= 65535
-        case "time":
-            return isinstance(value, datetime) and value.tzinfo is not None
-        case "hashes":
-            return isinstance(value, str) and re.fullmatch(f"[0-9a-fA-F]{{{HASHES[place.key]}}}", value) is not None
-        case "texts":
-            return isinstance(value, str) or (isinstance(value, list) and len(value) > 1 and all(isinstance(v, str) for v in value))
-        case "values":
-            return isinstance(value, str) and (place.key != "data_type" or value in REGISTRY_TYPES)
-        case "text":
-            return isinstance(value, str)
-        case _:
-            return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 # -- writing -----------------------------------------------------------------------------------------------------
@@ -286,6 +233,9 @@ class Draft:
                 at.properties[place.property] = value if isinstance(value, list) else [value]
             case "values":
                 at.properties.setdefault(place.property, [{}])[0][place.key] = value
+            case "entries":
+                if isinstance(entries := at.properties.setdefault(place.property, {}), dict):
+                    entries[place.key] = value
             case _:
                 at.properties[place.property] = value
 
@@ -308,7 +258,7 @@ class _Written:
         draft = Draft(self.type)
         for name in self.columns:
             place = _place(self.type, name)
-            if place and row.get(name) is not None and _fits(row[name], place):
+            if place and row.get(name) is not None and fits(row[name], place.kind, place.key):
                 draft.put(place, row[name])
         refs: list[str] = []
         entity = str(row["id"])
@@ -358,7 +308,7 @@ class _Written:
         kind = draft.type
         if kind == "address":
             kind = "ipv6-addr" if ":" in str(properties.get("value")) else "ipv4-addr"
-        properties = DEFAULTS.get(kind, {}) | properties
+        properties = allowed(kind, properties)
         form = FORMS.get(kind)
         if form and not (any(p in properties for p in form.one_of) and all(p in properties for p in form.all_of)):
             return None

@@ -193,6 +193,13 @@ def key_object(x: str, kind: str) -> str:
     return f"CASE WHEN {kind} = 'Key' THEN {key(x)} END"
 
 
+def access(mask: str, listed: str) -> str:
+    """`read` where the rights that were used take in ReadData, ListDirectory or Query key value: bit 0x1 of the mask of Security
+    4663; without a mask, the codes of these rights in its list (Microsoft's documentation of event 4663)."""
+    codes = f"regexp_matches({listed}, '%%44(16|32)')"
+    return f"CASE WHEN coalesce(try_cast({mask} AS BIGINT) & 1 = 1, {codes}) THEN 'read' END"
+
+
 def only_sid(x: str) -> str:
     return f"CASE WHEN {x} ILIKE 'S-1-%' THEN {sid(x)} END"
 
@@ -315,6 +322,7 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "value_if": value_if,
     "object": object_path,
     "key_object": key_object,
+    "access": access,
     "only_sid": only_sid,
     "no_sid": no_sid,
     "full_name": full_name,
@@ -327,6 +335,7 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "unix": unix,
     "unless": unless,
     "none": lambda: "NULL",
+    "open": lambda x: x,
 }
 
 

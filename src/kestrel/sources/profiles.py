@@ -170,14 +170,11 @@ def open_profile(uri: str, name: str) -> Source:
     found = profile(name)
     match found.connector:
         case "file":
-            path = found.connection.get("path")
-            paths = [path] if isinstance(path, str) else path
-            if not isinstance(paths, list) or not paths or not all(isinstance(p, str) for p in paths):
-                raise BadProfile(name, "its connection", 'needs a path, like `{"path": "logs/*.json"}`')
-            if found.base:
-                paths = [str(found.base / Path(p).expanduser()) for p in paths]
             shape = found.connection.get("shape")
-            return files_source(uri, paths, shape if isinstance(shape, str) else None, _clock(name, found.connection.get("clock")))
+            clock = _clock(name, found.connection.get("clock"))
+            return files_source(uri, _paths(found, found.connection.get("path")), shape if isinstance(shape, str) else None, clock)
+        case "stix_bundle" | "stix-bundle" if is_local_bundle(found):
+            return files_source(uri, _paths(found, _bundle(found)), "stix")
         case "elastic_ecs" | "elastic" | "opensearch" if is_native(found):
             from kestrel.sources.elastic.place import place_of
 
@@ -194,9 +191,32 @@ def open_profile(uri: str, name: str) -> Source:
             return Source(uri, (), place=address(Shifter(found).profile))
 
 
+def _paths(found: Profile, path: Any) -> list[str]:
+    """The paths and globs of a connection, one or a list. Raises BadProfile."""
+    paths = [path] if isinstance(path, str) else path
+    if not isinstance(paths, list) or not paths or not all(isinstance(p, str) and p for p in paths):
+        raise BadProfile(found.name, "its connection", 'needs a path, like `{"path": "logs/*.json"}`')
+    if found.base:
+        return [p if p.startswith("file:") else str(found.base / Path(p).expanduser()) for p in paths]
+    return paths
+
+
+def _bundle(found: Profile) -> Any:
+    """Where a bundle is: the connector's `url`, Kestrel 1.x's `host`, or a `path`."""
+    return next((v for key in ("path", "url", "host") if (v := found.connection.get(key))), None)
+
+
+def is_local_bundle(found: Profile) -> bool:
+    """Whether a profile names STIX bundles on this machine, which Kestrel reads itself."""
+    if found.connector not in ("stix_bundle", "stix-bundle"):
+        return False
+    named = _bundle(found)
+    return not any(isinstance(p, str) and "://" in p and not p.startswith("file:") for p in (named if isinstance(named, list) else [named]))
+
+
 def needs_connector(found: Profile) -> bool:
     """Whether a connector of STIX-shifter asks for a profile's records."""
-    return found.connector != "file" and not is_native(found)
+    return found.connector != "file" and not is_native(found) and not is_local_bundle(found)
 
 
 def is_native(found: Profile) -> bool:

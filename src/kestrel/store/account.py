@@ -103,14 +103,15 @@ def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: A
         f'"{slot.name}.{column}" IS NOT NULL'
         for slot in layout().slots.values()
         if slot.type not in OWN and not slot.derived and not slot.name.startswith("host.")
-        for column in NEEDED[slot.type]
+        for column in NEEDED.get(slot.type, ("type",))
         if f"{slot.name}.{column}" in events.columns
     ]
     provider, code = (
         '"event.provider"' if "event.provider" in events.columns else "NULL",
         '"event.code"' if "event.code" in events.columns else "code",
     )
-    each = f"SELECT rec, any_value(sensor) AS sensor, any_value(code) AS number, any_value({provider}) AS provider, any_value({code}) AS code FROM events"
+    kept = {"sensor": "sensor", "number": "code", "provider": provider, "code": code}
+    each = f"SELECT rec, {', '.join(f'any_value({sql}) AS {name}' for name, sql in kept.items())} FROM events"
     other = (
         f"{each} GROUP BY rec HAVING NOT bool_or({' OR '.join(yielding)})"
         if "part" in events.columns

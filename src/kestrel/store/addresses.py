@@ -26,10 +26,10 @@ def normalise(con: duckdb.DuckDBPyConnection) -> list[str]:
         con.execute("CREATE OR REPLACE TEMP TABLE spelling (old VARCHAR, new VARCHAR)")
         con.executemany("INSERT INTO spelling VALUES (?, ?)", changed)
         if slot.is_list:
+            spelt = f"SELECT rowid AS row, unnest({column}) AS x, generate_subscripts({column}, 1) AS place FROM events WHERE len({column}) > 0"
             con.execute(
-                f"UPDATE events SET {column} = s.now FROM (SELECT row, nullif(list(DISTINCT now) FILTER (now IS NOT NULL), []) AS now FROM "
-                f"(SELECT e.row, CASE WHEN s.old IS NULL THEN e.x ELSE s.new END AS now FROM (SELECT rowid AS row, unnest({column}) AS x "
-                f"FROM events) e LEFT JOIN spelling s ON s.old = e.x) GROUP BY row) s WHERE events.rowid = s.row AND len({column}) > 0"
+                f"UPDATE events SET {column} = f.now FROM (SELECT row, list(CASE WHEN s.old IS NULL THEN e.x ELSE s.new END ORDER BY place) AS now "
+                f"FROM ({spelt}) e LEFT JOIN spelling s ON s.old = e.x GROUP BY row) f WHERE events.rowid = f.row"
             )
         else:
             con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")

@@ -20,7 +20,7 @@ from kestrel.graph.steps import Source, TimeRange
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store import addresses, clocks, flows, identity
+from kestrel.store import addresses, clocks, flows, further, identity
 from kestrel.store.account import Account, count_events_only
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
@@ -172,7 +172,7 @@ def _events(con: duckdb.DuckDBPyConnection, database: str, table: str, account: 
     rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [database]).fetchall()
     columns = frozenset(r[0] for r in rows)
     in_files = frozenset().union(*(shapes()[name].columns() for name in account.shapes))
-    return Events(table, columns, in_files - columns)
+    return Events(table, columns, in_files - columns, further.stored(con, database))
 
 
 def _build(
@@ -219,6 +219,7 @@ def _build(
         addresses.device_paths(con)
         flows.resolve(con, respelt)
         addresses.accounts(con)
+        further.collect(con)
         count_events_only(con, _events(con, name, "events", account), account)
         con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -36,9 +36,9 @@ from kestrel.graph.steps import (
     sources_of,
     type_of,
 )
-from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
-from kestrel.schemas.layout import layout
+from kestrel.schemas.layout import OBJECTS, Slot, layout
 from kestrel.store.account import check
 from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
@@ -47,7 +47,7 @@ from kestrel.store.given import Given
 from kestrel.store.lines import weight
 from kestrel.store.live import Live
 from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
-from kestrel.store.mentions import Events, Unread, attribute, entity_type, mentions
+from kestrel.store.mentions import Events, Unread, attribute, entity_type, has_attribute, mentions
 from kestrel.store.merge import merged
 from kestrel.store.narrow import Narrow
 from kestrel.store.needs import columns_of
@@ -67,18 +67,20 @@ class NoSuchData(KestrelError):
     code: ClassVar[str] = "K0301"
 
     def __init__(self, type_name: str, name: str, known: Sequence[str], span: Span | None) -> None:
-        close = nearest(name, known)
+        close = nearest(name, [*known, *entity_type(type_name).further])
         hint = f"did you mean `{close}`?" if close else f"known attributes: {listed(dict.fromkeys(known))}" if known else None
         super().__init__(f"no record has `{name}` of {type_name}", span, hint)
 
 
 class NoSuchType(KestrelError):
+    """A type that only data knows, and no record has. `there`: the types of this sort that records have."""
+
     code: ClassVar[str] = "K0304"
     part = "type"
 
-    def __init__(self, name: str) -> None:
-        close = nearest(name, vocabulary().types)
-        hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().types, 20)}"
+    def __init__(self, name: str, there: Collection[str] = ()) -> None:
+        close = nearest(name, [*sorted(there), *vocabulary().types])
+        hint = f"did you mean `{close}`?" if close else f"known types: {listed(dict.fromkeys([*vocabulary().common, *sorted(there)]), 20)}"
         super().__init__(f"no record has an entity of type `{name}`", None, hint)
 
 
@@ -207,7 +209,17 @@ class Store:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self.tell_missing(step, paths(step.where))
+                dataset, asked = self.variables[key].dataset, list(paths(step.where))
+                self._reading(lambda: self._tell_unmapped(dataset, asked))
         return self.variables[key]
+
+    def _tell_unmapped(self, dataset: Dataset | None, asked: Iterable[AttributePath]) -> None:
+        """Note the attributes that the model knows of STIX alone, and that no record of the dataset has."""
+        if dataset is None or dataset.is_live or not self.any(f"SELECT 1 FROM {dataset.events.table}"):
+            return
+        for path in dict.fromkeys(asked):
+            if path.attribute in entity_type(path.end).further and not has_attribute(dataset.events, path.end, path.attribute):
+                self.notices.append(Notice("no-such-attribute", f"no record here has `{path.attribute}` of {path.end}"))
 
     def tell_missing(self, step: Step, asked: Iterable[AttributePath]) -> None:
         """Note the attributes that a live source of a step never brings."""
@@ -276,10 +288,13 @@ class Store:
 
     def check_type(self, type_name: str, events: Events | None) -> None:
         """A type the model does not know is for the data to confirm."""
-        if type_name in vocabulary().types:
+        if vocabulary().has_role(type_name) or (events and events.has(f"{OBJECTS}.type") and type_name in events.further.types):
             return
         if events and self.any(f"SELECT 1 FROM {events.table}"):
-            raise NoSuchType(type_name)
+            if type_name not in vocabulary().types:
+                raise NoSuchType(type_name, events.further.types)
+            self.notices.append(Notice("no-such-entities", f"no record here has an entity of type `{type_name}`"))
+            return
         self.notices.append(Notice("unknown-type", f"there is no record to tell whether there are entities of type `{type_name}`"))
 
     def _lent(self, where: Predicate | None) -> TimeRange | None:
@@ -317,10 +332,12 @@ class Store:
     def _check_known(self, wanted: Iterable[AttributePath], columns: Mapping[str, Column], events: Events | None) -> None:
         """A name that only data can confirm is a mistake where there are data and none has it."""
         for path in wanted:
-            if path.known or path.text() in columns:
+            if path.known or path.text() in columns or (events and has_attribute(events, path.end, path.attribute)):
                 continue
             if columns or (events and self.any(f"SELECT 1 FROM {events.table}")):
-                raise NoSuchData(path.end, path.attribute, [*columns, *entity_type(path.end).attributes], path.span)
+                kind = entity_type(path.end)
+                there = _only_in_data(events, layout().slots_of(kind.name), kind)
+                raise NoSuchData(path.end, path.attribute, [*columns, *kind.common, *there], path.span)
             self.notices.append(Notice("unknown-attribute", f"there is no record to tell whether {path.end} has `{path.attribute}`"))
 
     def values_of(self, values: ValuesOf) -> str:
@@ -333,7 +350,7 @@ class Store:
         scope = self.scope_of(variable)
         name = path.attribute
         parts = []
-        if scope.events and name in entity_type(variable.type).attributes:
+        if scope.events and (not path.known or name in entity_type(variable.type).attributes):
             inner = mentions(scope.events, variable.type, [name], scope.conditions)
             parts.append(f"SELECT id, {quoted_name(name)} AS value FROM ({inner})")
         if scope.own and name in scope.own.columns:
@@ -414,9 +431,13 @@ class Store:
         if variable.order:
             path, ascending = variable.order
             values = merged(self.con, variable.table, variable.type, [path], self.scope_of(variable))
+            value = f"any_value(m.{shown_as(path)})"
             direction = "ASC" if ascending else "DESC"
+            order = f"{value} {direction} NULLS LAST"
+            if variable.dataset and variable.dataset.events.further.is_mixed(path.end, path.attribute):
+                order = f"try_cast({value} AS DOUBLE) {direction} NULLS LAST, {order}"
             return self.table(
-                f"SELECT v.id, row_number() OVER (ORDER BY any_value(m.{shown_as(path)}) {direction} NULLS LAST, min(v.t) NULLS LAST, v.id) AS place "
+                f"SELECT v.id, row_number() OVER (ORDER BY {order}, min(v.t) NULLS LAST, v.id) AS place "
                 f"FROM {variable.table} v JOIN {values} m ON m.id = v.id GROUP BY v.id"
             )
         if variable.places:
@@ -480,14 +501,17 @@ class Store:
         for name in kind.attributes:
             if (variable.own and name in variable.own.columns) or (events and any(attribute(events, s, name, kind) for s in slots)):
                 yield AttributePath(variable.type, (), name)
+        yield from (AttributePath(variable.type, (), n, False, kind="any") for n in _only_in_data(events, slots, kind))
         for reference, target in kind.references.items():
-            targets = {to.target for s in slots for to in layout().leads_to(s.name, reference)}
+            places = dict.fromkeys(to.target for s in slots for to in layout().leads_to(s.name, reference))
+            targets = [layout().slots[t] for t in places]
             below = entity_type(target)
             brought = variable.own.columns if variable.own else {}
             for name in below.attributes:
-                recorded = events and any(attribute(events, layout().slots[t], name, below) for t in targets)
+                recorded = events and any(attribute(events, t, name, below) for t in targets)
                 if recorded or f"{reference}.{name}" in brought:
                     yield AttributePath(variable.type, ((reference, target),), name)
+            yield from (AttributePath(variable.type, ((reference, target),), n, False, kind="any") for n in _only_in_data(events, targets, below))
             for inner, deeper in below.references.items():
                 if reference == inner or deeper != "directory":
                     continue
@@ -509,6 +533,12 @@ class Store:
     def _count(self, table: str) -> int:
         row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
+
+
+def _only_in_data(events: Events | None, slots: Sequence[Slot], kind: EntityType) -> list[str]:
+    """The attributes of some roles that only the records know: custom properties and entries of dictionaries."""
+    found = {n: None for s in slots for n in (events.further.names(s.name, s.type) if events else ())}
+    return sorted(n for n in found if n not in kind.attributes and n not in EVERY_ENTITY)
 
 
 def _whole(spans: Sequence[TimeRange | None]) -> TimeRange | None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Find, TimeRange, sources_of
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
-from kestrel.schemas.layout import Edge, layout
+from kestrel.schemas.layout import OBJECTS, layout
 from kestrel.store.dataset import Dataset
 from kestrel.store.match import Scope, within_range
-from kestrel.store.mentions import Events, edges, mentions
+from kestrel.store.mentions import Events, edges, mentions, together
 from kestrel.store.variable import Variable
 
 if TYPE_CHECKING:
@@ -115,9 +115,8 @@ class Finder:
         touched = {s for e in layout().edges for s in (e.subject, e.object)}
         for a in layout().slots_of(given_type):
             for b in layout().slots_of(found_type):
-                if a.name != b.name and (a.name not in touched or b.name not in touched):
-                    pair = Edge(a.name, "LINKED", b.name, (), {})
-                    parts.append(f"SELECT subject AS given, object AS found, rec, t FROM ({edges(events, [pair], within)})")
+                if (a.name != b.name or a.name == OBJECTS) and (a.name not in touched or b.name not in touched):
+                    parts.append(f"SELECT subject AS given, object AS found, rec, t FROM ({together(events, [(a, b)], within)})")
         select = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE {'given <> found' if given_type == found_type else 'true'}"
         return self._of_family(select, found_type, events, within)
 

@@ -233,6 +233,8 @@ def own_columns(own: Own | Flat | None) -> Mapping[str, str]:
 
 def _new_type(kind: EntityType, name: str) -> str:
     """The SQL type of an attribute given by NEW."""
+    if name in kind.further:
+        return {"number": "BIGINT", "time": "TIMESTAMP"}.get(kind.further[name], "VARCHAR")
     if name in kind.attributes:
         return kind.columns.get(kind.attributes[name], "VARCHAR")
     leaf = name.rpartition(".")[2]

@@ -203,7 +203,8 @@ class _Processes:
         parts = " UNION ALL ".join(
             f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
             f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, '
-            f'coalesce({self._created(s)}, t) AS start FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" <> 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
+            f'coalesce({self._created(s)}, t) AS start '
+            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" <> 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
             for n, s in enumerate(SLOTS)
         )
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")

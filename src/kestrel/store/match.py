@@ -191,6 +191,8 @@ class Matcher:
             return "x IS NOT NULL"
         own = self.scope.own.columns.get(path.text()) if self.scope.own and path.type == self.type else None
         kind = own.kind if own and path.kind else kind_of(path)
+        if kind == "any" and not own and self.scope.events:
+            kind = self.scope.events.further.compared(type_name, path.attribute)
         key = guid_key if entity_type(type_name).canonical.get(path.attribute) == "guid" else None
         return self.comparer.condition("x", kind, test, query, self._rows_of(type_name, path.attribute), key)
 

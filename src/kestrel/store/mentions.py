@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.schemas import expression
-from kestrel.schemas.layout import ADDRESSES, Edge, Slot, layout
+from kestrel.schemas.layout import ADDRESSES, OBJECTS, Edge, Slot, layout
 from kestrel.schemas.transforms import quoted
+from kestrel.store.further import Further
 from kestrel.store.query import quoted_name
 
 IDENTITY = {
@@ -32,6 +33,10 @@ IDENTITY = {
         "WHEN starts_with(coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login}))), 'S-1-5-21-') "
         "THEN hash('sid', coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login})))) "
         "ELSE hash('sid', coalesce(host, ''), coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login})))) END"
+    ),
+    "object": (
+        "CASE WHEN item_type = {type} THEN CASE WHEN item IS NOT NULL THEN hash('object', item_type, {scope}, item) "
+        "ELSE hash('observation', item_type, rec, {part}, item_number) END END"
     ),
 }
 """How a slot's entity id is computed from its columns (DESIGN.md section 3, other types)."""
@@ -68,6 +73,7 @@ class Events:
     table: str
     columns: frozenset[str]
     unread: frozenset[str] = frozenset()
+    further: Further = field(default_factory=Further)
 
     def has(self, column: str) -> bool:
         """Whether a record can have the column. Raises Unread where it was left in the files."""
@@ -118,6 +124,11 @@ def slot_column(events: Events, slot: Slot, name: str) -> str | None:
 
 def identity(events: Events, slot: Slot) -> str | None:
     """SQL of the entity id of a slot, NULL where the record has none; None where no record can have one."""
+    if slot.name == OBJECTS:
+        if not events.has(f"{OBJECTS}.type") or slot.type not in events.further.types:
+            return None
+        scope = "coalesce(host, '')" if entity_type(slot.type).by_host else "''"
+        return IDENTITY["object"].format(type=quoted(slot.type), scope=scope, part=events.part)
     template = IDENTITY[slot.type]
     used = {name: slot_column(events, slot, name) or "NULL" for name in ("id", "path", "digest", "name", "value", "key", "sid", "login")}
     if slot.is_list:
@@ -131,10 +142,9 @@ def identity(events: Events, slot: Slot) -> str | None:
 
 def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
     """SQL of an attribute of a slot, or None where no record can have it."""
-    text = kind.attributes.get(name)
-    if text is None:
-        return None
-    node = expression.parse(text)
+    if name in kind.further or name not in kind.attributes:
+        return _further_attribute(events, slot, name, kind)
+    node = expression.parse(kind.attributes[name])
     assert node is not None
     columns = {p[-1] for p, _ in expression.fields(node)}
     if slot.is_list:
@@ -143,6 +153,22 @@ def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | 
     if not any(found.values()):
         return None
     return expression.to_sql(node, lambda p: found[p[-1]] or "NULL")
+
+
+def _further_attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
+    """SQL of an attribute that stands in the slot's column `further`, with the type that its values have in all records."""
+    column = slot_column(events, slot, "further")
+    column = "item_further" if slot.is_list and column else column
+    known = events.further.value_type(slot.name, slot.type, name)
+    if known is None or column is None:
+        return None
+    return known.read(column, name, kind.further.get(name), events.further.value_types(kind.name, name))
+
+
+def has_attribute(events: Events, type_name: str, name: str) -> bool:
+    """Whether a record can have an attribute of a type."""
+    kind = entity_type(type_name)
+    return any(identity(events, s) is not None and attribute(events, s, name, kind) is not None for s in layout().slots_of(kind.name))
 
 
 def entity_type(name: str) -> EntityType:
@@ -162,9 +188,15 @@ def family(type_name: str, value: str) -> str | None:
 
 def from_slot(events: Events, slot: Slot) -> str:
     """The FROM item whose rows are a slot's mentions."""
-    if slot.is_list:
-        return f'(SELECT *, unnest("{slot.name}.value") AS item FROM {events.table})'
-    return events.table
+    if not slot.is_list:
+        return events.table
+    names = {"item": "key" if slot.name == OBJECTS else "value"}
+    if events.has(f"{slot.name}.further"):
+        names["item_further"] = "further"
+    shown = [f'unnest("{slot.name}.{column}") AS {name}' for name, column in names.items()]
+    if slot.name == OBJECTS:
+        shown += [f'unnest("{OBJECTS}.type") AS item_type', f'generate_subscripts("{OBJECTS}.type", 1) AS item_number']
+    return f"(SELECT *, {', '.join(shown)} FROM {events.table})"
 
 
 def inherent(events: Events | None, rows: str, type_name: str, name: str) -> str:
@@ -226,16 +258,23 @@ def mentions(
 
 
 def edges(events: Events, found: Iterable[Edge], where: Iterable[str] = ()) -> str:
-    """SELECT subject, object, rec, t: one row for each record that shows one of the edges. An edge of the verb LINKED is
-    between whatever stands in one record."""
-    parts = []
-    for edge in found:
-        a, b = layout().slots[edge.subject], layout().slots[edge.object]
-        pair = _together if edge.verb == "LINKED" and "part" in events.columns else _pair
-        part = pair(events, a, b, [*where, *_edge_conditions(events, edge)], ("subject", "object"))
-        if part:
-            parts.append(part)
-    return " UNION ALL ".join(parts) or "SELECT 0::UBIGINT AS subject, 0::UBIGINT AS object, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
+    """SELECT subject, object, rec, t: one row for each record that shows one of the edges."""
+    slots = layout().slots
+    parts = (_pair(events, slots[e.subject], slots[e.object], [*where, *_edge_conditions(events, e)], ("subject", "object")) for e in found)
+    return _edges_of(parts)
+
+
+def together(events: Events, pairs: Iterable[tuple[Slot, Slot]], where: Iterable[str] = ()) -> str:
+    """The same of slots that stand in one record, whatever that says of the two."""
+    pair = _together if "part" in events.columns else _pair
+    return _edges_of(pair(events, a, b, where, ("subject", "object")) for a, b in pairs)
+
+
+def _edges_of(parts: Iterable[str | None]) -> str:
+    return (
+        " UNION ALL ".join(p for p in parts if p)
+        or "SELECT 0::UBIGINT AS subject, 0::UBIGINT AS object, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
+    )
 
 
 def references(events: Events, type_name: str, reference: str, where: Iterable[str] = (), extra: Sequence[str] = ()) -> str:

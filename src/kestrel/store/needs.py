@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf
 from kestrel.graph.steps import Applied, Find, Get, Group, Join, Refine, Rows, Step, inputs_of, lenders_of, type_of
+from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas import expression
 from kestrel.schemas.layout import layout
 from kestrel.store.match import paths, tests
@@ -88,8 +89,8 @@ def _of_path(path: AttributePath) -> Iterator[str]:
 def columns_of(path: AttributePath) -> Iterator[str]:
     """The columns any of which gives the attribute itself a value."""
     kind = entity_type(path.end)
-    text = kind.attributes.get(path.attribute)
-    node = expression.parse(text) if text else None
+    text = kind.attributes.get(path.attribute, "open(further)")
+    node = expression.parse(text) if path.attribute not in EVERY_ENTITY else None
     if node is not None:
         names = [field[-1] for field, _ in expression.fields(node)]
         yield from _columns(path.end, names)
@@ -99,7 +100,7 @@ def _identity(type_name: str) -> Iterator[str]:
     name = "address" if type_name.endswith("-addr") else type_name
     if name == "network-traffic":
         yield from _columns("address", ("value",))
-    yield from _columns(name, IDENTITY.get(name, ()))
+    yield from _columns(name, IDENTITY.get(name, ("type", "key", "further")))
 
 
 def _columns(type_name: str, names: Iterable[str]) -> Iterator[str]:

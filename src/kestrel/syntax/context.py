@@ -13,7 +13,7 @@ class Attribute:
     """An attribute of a type and what it tells. `kind` is that of its values."""
 
     about: str = ""
-    kind: Literal["text", "number", "time"] = "text"
+    kind: Literal["text", "number", "time", "any"] = "text"
 
 
 @dataclass(frozen=True, slots=True)

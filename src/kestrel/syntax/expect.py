@@ -26,6 +26,7 @@ OPERATORS = {
     "text": ("=", "LIKE", "IN", "!=", "MATCHES", "NOT", "IS NULL", "IS NOT NULL", "ISSUBSET", "ISSUPERSET", "<", "<=", ">", ">="),
     "number": ("=", "IN", "!=", "<", "<=", ">", ">=", "NOT", "IS NULL", "IS NOT NULL", "LIKE", "MATCHES"),
     "time": ("=", "<", "<=", ">", ">=", "!=", "NOT", "IS NULL", "IS NOT NULL"),
+    "any": ("=", "!=", "IN", "NOT", "IS NULL", "IS NOT NULL"),
 }
 """The operators for each kind of value, the likeliest first."""
 UNKNOWN = Attribute()

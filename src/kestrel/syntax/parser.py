@@ -54,7 +54,9 @@ BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
 POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
 AMOUNT = re.compile(r"[0-9]++(?:\.[0-9]++)?")
-REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern})")
+START_ATTRIBUTE = re.compile(r"start\s*(?:[=<>!,)\n]|$|(?:IN|IS|LIKE|MATCHES|ASC|DESC)\b)", re.IGNORECASE)
+"""`start` where it is the attribute of traffic: no time follows."""
+REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
 FOUND = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\s,()\[\]{}'\"]+|.", re.DOTALL)
 """What a mistake shows of the text: a quoted text, a word, or a sign."""
 MISNAMED = re.compile(r"[^\W\d][^\n=]*?\s*(:=|<-|==|\uff1d)|[^\s=(]+(?:[^\S\n]*,[^\S\n]*[^\s=(]+)*[^\S\n]*=(?!=)")
@@ -757,7 +759,7 @@ class _Parser:
 
     def _path(self) -> tree.Path:
         match = PATH.match(self.text, self.place)
-        if not match or (match["type"] is None and match["attribute"].upper() in RESERVED):
+        if not match or (match["type"] is None and match["attribute"].upper() in RESERVED and not START_ATTRIBUTE.match(self.text, self.place)):
             hint = None
             if re.compile(r"'[\w.]+'\s*[=!<>]|\"[\w.]+\"\s*[=!<>]").match(self.text, self.place):
                 hint = "an attribute is written without quotes, and stands before its value"

@@ -309,7 +309,9 @@ def _connection(profile: Profile) -> tuple[dict[str, Any], bool]:
             raise BadProfile(profile.name, "its `selfSignedCert`", "must be the certificate itself, as PEM text")
         connection["selfSignedCert"] = certificate.replace("\\n", "\n")
     host = connection.get("host")
-    if isinstance(host, str):
+    if isinstance(host, str) and "://" in host and profile.connector.replace("-", "_") == "stix_bundle":
+        connection.setdefault("url", host)  # as Kestrel 1.x has it
+    elif isinstance(host, str):
         if host.startswith("http://"):
             raise BadProfile(profile.name, "its `host`", "begins with `http://`, and STIX-shifter's connectors speak HTTPS")
         connection["host"] = host.removeprefix("https://").rstrip("/")

@@ -18,7 +18,10 @@ class NotInstalled(ConnectorTrouble):
 
     def __init__(self, connector: str, profile: str = "") -> None:
         of = f", which the profile `{profile}` asks for," if profile else ""
-        super().__init__(f"the connector `{connector}`{of} is not installed", None, f"install it: `kestrel connectors install {connector}`")
+        hint = f"install it: `kestrel connectors install {connector}`"
+        if connector.replace("-", "_") == "stix_bundle":
+            hint += "; or download the bundle and give its path as the `url` of the connection: Kestrel reads it without a connector"
+        super().__init__(f"the connector `{connector}`{of} is not installed", None, hint)
 
 
 class InstallFailed(ConnectorTrouble):

@@ -1,0 +1,62 @@
+"""The verbs of FIND and the record layout say the same: what a relation may tie is what some record can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kestrel.model.vocabulary import vocabulary
+from kestrel.schemas import expression
+from kestrel.schemas.layout import Edge, layout
+from kestrel.schemas.shape import Shape, shapes
+from kestrel.store.mentions import NEEDED
+
+PAIRS = sorted({(verb, *pair) for verb, relation in vocabulary().relations.items() for pair in relation.pairs})
+EDGES = [f"{e.subject} {e.verb} {e.object}" for e in layout().edges]
+PID = ("x_unique_id", "pid", "name")
+IDENTITY = NEEDED | {"process": PID, "network-traffic": ("src_port", "dst_port")}
+"""The columns of which a record must fill one to say which entity stands in a slot."""
+
+
+def types_of(edge: Edge) -> tuple[str, str, str]:
+    return edge.verb, layout().slots[edge.subject].type, layout().slots[edge.object].type
+
+
+def test_every_edge_is_of_a_declared_relation() -> None:
+    assert {types_of(e) for e in layout().edges} <= set(PAIRS)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" ".join)
+def test_every_pair_has_an_edge(pair: tuple[str, str, str]) -> None:
+    assert pair in {types_of(e) for e in layout().edges}
+
+
+def columns_of(slot: str, names: tuple[str, ...]) -> Iterator[str]:
+    """The columns of events that fill one of a slot's."""
+    derived = layout().slots[slot].derived
+    for name in names:
+        if name in derived:
+            yield from (".".join(path) for path, _ in expression.fields(expression.top(derived[name])))
+        elif not derived:
+            yield f"{slot}.{name}"
+
+
+def shown_by(shape: Shape, edge: Edge) -> bool:
+    """Whether an event of a shape fills both ends, is of a kind that shows the edge, and can have what it must have."""
+    kinds = {layout().kinds[k] for k in edge.kinds}
+    ends = [set(columns_of(s, IDENTITY[layout().slots[s].type])) for s in (edge.subject, edge.object)]
+    for sensor, events in shape.events.items():
+        every = {c for c, e in events.get("all", {}).items() if c != "kind" and expression.parse(e, "", True)}
+        for code, columns in events.items():
+            kind = shape.kind_of(sensor, code)
+            may_be = {kind} if isinstance(kind, str) else set(kind.values()) if kind else set()
+            filled = every | {c for c, e in columns.items() if c != "kind" and expression.parse(e, "", True)}
+            if (not kinds or kinds & may_be) and all(filled & end for end in ends) and set(edge.where) <= filled:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("number", range(len(EDGES)), ids=EDGES)
+def test_some_record_can_show_it(number: int) -> None:
+    assert any(shown_by(shape, layout().edges[number]) for shape in shapes().values())
