@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, assert_never
+from weakref import WeakSet
 
 from kestrel.ask.columns import by_unique_ids, slots_of, wanted_by
 from kestrel.ask.live import Cost, Wanted
@@ -62,6 +63,7 @@ class Session:
         self.parameters: dict[str, Any] = {}
         """What `$name = value` gave so far."""
         self.last_sources: tuple[Source, ...] = ()
+        self._handles: WeakSet[Handle] = WeakSet()
         self.readings = Readings()
         self._statements: dict[Span, str] = {}
         self._turns: dict[str, int] = {}
@@ -94,12 +96,13 @@ class Session:
         made: dict[str, Define] = {}
         paid = self._store.live.cost() if self._store is not None else {}
         if actions:
-            self.store.forget()
+            self.store.forget([*self.scope.values(), *(h.step for h in self._handles)])
             self.freeze()
             self.store.expect(_columns(actions))
             self.store.asked = set(self._asked)
         for action in actions:
             yield from self._changes()
+            self.store.subject = getattr(action, "name", None)
             try:
                 yield from self._act(action, made)
             except KestrelError as error:
@@ -252,17 +255,20 @@ class Session:
 
     def _changes(self) -> Iterator[Result]:
         """Once for each content of a file: that it is no longer what variables were made from."""
-        from kestrel.store.raw import BECAME
+        from kestrel.store.raw import BECAME, CHANGED
 
         found: dict[str, list[str]] = {}
         for file, before, now in self.readings.changed({s: None for step in self.scope.values() for s in read_by(step)}):
             if f"{file} {before}" not in self._told:
                 self._told.add(f"{file} {before}")
-                found.setdefault(BECAME.get(now, "has changed"), []).append(file)
+                found.setdefault(BECAME.get(now, CHANGED), []).append(file)
         for became, files in found.items():
-            more = f" (and {len(files) - 1:,} other files)" if len(files) > 1 else ""
-            how = "; to read it as it is now, run GET or LOAD again" if became == "has changed" else ""
-            yield Told("changed-file", f"`{path_text(files[0])}`{more} {became}: variables made before keep what was read{how}", len(files))
+            others = len(files) - 1
+            more = f" and {others:,} other file{'s' if others > 1 else ''}" if others else ""
+            verb = became.replace("is ", "are ").replace("has ", "have ").replace(" a file", " files") if others else became
+            verb = verb.replace("it was", "they were") if others else verb
+            text = f"`{path_text(files[0])}`{more} {verb}: variables made before keep what was read; GET and LOAD read files as they are now"
+            yield Told("changed-file", text, len(files))
 
     def _accounts(self, step: Step) -> Iterator[Result]:
         """Once for each set of files: what was not as it should be."""
@@ -342,7 +348,7 @@ class Session:
         relations = () if variable.type == TABLE else tuple(vocabulary().leading_from(variable.type))
         origin = self.origins.get(name, Origin(""))
         known = {**self.scope, **{f"${n}": value for n, value in self.parameters.items()}}
-        inputs = tuple(Input(n.name, state, n.origin.text if n.origin else str(n.meaning)) for n, state in origin.listed(known))
+        inputs = tuple(Input(n.name, state, n.text) for n, state in origin.listed(known))
         changed = tuple(dict.fromkeys(file for file, _, _ in self.readings.changed(read_by(step))))
         uris = _uris(step)
         return Info(name, variable.type, entities, records, first, last, uris, attributes, relations, origin.text, inputs, changed)
@@ -448,7 +454,9 @@ class Session:
 
     def __getitem__(self, name: str) -> Handle:
         """A variable. Raises KeyError."""
-        return Handle(self, name, self.scope[name])
+        handle = Handle(self, name, self.scope[name])
+        self._handles.add(handle)
+        return handle
 
     def __contains__(self, name: object) -> bool:
         return name in self.scope
@@ -644,7 +652,7 @@ def _given(kind: str | None, rows: Any) -> New:
 
 
 def _uris(step: Step) -> tuple[str, ...]:
-    return tuple(s.uri for s in sources_of(step))
+    return tuple(dict.fromkeys(s.uri for s in sources_of(step)))
 
 
 def failures(error: HuntErrors) -> list[Failure]:

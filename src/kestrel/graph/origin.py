@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+LONGEST = 200
+"""Characters of a parameter's value that are shown."""
 State = Literal["unchanged", "redefined", "gone"]
 
 
@@ -16,6 +18,14 @@ class Named:
     name: str
     meaning: Any
     origin: Origin | None
+
+    @property
+    def text(self) -> str:
+        """How it was made, or its value, cut where it is long."""
+        if self.origin:
+            return self.origin.text
+        value = str(self.meaning)
+        return value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
 
     def state(self, known: Mapping[str, Any]) -> State:
         """Whether the name still means what it meant."""
@@ -41,7 +51,7 @@ class Origin:
         pending = [*reversed(self.inputs)]
         while pending:
             one = pending.pop()
-            key = one.name, one.origin.text if one.origin else repr(one.meaning)
+            key = one.name, one.text
             if key in seen:
                 continue
             seen.add(key)

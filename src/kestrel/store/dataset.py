@@ -279,17 +279,19 @@ RESOLVED = (*(f"{s}.id" for s in ("process", "parent", "target")), "network.id")
 
 
 def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, parts: Sequence[Part]) -> Dataset:
-    """The records of datasets together, attached as `name`: as if their files were read together, without reading them."""
+    """The records of datasets together, attached as `name`: as if their files were read together, without reading them. A column that
+    was left in the files of one of them counts as left in all."""
     con.execute(f"ATTACH ':memory:' AS {name}")
     con.execute(f"USE {name}")
     try:
         account = Account(shapes={shape: 0 for p in parts for shape in p.dataset.account.shapes})
         Reader(con, Path(), None, lambda _: None, account)
         con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, shape VARCHAR, state VARCHAR)")
-        _widen(con, frozenset().union(*(p.dataset.events.columns for p in parts)))
+        unread = frozenset().union(*(p.dataset.events.unread for p in parts))
+        _widen(con, frozenset().union(*(p.dataset.events.columns for p in parts)) - unread)
         first = 0
         for part in parts:
-            first = _take(con, part, first)
+            first = _take(con, part, unread, first)
         _deduplicate(con)
         _resolve(con, account)
     finally:
@@ -297,10 +299,11 @@ def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source]
     return _described(con, name, sources, span, cached=True)
 
 
-def _take(con: duckdb.DuckDBPyConnection, part: Part, first: int) -> int:
-    """Add records as they were before they were resolved, their files numbered from `first`; the next number."""
+def _take(con: duckdb.DuckDBPyConnection, part: Part, unread: Collection[str], first: int) -> int:
+    """Add records as they were before they were resolved, but for columns that others lack, their files numbered from `first`; the
+    next number."""
     old = part.dataset.name
-    kept = sorted(part.dataset.events.columns - {"src", *RESOLVED})
+    kept = sorted(part.dataset.events.columns - {"src", *RESOLVED, *unread})
     chosen = ""
     if part.files is not None:
         numbers = con.execute(f"SELECT src FROM {old}.files WHERE path IN (SELECT unnest(?::VARCHAR[]))", [sorted(part.files)]).fetchall()

@@ -95,6 +95,8 @@ class Store:
     con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
     scope: Mapping[str, Step] = field(default_factory=dict)
     """The variables of the session, by name."""
+    subject: str | None = None
+    """The variable that the statement at hand is about."""
     variables: dict[str, Variable] = field(default_factory=dict)
     told: dict[str, Own | None] = field(default_factory=dict)
     """What analytics returned, by the content of the step it was returned for."""
@@ -167,9 +169,9 @@ class Store:
         self.con.close()
         self.snapshots.close()
 
-    def forget(self) -> None:
-        """Let go of what files contained before they changed, where no variable of the session refers to it."""
-        needed = {s for step in self.scope.values() for s in read_by(step)}
+    def forget(self, steps: Iterable[Step]) -> None:
+        """Let go of what files contained before they changed, where none of the steps refers to it."""
+        needed = {s for step in steps for s in read_by(step)}
         loaded = {s for v in self.variables.values() for s in v.step.files_looked_at} - needed
         gone = {*self.snapshots.drop(needed), *(s for s in loaded if any(True for _ in self.readings.changed([s])))}
         if not gone:
@@ -476,9 +478,11 @@ class Store:
     def _name_of(self, step: Step) -> str:
         """The name of a variable, or of the first one it is made from."""
         names = {s: n for n, s in self.scope.items()}
+        if self.subject and self.subject in self.scope:
+            names[self.scope[self.subject]] = self.subject
         while step not in names and (below := inputs_of(step)):
             step = below[0]
-        return names.get(step, "_")
+        return names.get(step, self.subject or "_")
 
     # -- small things --------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,8 +19,9 @@ from kestrel.store.readings import CLOSED, FOLDER, MISSING, state_of
 from kestrel.store.variable import fresh
 from kestrel.text import path_text
 
-BECAME = {MISSING: "is gone", FOLDER: "is no longer a file", CLOSED: "can no longer be opened"}
-"""What became of a file, by its state."""
+BECAME = {MISSING: "has been deleted", FOLDER: "is no longer a file", CLOSED: "can no longer be opened"}
+"""What became of a file that cannot be read any more, by its state."""
+CHANGED = "has changed since it was read"
 
 
 class NoRawLines(KestrelError):
@@ -30,7 +31,7 @@ class NoRawLines(KestrelError):
 
     def __init__(self, variable: str, file: str, state: str) -> None:
         super().__init__(
-            f"the raw lines of `{variable}` cannot be read again: `{path_text(file)}` {BECAME.get(state, 'has changed')}",
+            f"the raw lines of `{variable}` cannot be read again: `{path_text(file)}` {BECAME.get(state, CHANGED)}",
             None,
             "raw lines are not kept, all other attributes are; a new GET reads the file as it is now",
         )
@@ -43,7 +44,7 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
         f"SELECT DISTINCT f.src, f.path, f.shape, f.state FROM {dataset.events.table} e SEMI JOIN {wanted} w ON w.rec = e.rec "
         f"JOIN {dataset.name}.files f ON f.src = e.src ORDER BY f.src"
     ).fetchall()
-    before = {path: state for _, path, _, state in files if state is not None}
+    before = [(path, state) for _, path, _, state in files if state is not None]
     _check(before, variable)
     found = fresh("found")
     con.execute(f"CREATE TEMP TABLE {found} (rec UBIGINT, line VARCHAR)")
@@ -61,8 +62,8 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
     return table
 
 
-def _check(before: Mapping[str, str], variable: str) -> None:
-    for file, state in before.items():
+def _check(before: Sequence[tuple[str, str]], variable: str) -> None:
+    for file, state in before:
         if (now := state_of(file)) != state:
             raise NoRawLines(variable, file, now)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -103,16 +104,14 @@ class Snapshots:
             own = {s for s in sources if not s.place and any(_files(s) == _files(o) for o in dataset.sources)}
             fits = all(s.place in places if s.place else _files(s) in here for s in dataset.sources)
             if fits and any(True for _ in self.readings.changed(own - covered)):
-                if dataset.events.unread:
-                    self._complete(dataset, min(dataset.events.unread))
+                self._complete_if_possible(dataset)
                 parts.append(Part(dataset, frozenset(f for s in own for f in s.files) if dataset.is_live else None))
                 covered |= own
         rest = [s for s in sources if s not in covered]
         for file, _, _ in self.readings.changed(rest):
             raise NotHeld(file)
         if rest and (more := self.of(rest, span)):
-            if more.events.unread:
-                self._complete(more, min(more.events.unread))
+            self._complete_if_possible(more)
             parts.append(Part(more))
         return combine(self.con, fresh("d"), sources, span, parts)
 
@@ -122,6 +121,11 @@ class Snapshots:
         """Have the columns that were left in the files of a table of records. Raises ColumnNotRead."""
         self.wanted = None
         self._complete(next(d for d in self.held.values() if d.events.table == missing.table), missing.column)
+
+    def _complete_if_possible(self, dataset: Dataset) -> None:
+        if dataset.events.unread:
+            with suppress(ColumnNotRead):
+                self._complete(dataset, min(dataset.events.unread))
 
     def _complete(self, dataset: Dataset, column: str) -> None:
         whole = self._written(dataset) or self._read_again(dataset, column)
@@ -148,7 +152,8 @@ class Snapshots:
         if dataset.snapshot is not None and fingerprint(dataset.sources) == dataset.snapshot:
             whole = self._read_whole(dataset)
         if whole is None:
-            changed = next((file for file, _, _ in self.readings.changed(dataset.sources)), dataset.sources[0].files[0])
+            files = [f for s in dataset.sources for f in s.files]
+            changed = next((file for file, _, _ in self.readings.changed(dataset.sources)), files[0])
             raise ColumnNotRead(column, changed)
         return whole
 
@@ -236,5 +241,3 @@ class Snapshots:
 def _files(source: Source) -> tuple[tuple[str, ...], str | None, str]:
     """What makes a source of log files another one, by whatever address it is named."""
     return source.files, source.shape, source.reading
-
-
