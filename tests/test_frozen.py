@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,8 +126,7 @@ def names(session: Session, variable: str) -> set[Any]:
 def snapshots_written(session: Session) -> None:
     """Wait for what is written in the background."""
     for writer in session.store.snapshots._writers.values():
-        writer.process.wait()
-        assert writer.target.exists()
+        assert writer.finish(lambda seconds: time.sleep(seconds) is None)
 
 
 WAYS = [
@@ -334,6 +335,35 @@ def test_nothing_private_is_left_behind(logs: Path, tmp_path: Path, monkeypatch:
         assert writer.private
     assert writer.process.returncode is not None
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+HELD = """
+import sys, time
+from kestrel import Session
+from kestrel.store import dataset
+dataset.LARGE = -1
+session = Session()
+session.run(f"p = GET process FROM '{sys.argv[1]}' WHERE pid > 0")
+(writer,) = session.store.snapshots._writers.values()
+writer.finish(lambda seconds: time.sleep(seconds) is None)
+print(writer.target, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes end otherwise")
+def test_nothing_private_is_left_behind_after_a_kill(logs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    environment = os.environ | {"KESTREL_CACHE": "off", "TMPDIR": str(folder)}
+    with subprocess.Popen([sys.executable, "-c", HELD, str(logs)], stdout=subprocess.PIPE, text=True, env=environment) as session:
+        assert session.stdout
+        assert Path(session.stdout.readline().strip()).exists()
+        session.kill()
+    deadline = time.monotonic() + 60
+    while list(folder.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(folder.iterdir()) == []
 
 
 # -- the state of a file -------------------------------------------------------------------------------------------

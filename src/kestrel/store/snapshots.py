@@ -83,12 +83,13 @@ class Snapshots:
         states = self.readings.states(sources)
         try:
             self.reading = (size_of(sources), 0, 0)
-        except OSError as error:
-            raise UnreadableFile(Path(error.filename), trouble(error)) from error
-        try:
             repeated = any(s.place and self.live.is_narrow(s, span) for s in sources)
             ask = self.live.ask_creations
             found = open_dataset(self.con, fresh("d"), sources, span, self.cache, self.wanted, self._begun, ask, repeated)
+        except OSError as error:
+            if error.filename not in {file for file, _ in states}:
+                raise
+            raise UnreadableFile(Path(error.filename), trouble(error)) from error
         finally:
             self.reading = None
         self.readings.remember(states)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,10 +34,9 @@ class Writer:
 
     def finish(self, wait: Callable[[float], bool]) -> Path | None:
         """The file when it is finished, None where it could not be written. `wait` pauses, and says whether to go on."""
-        while self.process.poll() is None:
-            if not wait(LOOK):
-                break
-        return self.target if self.process.poll() is not None and self.target.exists() else None
+        while not self.target.exists() and self.process.poll() is None and wait(LOOK):
+            pass
+        return self.target if self.target.exists() else None
 
     def close(self) -> None:
         """End a private writer and remove what it wrote; any other goes on by itself."""
@@ -75,12 +75,29 @@ def main(task: str) -> None:
         write_cache([Source(s["uri"], tuple(s["files"]), s["shape"]) for s in asked["sources"]], folder, asked["snapshot"])
     except FilesChanged:
         sys.exit(1)
+    if asked["private"] and os.name == "posix":
+        os.execv(sys.executable, [sys.executable, "-c", GUARD, str(folder)])  # the same without DuckDB: it needs little memory
+
+
+GUARD = """
+import os, shutil, sys
+sys.stdin.buffer.read()
+shutil.rmtree(sys.argv[1], ignore_errors=True)
+try:
+    os.rmdir(os.path.dirname(sys.argv[1]))
+except OSError:
+    pass
+"""
+"""Waits until the session is gone, however it ended (then its end of the pipe is closed), and removes the folder it is given, and the one around
+it where that is empty."""
 
 
 def _end_with_session(folder: Path) -> None:
-    """Remove the folder and end as soon as the session is gone, however it ended: then its end of the pipe is closed."""
+    """Do the same while the snapshot is being written, and end."""
     sys.stdin.buffer.read()
     shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
     os._exit(1)
 
 
