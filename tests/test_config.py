@@ -271,7 +271,7 @@ def test_the_default_variable(kestrel_yaml: WriteFile) -> None:
     kestrel_yaml("language: {default_variable: it}")
     with Session() as session:
         session.run("NEW ['a'] DISP it ATTR name INFO it")
-        assert "it" in session and "_" not in session and session.origins["it"].startswith("NEW")
+        assert "it" in session and "_" not in session and session.origins["it"].text.startswith("NEW")
 
 
 def test_the_lent_range(kestrel_yaml: WriteFile, tmp_path: Path) -> None:

@@ -5,6 +5,16 @@ const many = (count, noun) => `${number(count)} ${noun}${count === 1 ? '' : 's'}
 
 const span = (first, last) => (first ? (first === last ? seconds(first) : `${seconds(first)} to ${seconds(last)}`) : '');
 
+// What a variable was made from: the names that still mean what they meant, then what each of the others meant.
+function inputs(found) {
+  const unchanged = found.filter(i => i.state === 'unchanged').map(i => i.name);
+  const others = found
+    .filter(i => i.state !== 'unchanged')
+    .map(i => [make('code', {}, i.name), i.state === 'redefined' ? ' (redefined since); it was: ' : ' (no longer defined); it was: ', make('code', {}, i.origin)]);
+  const lines = [...(unchanged.length ? [[`${unchanged.join(', ')} (unchanged since)`]] : []), ...others];
+  return lines.length ? make('div', {}, ...lines.map(line => make('div', {}, ...line))) : null;
+}
+
 function facts(pairs) {
   const rows = pairs.filter(([, value]) => value).map(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]);
   return make('dl', { class: 'kst-facts' }, ...rows.flat());
@@ -29,6 +39,8 @@ export function info(data) {
       ['observed', span(data.first_observed, data.last_observed)],
       ['source', data.sources.join(', ')],
       ['made by', data.origin ? make('code', {}, data.origin) : null],
+      ['inputs', inputs(data.inputs || [])],
+      ['changed since read', (data.changed_files || []).join(', ')],
       ['never set', unset.join(', ')]
     ]),
     known.length ? make('table', { class: 'kst-grid' }, make('thead', {}, make('tr', {}, ...heads)), make('tbody', {}, ...full)) : null,

@@ -32,8 +32,19 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """A variable or parameter (`$name`) that a statement names: whether it still means what it meant then (`unchanged`, `redefined`,
+    `gone`), and what it meant: its own statement, or its value."""
+
+    name: str
+    state: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Info:
-    """What a variable is. Times are UTC; `relations` lead on from here; `origin` tells how it was made."""
+    """What a variable is. Times are UTC; `relations` lead on from here; `origin` tells how it was made, of what `inputs`.
+    `changed_files`: those that no longer contain what was read from them."""
 
     variable: str
     type: str
@@ -45,6 +56,8 @@ class Info:
     attributes: tuple[Attribute, ...]
     relations: tuple[str, ...]
     origin: str
+    inputs: tuple[Input, ...] = ()
+    changed_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Runner:
             if self.interrupted.is_set():
                 since = self._stop(work, since, slow)
         yield from self._taken(found)
+        self.session.freeze()
         if work.failure and work.stopped.is_set():
             raise Stopped from work.failure
         if work.failure:

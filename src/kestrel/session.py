@@ -6,12 +6,13 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, assert_never
+from weakref import WeakSet
 
 from kestrel.ask.columns import by_unique_ids, slots_of, wanted_by
 from kestrel.ask.live import Cost, Wanted
@@ -19,16 +20,18 @@ from kestrel.ask.query import RecordQuery
 from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
+from kestrel.graph.origin import Named, Origin
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, sources_of, type_of
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, read_by, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
-from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
+from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Input, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import is_profile, open_pool
+from kestrel.store.readings import Readings
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
@@ -56,10 +59,13 @@ class Session:
         self._rows = rows
         self._settings = settings
         self.scope: dict[str, Step] = {}
-        self.origins: dict[str, str] = {}
+        self.origins: dict[str, Origin] = {}
         self.parameters: dict[str, Any] = {}
         """What `$name = value` gave so far."""
         self.last_sources: tuple[Source, ...] = ()
+        self._handles: WeakSet[Handle] = WeakSet()
+        self.readings = Readings()
+        self._statements: dict[Span, str] = {}
         self._turns: dict[str, int] = {}
         self._asked: set[Step] = set()
         self._peeked: dict[Step, Mapping[str, str]] = {}
@@ -74,7 +80,10 @@ class Session:
         """Every result of a cell or file, the summary last if the settings want it. `parameters` are the values of `$name`.
 
         Raises HuntErrors; what came before stays in the session."""
-        return list(self.stream(text, name, parameters))
+        try:
+            return list(self.stream(text, name, parameters))
+        finally:
+            self.freeze()
 
     def stream(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> Iterator[Result]:
         """The same, each result as soon as it is there."""
@@ -87,10 +96,14 @@ class Session:
         made: dict[str, Define] = {}
         paid = self._store.live.cost() if self._store is not None else {}
         if actions:
+            self.store.forget([*self.scope.values(), *(h.step for h in self._handles)])
+            self.freeze()
             self.store.expect(_columns(actions))
             self.store.asked = set(self._asked)
         told = _Few()
         for action in actions:
+            yield from self._changes()
+            self.store.subject = getattr(action, "name", None)
             try:
                 yield from self._act(action, made, told)
             except KestrelError as error:
@@ -116,10 +129,7 @@ class Session:
         self._turns = lowering.turns
         self.parameters |= lowering.given
         self._asked = {s for s in lowering.asked if isinstance(s, Get) and any(source.place for source in s.sources)}
-        for statement in hunt.statements:
-            if isinstance(statement, Assign):
-                name = statement.target.text if statement.target else self.settings.default_variable
-                self.origins[name] = to_text(Hunt((statement,))).strip()
+        self._statements = {s.span: to_text(Hunt((s,))).strip() for s in hunt.statements if isinstance(s, Assign)}
         unused = [Notice("unused-parameter", f"parameter `${n}` was given and no statement uses it") for n in parameters if n not in lowering.used]
         return hunt, [*unused, *actions]
 
@@ -130,8 +140,8 @@ class Session:
             datetime.now(UTC),
             {**self.parameters, **parameters},
             self.known_columns,
-            open_source=partial(open_pool, default_scheme=scheme),
-            last_sources=self.last_sources,
+            open_source=self._open,
+            last_sources=tuple(map(self.readings.current, self.last_sources)),
             is_profile=partial(is_profile, default_scheme=scheme),
             default_variable=self.settings.default_variable,
             peek=self._peek,
@@ -140,18 +150,25 @@ class Session:
             outside=tuple(parameters),
         )
 
+    def _open(self, pool: str, quoted: bool) -> tuple[Source, ...]:
+        """The sources that a pool names, with what their files contain now."""
+        found = open_pool(pool, quoted, default_scheme=self.settings.default_scheme)
+        return tuple(map(self.readings.current, found))
+
     def _peek(self, path: str) -> Load:
         """What a saved file says of its rows."""
         from kestrel.store.exchange import peek
 
+        reading = self.readings.reading((path,))
         step, columns = peek(self.store.con, path)
+        step = replace(step, sources=tuple(map(self.readings.current, step.sources)), reading=reading)
         self._peeked[step] = columns
         return step
 
     def known_columns(self, step: Step) -> Mapping[str, str] | None:
         """The columns of a file that was looked at, or of an analytic's answer that is there."""
         if isinstance(step, Load):
-            same_file = (c for s, c in self._peeked.items() if isinstance(s, Load) and s.path == step.path)
+            same_file = (c for s, c in self._peeked.items() if isinstance(s, Load) and s.file == step.file)
             return self._peeked.get(step) or next(same_file, None)
         if self._store is None or step.content not in self._store.told:
             return None
@@ -160,8 +177,9 @@ class Session:
 
     def _act(self, action: Action, made: dict[str, Define], told: _Few) -> Iterator[Result]:
         match action:
-            case Define(name, step):
+            case Define(name, step, span, inputs):
                 self.store.evaluate(step)
+                self.origins[name] = Origin(self._statements.get(span, name), self._named(inputs))
                 self.scope[name] = step
                 made[name] = action
                 yield from told.add(self._accounts(step))
@@ -202,12 +220,21 @@ class Session:
             outcome = analytic.run(inputs, arguments, Path(scratch))
             for name, version, answer in zip(action.names, action.versions, outcome.tables, strict=True):
                 Given(self.store).take(version, name, answer)
-        for name, version in zip(action.names, action.versions, strict=True):
+        text = f"APPLY {action.analytics} ON {', '.join(action.names)}"
+        versions = dict(zip(action.names, action.versions, strict=True))
+        before = {name: self.origins.get(name, Origin(name)) for name in versions}
+        after = {name: before[name].applied(text, self._named((n, s) for n, s in action.inputs if n not in versions)) for name in versions}
+        for name, version in versions.items():
             self.store.evaluate(version)
             self.scope[name] = version
-            self.origins[name] = f"{self.origins.get(name, name)}\nAPPLY {action.analytics} ON {', '.join(action.names)}"
+            others = [Named(n, v, before[n]) for n, v in versions.items() if n != name]
+            self.origins[name] = replace(after[name], inputs=(*after[name].inputs, *others))
             made[name] = Define(name, version, action.span)
         yield from outcome.displays
+
+    def _named(self, inputs: Iterable[tuple[str, Any]]) -> tuple[Named, ...]:
+        """What a statement names, with how that was made."""
+        return tuple(Named(name, meaning, self.origins.get(name)) for name, meaning in inputs)
 
     def _argument(self, value: Any) -> Any:
         """An argument of an analytic as Python: the values of `v.attr` as a list."""
@@ -228,6 +255,23 @@ class Session:
             if notice.message not in self._told:
                 self._told.add(notice.message)
                 yield notice
+
+    def _changes(self) -> Iterator[Result]:
+        """Once for each content of a file: that it is no longer what variables were made from."""
+        from kestrel.store.raw import BECAME, CHANGED
+
+        found: dict[str, list[str]] = {}
+        for file, before, now in self.readings.changed({s: None for step in self.scope.values() for s in read_by(step)}):
+            if f"{file} {before}" not in self._told:
+                self._told.add(f"{file} {before}")
+                found.setdefault(BECAME.get(now, CHANGED), []).append(file)
+        for became, files in found.items():
+            others = len(files) - 1
+            more = f" and {others:,} other file{'s' if others > 1 else ''}" if others else ""
+            verb = became.replace("is ", "are ").replace("has ", "have ").replace(" a file", " files") if others else became
+            verb = verb.replace("it was", "they were") if others else verb
+            text = f"`{path_text(files[0])}`{more} {verb}: variables made before keep what was read; GET and LOAD read files as they are now"
+            yield Told("changed-file", text, len(files))
 
     def _accounts(self, step: Step) -> Iterator[Told]:
         """Once for each set of files, and for each server: what became of its records. Of an empty variable: why it may be so."""
@@ -292,7 +336,12 @@ class Session:
         paths = self.store.attributes_of(variable)
         attributes = tuple(Attribute(p.text(), n, x) for p, n, x in self.answers.fullness(variable, paths))
         relations = () if variable.type == TABLE else tuple(vocabulary().leading_from(variable.type))
-        return Info(name, variable.type, entities, records, first, last, _uris(step), attributes, relations, self.origins.get(name, ""))
+        origin = self.origins.get(name, Origin(""))
+        known = {**self.scope, **{f"${n}": value for n, value in self.parameters.items()}}
+        inputs = tuple(Input(n.name, state, n.text) for n, state in origin.listed(known))
+        changed = tuple(dict.fromkeys(file for file, _, _ in self.readings.changed(read_by(step))))
+        uris = _uris(step)
+        return Info(name, variable.type, entities, records, first, last, uris, attributes, relations, origin.text, inputs, changed)
 
     def _describe(self, step: Step, path: AttributePath, name: str) -> Description:
         found = self.answers.distribution(self.store.evaluate(step), path)
@@ -374,7 +423,7 @@ class Session:
         """What stands between a data source and a hunt: what was looked at, `good`, `weak` or `bad`, and what was found. `pool` is written
         as after FROM. Raises HuntErrors."""
         try:
-            for source in open_pool(pool, quoted=False, default_scheme=self.settings.default_scheme):
+            for source in self._open(pool, quoted=False):
                 yield from examine(source) if source.place else self._examine_files(source)
         except KestrelError as error:
             raise HuntErrors(Text(pool), [error]) from error
@@ -393,7 +442,9 @@ class Session:
 
     def __getitem__(self, name: str) -> Handle:
         """A variable. Raises KeyError."""
-        return Handle(self, name, self.scope[name])
+        handle = Handle(self, name, self.scope[name])
+        self._handles.add(handle)
+        return handle
 
     def __contains__(self, name: object) -> bool:
         return name in self.scope
@@ -402,7 +453,7 @@ class Session:
         """Bind a list of values or of dictionaries, a DataFrame or an Arrow table; `(type, value)` gives its type."""
         kind, rows = value if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) else (None, value)
         self.scope[name] = _given(kind, rows)
-        self.origins[name] = f"{name} was given from Python"
+        self.origins[name] = Origin(f"{name} was given from Python")
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -429,7 +480,7 @@ class Session:
         if self._store is None:
             from kestrel.store.evaluate import Store
 
-            self._store = Store(self.settings.cache, self.settings.lent, fetcher=fetcher)
+            self._store = Store(self.settings.cache, self.settings.lent, scope=self.scope, fetcher=fetcher, readings=self.readings)
             self._store.live.allow_partial = self.settings.allow_partial
         return self._store
 
@@ -441,8 +492,12 @@ class Session:
     def interrupt(self) -> None:
         """Stop the query that runs now, from any thread: the step that asked it fails, the session stays usable."""
         if self._store is not None:
-            self._store.live.stop()
-            self._store.con.interrupt()
+            self._store.interrupt()
+
+    def freeze(self) -> None:
+        """Have what was not read yet of large files read in the background: for a session that goes on."""
+        if self._store is not None:
+            self._store.snapshots.begin_writing()
 
     def settle(self) -> str | None:
         """Write what was read to the cache, when results have been shown; why that could not be done, or None."""
@@ -452,8 +507,7 @@ class Session:
         """The same, and free everything else."""
         trouble = self.settle()
         if self._store is not None:
-            self._store.live.close()
-            self._store.con.close()
+            self._store.close()
             self._store = None
             self._tables.clear()
         return trouble
@@ -612,7 +666,7 @@ def _given(kind: str | None, rows: Any) -> New:
 
 
 def _uris(step: Step) -> tuple[str, ...]:
-    return tuple(s.uri for s in sources_of(step))
+    return tuple(dict.fromkeys(s.uri for s in sources_of(step)))
 
 
 def failures(error: HuntErrors) -> list[Failure]:

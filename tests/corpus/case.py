@@ -3,6 +3,8 @@
     hunt          one text, or a list of cells of one session
     data          file name: a list of records (written as JSON lines, or as an array where the name ends in `.array.json`), or
                   the text of the file; instead of the mapping the names of files in `tests/corpus/data`
+    changes       number of a cell: what becomes of files before it runs, by name: their new content as under `data`, or null for a deleted one
+    large         whether the files are read as large ones are: at first only the columns a cell needs
     parameters    name: value of `$name`
     environment   name: value of an environment variable
     xfail         why the case does not hold yet
@@ -29,6 +31,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 
@@ -36,10 +39,11 @@ from kestrel import Session
 from kestrel.display.values import instant
 from kestrel.errors import HuntErrors
 from kestrel.result import Description, Explanation, Info, Notice, Result, Table
+from kestrel.store import dataset
 
 FOLDER = Path(__file__).parent
 EXPECTED = ("error", "columns", "rows", "counts", "info", "describe", "explain", "notices")
-GIVEN = ("hunt", "data", "parameters", "environment", "xfail")
+GIVEN = ("hunt", "data", "changes", "large", "parameters", "environment", "xfail")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Case:
     path: Path
     hunt: str | list[str]
     data: dict[str, Any] | list[str] = field(default_factory=dict)
+    changes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    large: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     xfail: str = ""
@@ -76,8 +82,9 @@ def answer(case: Case, folder: Path) -> dict[str, Any]:
     cells = [case.hunt] if isinstance(case.hunt, str) else case.hunt
     results: list[Result] = []
     drawn: list[str] = []
-    with standing_in(folder, case.environment), Session(rows=None) as session:
+    with standing_in(folder, case.environment), patch.object(dataset, "LARGE", -1 if case.large else dataset.LARGE), Session(rows=None) as session:
         for number, cell in enumerate(cells, start=1):
+            write_data(case.changes.get(number, {}), folder)
             try:
                 for result in session.stream(cell, "hunt.hf" if len(cells) == 1 else f"cell {number}", case.parameters):
                     results.append(result)
@@ -102,6 +109,7 @@ def answer(case: Case, folder: Path) -> dict[str, Any]:
                     "attributes": {a.name: [a.count, plain(a.example)] for a in result.attributes},
                     "relations": list(result.relations),
                     "origin": result.origin,
+                    "inputs": [[i.name, i.state, i.origin] for i in result.inputs],
                 }
             case Description():
                 statistics = {name: plain(value) for name, value in result.statistics}
@@ -132,6 +140,9 @@ def write_data(data: dict[str, Any] | list[str], folder: Path) -> None:
         return
     for name, content in data.items():
         path = folder / name
+        if content is None:
+            path.unlink()
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, str):
             path.write_text(content, encoding="utf-8")

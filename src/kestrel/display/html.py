@@ -12,7 +12,7 @@ from kestrel.display.drawn import headline, lines, moment
 from kestrel.display.foreign import cleaned
 from kestrel.display.markup import append, element, html_text
 from kestrel.display.svg import to_svg
-from kestrel.display.terminal import counted
+from kestrel.display.terminal import counted, input_lines
 from kestrel.display.values import instant, plain
 from kestrel.result import (
     Chart,
@@ -31,6 +31,7 @@ from kestrel.result import (
     Tree,
     TreeNode,
 )
+from kestrel.text import path_text
 
 ROWS = 50
 """Rows of a table that are written at most."""
@@ -122,6 +123,8 @@ def _info(info: Info) -> list[Element | str]:
         ("observed", span(info.first_observed, info.last_observed)),
         ("source", ", ".join(info.sources)),
         ("made by", info.origin),
+        *(("" if place else "inputs", line) for place, line in enumerate(input_lines(info.inputs))),
+        ("changed since read", ", ".join(map(path_text, info.changed_files))),
         ("never set", ", ".join(a.name for a in info.attributes if not a.count)),
     ]
     rows = (

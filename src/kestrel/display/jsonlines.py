@@ -51,6 +51,8 @@ def to_object(result: Result) -> dict[str, Any]:
                 "attributes": [{"name": a.name, "entities": a.count, "example": jsonable(a.example)} for a in result.attributes],
                 "relations": list(result.relations),
                 "origin": result.origin,
+                "inputs": [{"name": i.name, "state": i.state, "origin": i.origin} for i in result.inputs],
+                "changed_files": list(result.changed_files),
             }
         case Description():
             return {

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from kestrel.display import drawn
 from kestrel.display.values import fitting, instant, plain, visible, wide, wrapped
-from kestrel.result import Chart, Description, Explanation, Failure, Graph, Info, Notice, Picture, Result, Summary, Table, Timeline, Tree
+from kestrel.result import Chart, Description, Explanation, Failure, Graph, Info, Input, Notice, Picture, Result, Summary, Table, Timeline, Tree
 from kestrel.result import Text as Words
+from kestrel.text import path_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -228,6 +229,10 @@ def _info(info: Info, width: int) -> Iterator[Text]:
         yield from _hanging("  source    ", ", ".join(info.sources), width)
     for place, line in enumerate(info.origin.splitlines()):
         yield _line(f"  {'' if place else 'made by':<8}  {line}")
+    for place, line in enumerate(input_lines(info.inputs)):
+        yield from _hanging(f"  {'' if place else 'inputs':<8}  ", line, width)
+    if info.changed_files:
+        yield from _hanging("  changed   ", f"since they were read: {', '.join(map(path_text, info.changed_files))}", width)
     if info.attributes:
         yield _line()
         yield from _attributes(info, width)
@@ -236,6 +241,17 @@ def _info(info: Info, width: int) -> Iterator[Text]:
         yield _line(f"  FIND from here, as in `{info.relations[0]} {info.variable}`:")
         yield from _relations(info.relations, width)
     yield _line()
+
+
+def input_lines(inputs: Sequence[Input]) -> Iterator[str]:
+    """What a variable was made from: the names that still mean what they meant, then what each of the others meant."""
+    if unchanged := [i.name for i in inputs if i.state == "unchanged"]:
+        yield f"{', '.join(unchanged)} (unchanged since)"
+    for one in inputs:
+        if one.state != "unchanged":
+            became = "redefined since" if one.state == "redefined" else "no longer defined"
+            meant = " ".join(line.strip() for line in one.origin.splitlines())
+            yield f"{one.name} ({became}); it was: {meant}"
 
 
 def _attributes(info: Info, width: int) -> Iterator[Text]:

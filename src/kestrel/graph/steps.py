@@ -37,6 +37,9 @@ class Source:
     """Of a live source: where it is, without secrets. Its `files` are what was fetched of it."""
     clock: str = ""
     """What the printed local times of its files are ahead of UTC, `+02:00`, where a profile says so."""
+    reading: str = ""
+    """Of log files: names the content they had when the statement was read (`store/readings.py`). Equal files of another reading are
+    another source."""
 
 
 class Content:
@@ -61,8 +64,9 @@ class Content:
         return tuple(dict.fromkeys([*below, *self.sources_below]))
 
     @cached_property
-    def files_looked_at(self) -> tuple[str, ...]:
-        own = (self.path,) if isinstance(self, Load) else ()
+    def files_looked_at(self) -> tuple[Source, ...]:
+        """The files of LOAD that the answer depends on."""
+        own = (self.file,) if isinstance(self, Load) else ()
         return tuple(dict.fromkeys([*(f for i in (*inputs_of(self), *lenders_of(self)) for f in i.files_looked_at), *own]))
 
     def __eq__(self, other: object) -> bool:
@@ -110,12 +114,18 @@ class New(Content):
 @dataclass(frozen=True, eq=False)
 class Load(Content):
     """The rows of a file that SAVE or another program wrote: `path` is absolute, `type` may be TABLE. `sources` and `range`
-    are those the file tells of."""
+    are those the file tells of. `reading` names the content of the file, as in `Source`."""
 
     path: str
     type: str
     sources: tuple[Source, ...] = ()
     range: TimeRange | None = None
+    reading: str = ""
+
+    @property
+    def file(self) -> Source:
+        """The file itself, as a source."""
+        return Source(self.path, (self.path,), reading=self.reading)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,9 +247,9 @@ def sources_of(step: Step) -> tuple[Source, ...]:
     return step.sources_below
 
 
-def looked_at_by(step: Step) -> tuple[tuple[Source, ...], tuple[str, ...]]:
-    """Every source and every loaded file that a step's answer hangs on, those of the values it compares with too."""
-    return step.sources_looked_at, step.files_looked_at
+def read_by(step: Step) -> tuple[Source, ...]:
+    """Every source and every loaded file that a step's answer depends on, those of the values it compares with too."""
+    return (*step.sources_looked_at, *step.files_looked_at)
 
 
 def range_of(step: Step) -> TimeRange | None:

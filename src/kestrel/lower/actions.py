@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import Applied, Step
@@ -12,11 +12,12 @@ from kestrel.text import Span
 
 @dataclass(frozen=True, slots=True)
 class Define:
-    """Bind a step to a name."""
+    """Bind a step to a name. `inputs`: the variables and parameters that the statement names, and what they were."""
 
     name: str
     step: Step
     span: Span
+    inputs: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Analyse:
     names: tuple[str, ...]
     versions: tuple[Applied, ...]
     span: Span
+    inputs: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

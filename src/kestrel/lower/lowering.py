@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
@@ -101,6 +101,7 @@ class Lowering(Patterns):
         actions: list[Action] = []
         for statement in hunt.statements:
             before = len(self.errors)
+            self.inputs = {}
             action = self._statement(statement)
             actions += self.notices
             self.notices.clear()
@@ -152,7 +153,7 @@ class Lowering(Patterns):
             return None
         self.scope[name] = step
         self.broken.discard(name)
-        return Define(name, step, statement.span)
+        return Define(name, step, statement.span, tuple(self.inputs.items()))
 
     def _give(self, statement: tree.Give) -> None:
         """Set a parameter for what follows; what is given from outside wins."""
@@ -265,6 +266,8 @@ class Lowering(Patterns):
         step = self.scope.get(pool.text)
         if step is not None and self.is_profile(pool.text):
             self.notices.append(Notice("name-of-both", f"`{pool.text}` is a variable and a data source: the variable is meant"))
+        if step is not None:
+            self.inputs[pool.text] = step
         return step
 
     def _sources(self, pool: tree.Pool) -> tuple[Source, ...]:
@@ -272,7 +275,8 @@ class Lowering(Patterns):
         for text in self._pool_texts(pool):
             path = _absolute(text)
             if path in self.saved:
-                found += [Source(text, (path,))] if self.saved[path] else []
+                saved = self.saved[path]
+                found += [Source(text, (path,), reading=saved.content)] if saved else []
                 continue
             try:
                 found += self.open_source(text, pool.quoted)
@@ -363,7 +367,7 @@ class Lowering(Patterns):
             step = self.saved[path]
             if step is None:
                 return None
-            found = Load(path, type_of(step), sources_of(step))
+            found = Load(path, type_of(step), sources_of(step), reading=step.content)
         else:
             try:
                 found = self.peek(path)
@@ -371,7 +375,7 @@ class Lowering(Patterns):
                 error.span = load.path.span
                 self.errors.append(error)
                 return None
-        return Load(path, wanted.name, found.sources, found.range) if wanted else found
+        return replace(found, type=wanted.name) if wanted else found
 
     def _file(self, pool: tree.Pool) -> str | None:
         """The absolute path of a file to save or load, of a format that is known."""
@@ -527,7 +531,7 @@ class Lowering(Patterns):
         versions = tuple(Applied(known, n, names[0], given, turn) for n in range(len(known)))
         for variable, version in zip(statement.variables, versions, strict=True):
             self.scope[variable.text] = version
-        return Analyse(names[0], tuple(v.text for v in statement.variables), versions, statement.span)
+        return Analyse(names[0], tuple(v.text for v in statement.variables), versions, statement.span, tuple(self.inputs.items()))
 
     # -- time and limits -----------------------------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class Names:
     notices: list[Notice] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     """The parameters that were asked for."""
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """The variables and parameters (`$name`) that the statement at hand names, and what they are."""
 
     def type_named(self, word: tree.Word) -> EntityType | None:
         kind = vocabulary().type_named(word.text)
@@ -61,6 +63,7 @@ class Names:
         step = self.scope.get(word.text)
         if step is None and word.text not in self.broken:
             self.errors.append(UnknownVariable(word.text, self.scope, word.span))
+        self.inputs[word.text] = step
         return step
 
     def subject(self, name: str, step: Step) -> Subject:
@@ -139,6 +142,7 @@ class Names:
             self.errors.append(MissingParameter(parameter.name, self.parameters, parameter.span))
             return None
         self.used.add(parameter.name)
+        self.inputs[f"${parameter.name}"] = self.parameters[parameter.name]
         try:
             return as_value(self.parameters[parameter.name], parameter.span)
         except TypeError:

@@ -180,6 +180,7 @@ class Patterns(Names):
                 return f"{value.variable}.{value.attribute}"
             self.errors.append(UnknownVariable(value.variable, self.scope, value.span))
             return None
+        self.inputs[value.variable] = step
         found = self.attribute(value.attribute, self.subject(value.variable, step), value.span)
         return ValuesOf(step, found) if found else None
 

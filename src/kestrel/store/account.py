@@ -165,7 +165,7 @@ def _notices(account: Account, name: str) -> Iterator[Notice]:
         message = f"{number:,} file{'s' if number > 1 else ''} could not be read and {'were' if number > 1 else 'was'} skipped: "
         details = tuple({"file": file, "why": why} for file, why in account.unreadable.items())
         yield Notice("unreadable-file", f"{message}{', '.join(files[:NAMED])}{more}", number, details)
-    if not account.read:
+    if not account.read and not account.shapes:
         yield Notice("no-records", f"{path_text(name)} has no records", 0)
     if account.unknown:
         message = f"{account.unknown:,} of {account.read:,} records are of no known log format and were skipped"

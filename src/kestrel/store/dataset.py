@@ -1,4 +1,4 @@
-"""The records of a set of files: read once, resolved once, kept in a cache file for the next session."""
+"""The records of a set of files: read once, resolved once, kept in a snapshot file for later and for the next session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from kestrel.store import addresses, clocks, flows, further, identity
 from kestrel.store.account import Account, count_events_only
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
-from kestrel.store.scan import Reader
+from kestrel.store.query import quoted_name
+from kestrel.store.readings import state_of
+from kestrel.store.scan import Reader, _insert, _widen
 from kestrel.version import __version__
 
 LARGE = 256 << 20
@@ -49,6 +51,8 @@ class Dataset:
     cached: bool
     span: TimeRange | None = None
     """The time range that records of live sources are of."""
+    snapshot: str | None = None
+    """The name of the snapshot file of these records; None where there can be none: a file changed while it was read."""
 
     @property
     def is_live(self) -> bool:
@@ -56,16 +60,25 @@ class Dataset:
         return any(s.place for s in self.sources)
 
 
-def fingerprint(sources: Sequence[Source], span: TimeRange | None = None) -> str:
-    """The same for the same files, unchanged, read by the same version: their paths, sizes and times of change. Live sources: what was
-    fetched of them, and the time range."""
-    digest = hashlib.sha256(f"{__version__} {duckdb.__version__} {_vocabulary()}".encode())
+def key_of(sources: Sequence[Source], span: TimeRange | None = None) -> str:
+    """The same for the same records: of log files by their reading, of live sources by what was fetched of them, and the time range."""
+    digest = hashlib.sha256()
     if any(s.place for s in sources):
         digest.update(repr((sorted(s.place for s in sources), span)).encode())
+    for source in sorted(sources, key=lambda s: (s.files, s.shape or "", s.reading)):
+        for name in source.files:
+            fetched = os.stat(name) if source.place else None
+            state = [fetched.st_size, fetched.st_mtime_ns] if fetched else source.reading
+            digest.update(json.dumps([os.path.realpath(name), state, source.shape, source.clock]).encode())
+    return digest.hexdigest()[:40]
+
+
+def fingerprint(sources: Sequence[Source]) -> str:
+    """The same for the same log files, unchanged, read by the same version: the name of their snapshot file."""
+    digest = hashlib.sha256(f"{__version__} {duckdb.__version__} {_vocabulary()}".encode())
     for source in sorted(sources, key=lambda s: (s.files, s.shape or "")):
         for name in source.files:
-            status = os.stat(name)
-            digest.update(json.dumps([os.path.realpath(name), status.st_size, status.st_mtime_ns, source.shape, source.clock]).encode())
+            digest.update(json.dumps([os.path.realpath(name), state_of(name), source.shape, source.clock]).encode())
     return digest.hexdigest()[:40]
 
 
@@ -101,28 +114,48 @@ def open_dataset(
     """Attach the records of the sources as `name`: from the cache, or read now. `wanted`: the columns that are enough
     where the files are large; None for all. `span`: the time range of the records of live sources; `ask`: for what brings creations
     from before it. `repeated`: a record may have been fetched more than once."""
-    key = fingerprint(sources, span)
-    kept = cache / f"{key}.duckdb" if cache else None
+    live = any(s.place for s in sources)
+    name_in_cache = None if live else fingerprint(sources)
+    kept = cache / f"{name_in_cache}.duckdb" if cache and name_in_cache else None
     if kept and kept.exists():
-        try:
-            con.execute(f"ATTACH {quoted(str(kept))} AS {name} (READ_ONLY)")
-            return _described(con, name, sources, span, key, cached=True)
-        except duckdb.InterruptException:
-            raise
-        except duckdb.Error:
-            kept.unlink(missing_ok=True)
-    if size_of(sources) <= (LARGE_FETCH if any(s.place for s in sources) else LARGE):
+        found = attach(con, name, sources, span, kept)
+        if found:
+            return found
+        kept.unlink(missing_ok=True)
+    if size_of(sources) <= (LARGE_FETCH if live else LARGE):
         wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
     with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
         _build(con, name, sources, Path(scratch), wanted, begun, span, ask, repeated)
-    return _described(con, name, sources, span, key, cached=False)
+    found = _described(con, name, sources, span, cached=False)
+    found.snapshot = name_in_cache if name_in_cache and fingerprint(sources) == name_in_cache else None
+    return found
 
 
-def write_cache(sources: Sequence[Source], cache: Path) -> Path:
-    """Read the sources straight into their cache file, with bounded memory: under a temporary name, then renamed, so that
-    no half file is ever read."""
+def attach(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, file: Path) -> Dataset | None:
+    """The records of a snapshot file, attached as `name`; None where it is damaged."""
+    try:
+        con.execute(f"ATTACH {quoted(str(file))} AS {name} (READ_ONLY)")
+        found = _described(con, name, sources, span, cached=True)
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        con.execute(f"DETACH DATABASE IF EXISTS {name}")
+        return None
+    found.snapshot = file.stem
+    return found
+
+
+class FilesChanged(Exception):
+    """A snapshot cannot be written: files are not, or no longer, what it was to be of."""
+
+
+def write_cache(sources: Sequence[Source], cache: Path, expected: str | None = None) -> Path:
+    """Read the sources straight into their snapshot file, with bounded memory: under a temporary name, then renamed, so that
+    no half file is ever read. `expected`: the fingerprint the files must have. Raises FilesChanged."""
     key = fingerprint(sources)
+    if expected not in (None, key):
+        raise FilesChanged
     target = cache / f"{key}.duckdb"
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kestrel-", dir=cache) as scratch, duckdb.connect() as con:
@@ -132,6 +165,8 @@ def write_cache(sources: Sequence[Source], cache: Path) -> Path:
         con.execute(f"ATTACH {quoted(str(part))} AS part")
         _build(con, "part", sources, Path(scratch))
         con.execute("DETACH part")
+        if fingerprint(sources) != key:
+            raise FilesChanged
         os.replace(part, target)
     return target
 
@@ -145,15 +180,16 @@ def configure(con: duckdb.DuckDBPyConnection) -> None:
 
 def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
     """Write the records to the cache: under a temporary name, then renamed, so that no half file is ever read."""
+    assert dataset.snapshot is not None, "what changed while it was read is not kept"
     cache.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f"{dataset.key}.", suffix=".part", dir=cache)
+    handle, temporary = tempfile.mkstemp(prefix=f"{dataset.snapshot}.", suffix=".part", dir=cache)
     os.close(handle)
     os.unlink(temporary)
     try:
         con.execute(f"ATTACH {quoted(temporary)} AS kept")
         con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
         con.execute("DETACH kept")
-        os.replace(temporary, cache / f"{dataset.key}.duckdb")
+        os.replace(temporary, cache / f"{dataset.snapshot}.duckdb")
     except (duckdb.Error, OSError):
         con.execute("DETACH DATABASE IF EXISTS kept")
         Path(temporary).unlink(missing_ok=True)
@@ -161,10 +197,10 @@ def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
     dataset.cached = True
 
 
-def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, key: str, cached: bool) -> Dataset:
+def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, cached: bool) -> Dataset:
     text = con.execute(f"SELECT account FROM {name}.account").fetchone()
     account = Account(**(json.loads(text[0]) if text else {}))
-    return Dataset(name, tuple(sources), _events(con, name, f"{name}.events", account), account, key, cached, span)
+    return Dataset(name, tuple(sources), _events(con, name, f"{name}.events", account), account, key_of(sources, span), cached, span)
 
 
 def _events(con: duckdb.DuckDBPyConnection, database: str, table: str, account: Account) -> Events:
@@ -197,6 +233,7 @@ def _build(
                     seen.add(real)
                     files.append((Path(file), source))
         live = {number for number, (f, _) in enumerate(files) if any(s.place and str(f) in s.files for s in sources)}
+        _create_files(con, files, live)
         account = Account()
         reader = Reader(con, scratch, wanted, begun, account)
         for shape, group in groupby(files, key=lambda f: f[1].shape):
@@ -213,17 +250,83 @@ def _build(
         if live and span:
             outside = _keep_to(con, span, live)
             account.read, account.kept = account.read - outside, account.kept - outside
-        respelt = addresses.normalise(con)
-        found = identity.resolve(con)
-        account.shared_ids, account.name_only = found.shared_ids, found.name_only
-        addresses.device_paths(con)
-        flows.resolve(con, respelt)
-        addresses.accounts(con)
-        further.collect(con)
+        _resolve(con, addresses.normalise(con), account)
         count_events_only(con, _events(con, name, "events", account), account)
-        con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])
+        _write_account(con, account)
     finally:
         con.execute("USE memory")
+
+
+def _create_files(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, Source]], fetched: Collection[int]) -> None:
+    """`files`: the file of each number that records carry, its log format, and the state it is in before it is read."""
+    con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, shape VARCHAR, state VARCHAR)")
+    rows = [[n, str(file), source.shape, None if n in fetched else state_of(str(file))] for n, (file, source) in enumerate(files)]
+    if rows:
+        con.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
+
+
+def _resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str], account: Account) -> None:
+    """Who is the same entity, over all the records that are there. `respelt`: columns of addresses that were changed since they were read."""
+    found = identity.resolve(con)
+    account.shared_ids, account.name_only = found.shared_ids, found.name_only
+    addresses.device_paths(con)
+    flows.resolve(con, respelt)
+    addresses.accounts(con)
+    further.collect(con)
+
+
+def _write_account(con: duckdb.DuckDBPyConnection, account: Account) -> None:
+    con.execute("CREATE TABLE account AS SELECT ? AS account", [json.dumps(asdict(account))])
+
+
+@dataclass(frozen=True)
+class Part:
+    """Records of a dataset that are taken into another: those of some files, or all."""
+
+    dataset: Dataset
+    files: frozenset[str] | None = None
+
+
+RESOLVED = (*(f"{s}.id" for s in ("process", "parent", "target")), "network.id")
+"""Columns that identity fills."""
+
+
+def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, parts: Sequence[Part]) -> Dataset:
+    """The records of datasets together, attached as `name`: as if their files were read together, without reading them. A column that
+    was left in the files of one of them counts as left in all."""
+    con.execute(f"ATTACH ':memory:' AS {name}")
+    con.execute(f"USE {name}")
+    try:
+        account = Account(shapes={shape: 0 for p in parts for shape in p.dataset.account.shapes})
+        Reader(con, Path(), None, lambda _: None, account)
+        con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, shape VARCHAR, state VARCHAR)")
+        unread = frozenset().union(*(p.dataset.events.unread for p in parts))
+        _widen(con, frozenset().union(*(p.dataset.events.columns for p in parts)) - unread)
+        first = 0
+        for part in parts:
+            first = _take(con, part, unread, first)
+        _deduplicate(con)
+        _resolve(con, (), account)
+        _write_account(con, Account(shapes=account.shapes))
+    finally:
+        con.execute("USE memory")
+    return _described(con, name, sources, span, cached=True)
+
+
+def _take(con: duckdb.DuckDBPyConnection, part: Part, unread: Collection[str], first: int) -> int:
+    """Add records as they were before they were resolved, but for columns that others lack, their files numbered from `first`; the
+    next number."""
+    old = part.dataset.name
+    kept = sorted(part.dataset.events.columns - {"src", *RESOLVED, *unread})
+    chosen = ""
+    if part.files is not None:
+        numbers = con.execute(f"SELECT src FROM {old}.files WHERE path IN (SELECT unnest(?::VARCHAR[]))", [sorted(part.files)]).fetchall()
+        chosen = f" WHERE src IN ({', '.join(str(n) for (n,) in numbers) or 'NULL'})"
+    columns = ", ".join(quoted_name(c) for c in kept)
+    _insert(con, f"SELECT {columns}, src + {first}::UINTEGER AS src FROM {old}.events{chosen}")
+    con.execute(f"INSERT INTO files SELECT src + {first}::UINTEGER, path, shape, state FROM {old}.files{chosen}")
+    row = con.execute(f"SELECT coalesce(max(src), 0) + 1 FROM (SELECT src FROM {old}.events UNION ALL SELECT src FROM {old}.files)").fetchone()
+    return first + int(row[0]) if row else first
 
 
 PROCESSES = ("process", "parent", "target")

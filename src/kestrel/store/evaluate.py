@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +31,8 @@ from kestrel.graph.steps import (
     TimeRange,
     all_steps,
     content_id,
-    looked_at_by,
+    inputs_of,
+    read_by,
     sources_of,
     type_of,
 )
@@ -41,10 +41,9 @@ from kestrel.result import Notice
 from kestrel.schemas.layout import OBJECTS, Slot, layout
 from kestrel.store.account import check
 from kestrel.store.compare import Comparer
-from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
+from kestrel.store.dataset import Dataset, configure
 from kestrel.store.find import Finder
 from kestrel.store.given import Given
-from kestrel.store.lines import weight
 from kestrel.store.live import Live
 from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
 from kestrel.store.mentions import Events, Unread, attribute, entity_type, has_attribute, mentions
@@ -53,9 +52,10 @@ from kestrel.store.narrow import Narrow
 from kestrel.store.needs import columns_of
 from kestrel.store.query import quoted_name
 from kestrel.store.raw import originals
+from kestrel.store.readings import Readings
 from kestrel.store.rows import ORIGINAL, RowLists
+from kestrel.store.snapshots import Snapshots
 from kestrel.store.variable import NO_ROWS, Column, Own, Variable, fresh, shown_as
-from kestrel.store.writing import start_writing
 from kestrel.text import Span, listed, nearest
 
 T = TypeVar("T")
@@ -96,54 +96,48 @@ class Store:
     lent: tuple[timedelta, timedelta] = (timedelta(0), timedelta(0))
     """What is added to the start and the stop of the span of a variable's records when `v.attr` lends it."""
     con: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
-    datasets: dict[str, Dataset] = field(default_factory=dict)
+    scope: Mapping[str, Step] = field(default_factory=dict)
+    """The variables of the session, by name."""
+    subject: str | None = None
+    """The variable that the statement at hand is about."""
     variables: dict[str, Variable] = field(default_factory=dict)
     told: dict[str, Own | None] = field(default_factory=dict)
     """What analytics returned, by the content of the step it was returned for."""
     notices: list[Notice] = field(default_factory=list)
     """What is to be told of the data since it was last asked."""
 
-    wanted: frozenset[str] | None = frozenset()
-    """The columns that are known to be needed of large files; None for all."""
+    readings: Readings = field(default_factory=Readings)
+    """What files contained when they were read."""
     fetcher: Callable[[Source], Fetcher] = _no_fetcher
     """What fetches the records of a live source."""
     asked: set[Step] = field(default_factory=set)
     """Steps that a cell asks of live sources, and that were not looked at yet."""
-    reading: tuple[int, int, int] | None = None
-    """While files are read: the bytes of all, of those done, and of the one being read."""
 
     def __post_init__(self) -> None:
         configure(self.con)
         self.live = Live(self.fetcher)
+        self.snapshots = Snapshots(self.con, self.cache, self.live, self.readings)
         self.narrow = Narrow(self)
 
     def expect(self, columns: frozenset[str] | None) -> None:
         """Tell which columns the next steps need, so that large files are read once for all of them."""
-        self.wanted = None if columns is None or self.wanted is None else self.wanted | columns
+        known = self.snapshots.wanted
+        self.snapshots.wanted = None if columns is None or known is None else known | columns
 
     # -- datasets ------------------------------------------------------------------------------------------------
+
+    @property
+    def datasets(self) -> Mapping[str, Dataset]:
+        """The datasets that are held, by key."""
+        return self.snapshots.held
 
     def dataset(self, sources: Sequence[Source], span: TimeRange | None) -> Dataset | None:
         """The records of these sources together: all of log files, of live sources those of the time range. Fetched and read at most
         once."""
-        return self._held(self.live.local(sources, span), span)
-
-    def _held(self, sources: Sequence[Source], span: TimeRange | None) -> Dataset | None:
-        """The records in the files of these sources."""
-        if not sources:
-            return None
-        key = fingerprint(sources, span)
-        if key not in self.datasets:
-            self.reading = (size_of(sources), 0, 0)
-            try:
-                repeated = any(s.place and self.live.is_narrow(s, span) for s in sources)
-                self.datasets[key] = open_dataset(
-                    self.con, fresh("d"), sources, span, self.cache, self.wanted, self._begun, self.live.ask_creations, repeated
-                )
-            finally:
-                self.reading = None
-        check(self.datasets[key].account, ", ".join(s.uri for s in sources))
-        return self.datasets[key]
+        dataset = self.snapshots.of(self.live.local(sources, span), span)
+        if dataset:
+            check(dataset.account, ", ".join(s.uri for s in sources))
+        return dataset
 
     def together(self, variables: Sequence[Variable]) -> Dataset | None:
         """The records of several variables together."""
@@ -151,60 +145,55 @@ class Store:
         if len(datasets) <= 1:
             return next(iter(datasets.values()), None)
         sources = tuple(dict.fromkeys(s for d in datasets.values() for s in d.sources))
-        return self._held(sources, _whole([d.span for d in datasets.values()]))
+        return self.snapshots.of(sources, _whole([d.span for d in datasets.values()]))
 
     def progress(self) -> tuple[str, int, float] | None:
         """What takes long at the moment: `bytes` that are read or `records` that are fetched, how many, and the fraction that is done.
         Safe from any thread."""
         if fetched := self.live.progress:
             return "records", fetched[0], min(1.0, fetched[1] / max(1, fetched[0]))
-        if self.reading is None:
-            return None
-        whole, done, current = self.reading
-        return "bytes", whole, min(1.0, (done + current * max(0.0, self.con.query_progress() / 100)) / max(1, whole))
+        read = self.snapshots.progress()
+        return ("bytes", *read) if read else None
 
-    def _begun(self, file: Path) -> None:
-        if self.reading:
-            whole, done, current = self.reading
-            self.reading = (whole, done + current, weight(file))
-
-    def complete(self) -> None:
-        """Read the columns that were left in the files. Variables stay: ids and keys come from content alone."""
-        self.wanted = None
-        for dataset in self.datasets.values():
-            if dataset.events.unread:
-                old = dataset.name
-                if self.cache and not dataset.is_live:
-                    write_cache(dataset.sources, self.cache)
-                whole = open_dataset(self.con, fresh("d"), dataset.sources, dataset.span, self.cache, ask=self.live.ask_creations)
-                dataset.name, dataset.events, dataset.cached = whole.name, whole.events, whole.cached
-                self.con.execute(f"DETACH {old}")
+    def interrupt(self) -> None:
+        """Stop what runs now, from any thread."""
+        self.live.stop()
+        self.snapshots.stop()
+        self.con.interrupt()
 
     def settle(self) -> str | None:
         """Keep what was read for the next session; why it could not be kept, or None."""
         try:
-            self._keep()
+            self.snapshots.keep()
         except (duckdb.Error, OSError) as error:
             return str(error).splitlines()[0]
         return None
 
-    def _keep(self) -> None:
-        for dataset in self.datasets.values():
-            if not self.cache or dataset.cached or dataset.is_live:
-                continue
-            if dataset.events.unread:
-                start_writing(dataset.sources, self.cache)
-                dataset.cached = True
-            else:
-                keep(self.con, dataset, self.cache)
+    def close(self) -> None:
+        """Free everything."""
+        self.live.close()
+        self.con.close()
+        self.snapshots.close()
+
+    def forget(self, steps: Iterable[Step]) -> None:
+        """Let go of what files contained before they changed, where none of the steps refers to it."""
+        needed = {s for step in steps for s in read_by(step)}
+        loaded = {s for v in self.variables.values() for s in v.step.files_looked_at} - needed
+        gone = {*self.snapshots.drop(needed), *(s for s in loaded if any(True for _ in self.readings.changed([s])))}
+        if not gone:
+            return
+        old = {key: v for key, v in self.variables.items() if gone.intersection(read_by(v.step))}
+        self.variables = {key: v for key, v in self.variables.items() if key not in old}
+        kept = {t for v in self.variables.values() for t in v.tables()} | {own.table for own in self.told.values() if own}
+        for table in {t for v in old.values() for t in v.tables()} - kept:
+            self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
     def evaluate(self, step: Step) -> Variable:
-        """The variable of a step; equal steps are evaluated once, as long as their files stay as they are."""
+        """The variable of a step; equal steps are evaluated once."""
         self._ask_again(step)
-        sources, files = looked_at_by(step)
-        key = content_id(step) + fingerprint(sources) + self.live.state(sources) + self._state(files)
+        key = content_id(step) + self.live.state(step.sources_looked_at)
         if key not in self.variables:
             self.variables[key] = self._reading(lambda: self._evaluate(step))
             if isinstance(step, Get | Find | Refine) and step.where is not None:
@@ -237,17 +226,13 @@ class Store:
             if isinstance(asked, Get):
                 self.live.renew(asked.sources, asked.range or self._lent(asked.where))
 
-    def _state(self, files: Sequence[str]) -> str:
-        """What tells whether files are as they were."""
-        return "".join(f" {os.stat(p).st_size} {os.stat(p).st_mtime_ns}" for p in files if os.path.exists(p))
-
     def _reading(self, answer: Callable[[], T]) -> T:
         """An answer, after reading what was left in the files if it needs that."""
-        try:
-            return answer()
-        except Unread:
-            self.complete()
-            return answer()
+        while True:
+            try:
+                return answer()
+            except Unread as missing:
+                self.snapshots.complete(missing)
 
     def _evaluate(self, step: Step) -> Variable:
         match step:
@@ -471,7 +456,7 @@ class Store:
             joins += f" LEFT JOIN {merged(self.con, variable.table, variable.type, of_entity, self.scope_of(variable))} m ON m.id = r.id"
             shown |= {p: f"m.{shown_as(p)}" for p in of_entity}
         if raw and flat and variable.dataset:
-            lines = originals(self.con, variable.dataset.sources, flat.table)
+            lines = originals(self.con, variable.dataset, flat.table, self._name_of(variable.step))
             joins += f" LEFT JOIN {lines} l ON l.rec = r.rec"
             shown |= dict.fromkeys(raw, "l.line")
         columns = "".join(f", {shown.get(p, 'NULL::VARCHAR')} AS f{n}" for n, p in enumerate(wanted))
@@ -517,6 +502,15 @@ class Store:
                     continue
                 if (events and targets) or f"{reference}.{inner}.path" in brought:
                     yield AttributePath(variable.type, ((reference, target), (inner, deeper)), "path")
+
+    def _name_of(self, step: Step) -> str:
+        """The name of a variable, or of the first one it is made from."""
+        names = {s: n for n, s in self.scope.items()}
+        if self.subject and self.subject in self.scope:
+            names[self.scope[self.subject]] = self.subject
+        while step not in names and (below := inputs_of(step)):
+            step = below[0]
+        return names.get(step, self.subject or "_")
 
     # -- small things --------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.store.exchange import load, put_rows
 from kestrel.store.mentions import entity_type
 from kestrel.store.query import Query, quoted_name
+from kestrel.store.snapshots import NotHeld
 from kestrel.store.variable import Flat, Own, Variable, described, fresh, named
 from kestrel.text import listed
 
@@ -96,7 +97,12 @@ class Given:
         """The rows of a file: entities where it has a type, else a table."""
         con = self.store.con
         texts = [name for name, kind in model_attributes(step.type).items() if kind == "text"]
+        readings = self.store.readings
+        for file, _, _ in readings.changed([step.file]):
+            raise NotHeld(file)
+        states = readings.states([step.file])
         raw = load(con, Path(step.path), texts)
+        readings.remember(states)
         names = [name for name, _ in described(con, raw)]
         if step.type == TABLE:
             columns = "".join(f", {quoted_name(name)} AS c{n}" for n, name in enumerate(names))

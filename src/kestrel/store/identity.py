@@ -79,7 +79,7 @@ def _systems(con: duckdb.DuckDBPyConnection) -> bool:
     scope = SCOPE.format("")
     hosts = f"SELECT {scope} FROM events GROUP BY ALL HAVING bool_or(unix) AND coalesce(bool_and(unix), true)"
     con.execute(f"CREATE OR REPLACE TEMP TABLE unix_hosts AS {hosts}")
-    con.execute(f"UPDATE events SET unix = {scope} IN (FROM unix_hosts)")
+    con.execute(f"UPDATE events SET unix = {scope} IN (FROM unix_hosts) WHERE unix IS NOT NULL OR {scope} IN (FROM unix_hosts)")
     con.execute("DROP TABLE unix_hosts")
     return con.execute("SELECT bool_or(unix) FROM events").fetchone() == (True,)
 
@@ -146,7 +146,8 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
         ).fetchone()
         found += int(row[0]) if row else 0
     for slot in SLOTS:
-        con.execute(f'UPDATE events SET "{slot}.pid" = NULL WHERE "{slot}.pid" = 0')
+        name = f'"{slot}.name" = CASE WHEN "{slot}.x_unique_id" IS NOT NULL THEN "{slot}.name" END'
+        con.execute(f'UPDATE events SET "{slot}.pid" = NULL, {name} WHERE "{slot}.pid" = 0')
     return found
 
 
@@ -203,7 +204,7 @@ class _Processes:
         parts = " UNION ALL ".join(
             f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
             f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, '
-            f'coalesce({self._created(s)}, t) AS start '
+            f"coalesce({self._created(s)}, t) AS start "
             f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" <> 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
             for n, s in enumerate(SLOTS)
         )

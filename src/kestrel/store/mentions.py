@@ -62,7 +62,12 @@ NEEDED = {
 
 
 class Unread(Exception):
-    """A column is needed that was not read with the others: the store reads the rest and begins again."""
+    """A column is needed that was not read with the others: the store reads the rest and begins again. `table` is that of the records."""
+
+    def __init__(self, column: str, table: str) -> None:
+        super().__init__(column)
+        self.column = column
+        self.table = table
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Events:
     def has(self, column: str) -> bool:
         """Whether a record can have the column. Raises Unread where it was left in the files."""
         if column in self.unread:
-            raise Unread(column)
+            raise Unread(column, self.table)
         return column in self.columns
 
     @property

@@ -74,6 +74,10 @@ class Variable:
         """Every column the variable has beside what records tell, by name."""
         return {**(self.own.columns if self.own else {}), **(self.flat.columns if self.flat else {})}
 
+    def tables(self) -> set[str]:
+        """The tables that hold it."""
+        return {t for t in (self.table, self.places, self.own and self.own.table, self.flat and self.flat.table) if t}
+
 
 def kind_of_type(sql: str) -> str:
     """How values of a SQL type compare."""
