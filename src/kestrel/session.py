@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -561,11 +562,13 @@ class Handle:
         return type_of(self.step)
 
     def to_arrow(self) -> Any:
-        """An Arrow table: one row an entity, every attribute known. Needs the extra `arrow`."""
+        """An Arrow table: one row an entity, every attribute known. Needs the extra `arrow`. Raises ModuleNotFoundError."""
+        _require("pyarrow", "arrow")
         return self._relation().to_arrow_table()
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame: one row an entity, every attribute known. Needs the extra `pandas`."""
+        """A pandas DataFrame: one row an entity, every attribute known. Needs the extra `pandas`. Raises ModuleNotFoundError."""
+        _require("pandas", "pandas")
         return self._relation().df()
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -580,6 +583,14 @@ class Handle:
     def _relation(self) -> Any:
         variable = self.session.store.evaluate(self.step)
         return self.session.answers.relation(variable, self.session._saved_columns(variable), keyed=True)
+
+
+def _require(module: str, extra: str) -> None:
+    """Raise ModuleNotFoundError, with the extra that provides a module, where it is not installed."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise ModuleNotFoundError(f"there is no module `{module}`; `pip install 'kestrel-hunt[{extra}]'` installs it", name=module) from error
 
 
 def _given(kind: str | None, rows: Any) -> New:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -138,8 +139,9 @@ def write_cache(sources: Sequence[Source], cache: Path) -> Path:
 def configure(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = false")
-    con.execute("SET enable_progress_bar = true")
-    con.execute("SET enable_progress_bar_print = false")
+    with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook DuckDB wants ipywidgets for it: progress is then unknown
+        con.execute("SET enable_progress_bar = true")
+        con.execute("SET enable_progress_bar_print = false")
 
 
 def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
