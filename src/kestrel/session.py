@@ -26,6 +26,7 @@ from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Info
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
+from kestrel.scratch import prefix
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
@@ -196,7 +197,7 @@ class Session:
         analytic = analytics.find(action.analytics)
         inputs = [Handle(self, name, version.input) for name, version in zip(action.names, action.versions, strict=True)]
         arguments = {name: self._argument(value) for name, value in action.versions[0].arguments}
-        with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
+        with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
             outcome = analytic.run(inputs, arguments, Path(scratch))
             for name, version, answer in zip(action.names, action.versions, outcome.tables, strict=True):
                 Given(self.store).take(version, name, answer)

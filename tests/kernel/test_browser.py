@@ -58,9 +58,9 @@ def taken_up(cell: Any, text: str) -> None:
 class Lab:
     """A page on a Jupyter, and what it asked of whom."""
 
-    def __init__(self, browser: Any, server: Server) -> None:
+    def __init__(self, browser: Any, server: Server, width: int = 1280, zoom: float = 1) -> None:
         self.server = server
-        context = browser.new_context(viewport={"width": 1280, "height": 1000})
+        context = browser.new_context(viewport={"width": round(width / zoom), "height": round(1000 / zoom)}, device_scale_factor=zoom)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page = context.new_page()
         self.page.set_default_timeout(30_000)
@@ -402,6 +402,49 @@ def test_a_committed_huntbook_is_drawn_without_running(lab: Lab) -> None:
     expect(lab.page.locator(".kst[data-kind='table']").nth(1).locator(".kst-note")).to_contain_text("found")
     lab.page.locator(".kst[data-kind='graph']").scroll_into_view_if_needed()
     lab.picture("untrusted")
+
+
+WIDE = [
+    "p = LOAD 'wide.csv' AS process\nDISP p",
+    "tasks = GET process FROM demo://host101 WHERE parent_ref.name = 'amcet.exe'\nDISP tasks",
+    "INFO tasks\nINFO p\nDESCRIBE p.name\nEXPLAIN tasks",
+    "DISP tasks AS TREE\nDISP p ATTR command_line AS TREE",
+    "DISP tasks AS GRAPH\nDISP tasks AS TIMELINE\nDISP p AS GRAPH",
+    "DISP tasks ATTR command_line AS CHART\nDISP tasks ATTR created AS CHART\nDISP p ATTR name AS CHART",
+    "DISP p ATTR nam",
+]
+"""Cells with results wider than any page: many columns, long lines, and texts with nowhere to break."""
+BEYOND = """outputs => outputs.flatMap(output => {
+  const right = output.closest('.jp-Cell').getBoundingClientRect().right + 0.5;
+  const found = [];
+  const look = node => {
+    const box = node.getBoundingClientRect();
+    if (box.width && box.right > right) {
+      found.push(`${node.tagName} ${node.getAttribute('class')}: ${box.right} > ${right}`);
+    }
+    if (getComputedStyle(node).overflowX === 'visible') {
+      [...node.children].forEach(look);
+    }
+  };
+  look(output);
+  return found;
+})"""
+"""What of outputs stands right of their cell; what is inside of something that scrolls can be reached."""
+
+
+@pytest.mark.parametrize(("width", "zoom"), [(1280, 1), (1920, 1), (1280, 1.5), (1920, 1.5)])
+def test_no_output_is_wider_than_its_cell(browser: Any, server: Server, width: int, zoom: float) -> None:
+    (server.folder / "wide.csv").write_text(f"name,command_line,pid\n{'x' * 3000},{'a long line ' * 200},4\n", encoding="utf-8")
+    lab = Lab(browser, server, width, zoom)
+    lab.new()
+    for number, text in enumerate(WIDE):
+        lab.run(number, text)
+        outputs = lab.cell(number).locator(".jp-OutputArea-output")
+        assert outputs.count()
+        assert outputs.evaluate_all(BEYOND) == []
+        lab.cell(number).scroll_into_view_if_needed()
+        lab.picture(f"wide-{width}-{round(zoom * 100)}-{number}")
+    lab.close()
 
 
 def test_without_the_extension_the_html_reads_well(browser: Any, jupyter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,9 @@ from kestrel.graph.steps import Source, TimeRange
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
+from kestrel.scratch import prefix
 from kestrel.store import addresses, clocks, identity
+from kestrel.store.cache import attach, replacing, seal
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
 from kestrel.store.scan import Account, Reader
@@ -103,18 +105,12 @@ def open_dataset(
     from before it. `repeated`: a record may have been fetched more than once."""
     key = fingerprint(sources, span)
     kept = cache / f"{key}.duckdb" if cache else None
-    if kept and kept.exists():
-        try:
-            con.execute(f"ATTACH {quoted(str(kept))} AS {name} (READ_ONLY)")
-            return _described(con, name, sources, span, key, cached=True)
-        except duckdb.InterruptException:
-            raise
-        except duckdb.Error:
-            kept.unlink(missing_ok=True)
+    if kept and attach(con, kept, name):
+        return _described(con, name, sources, span, key, cached=True)
     if size_of(sources) <= (LARGE_FETCH if any(s.place for s in sources) else LARGE):
         wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
-    with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
         _build(con, name, sources, Path(scratch), wanted, begun, span, ask, repeated)
     return _described(con, name, sources, span, key, cached=False)
 
@@ -124,15 +120,13 @@ def write_cache(sources: Sequence[Source], cache: Path) -> Path:
     no half file is ever read."""
     key = fingerprint(sources)
     target = cache / f"{key}.duckdb"
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="kestrel-", dir=cache) as scratch, duckdb.connect() as con:
+    with replacing(target) as part, duckdb.connect() as con:
         configure(con)
-        part = Path(scratch) / "part.duckdb"
         con.execute("SET memory_limit = '1GB'")
         con.execute(f"ATTACH {quoted(str(part))} AS part")
-        _build(con, "part", sources, Path(scratch))
+        _build(con, "part", sources, part.parent)
+        seal(con, "part")
         con.execute("DETACH part")
-        os.replace(part, target)
     return target
 
 
@@ -146,19 +140,13 @@ def configure(con: duckdb.DuckDBPyConnection) -> None:
 
 def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
     """Write the records to the cache: under a temporary name, then renamed, so that no half file is ever read."""
-    cache.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f"{dataset.key}.", suffix=".part", dir=cache)
-    os.close(handle)
-    os.unlink(temporary)
-    try:
-        con.execute(f"ATTACH {quoted(temporary)} AS kept")
-        con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
-        con.execute("DETACH kept")
-        os.replace(temporary, cache / f"{dataset.key}.duckdb")
-    except (duckdb.Error, OSError):
-        con.execute("DETACH DATABASE IF EXISTS kept")
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(cache / f"{dataset.key}.duckdb") as part:
+        try:
+            con.execute(f"ATTACH {quoted(str(part))} AS kept")
+            con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
+            seal(con, "kept")
+        finally:
+            con.execute("DETACH DATABASE IF EXISTS kept")
     dataset.cached = True
 
 

@@ -11,6 +11,7 @@ import duckdb
 from kestrel.graph.steps import Source
 from kestrel.schemas.shape import Reading, Shape, shapes
 from kestrel.schemas.transforms import quoted
+from kestrel.scratch import prefix
 from kestrel.store.lines import Part, batches, hold, lines_of
 from kestrel.store.variable import fresh
 
@@ -19,7 +20,7 @@ def originals(con: duckdb.DuckDBPyConnection, sources: tuple[Source, ...], wante
     """A table of rec and line for the records in `wanted`, a table with a column rec. Of equal lines one is given."""
     found = fresh("found")
     con.execute(f"CREATE TEMP TABLE {found} (rec UBIGINT, line VARCHAR)")
-    with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
         for source in sources:
             parts = (Part(0, Path(name), lines) for name in source.files for lines in lines_of(Path(name), Path(scratch)))
             for batch in batches(parts):
