@@ -45,7 +45,7 @@ export const style = `
 .kst .kst-long .kst-button { padding: 0 4px; margin-left: 4px; font-size: 90% }
 .kst .kst-warning { color: var(--jp-warn-color0, inherit); margin-top: 4px }
 .kst .kst-card { border: 1px solid var(--jp-border-color2); border-radius: 6px; padding: 8px 12px; width: fit-content; max-width: 100%; box-sizing: border-box; overflow-x: auto }
-.kst .kst-summary { overflow-x: auto }
+.kst .kst-summary, .kst .kst-panel, .kst details { overflow-x: auto }
 .kst .kst-title { margin-bottom: 4px }
 .kst .kst-facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 12px; margin: 4px 0 8px }
 .kst .kst-facts dt { color: var(--jp-content-font-color2); font-weight: normal; width: auto; float: none } .kst .kst-facts dd { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere }

@@ -26,11 +26,12 @@ from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Info
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
-from kestrel.scratch import prefix
+from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import is_profile, open_pool
+from kestrel.store.machine import machine_error
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
@@ -67,6 +68,8 @@ class Session:
         self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
+        self._scratch: Path | None = None
+        """The folder of the analytic that runs now."""
         self._tables: dict[str, tuple[str, tuple[int | None, int], list[int]]] = {}
         """The tables that were shown, by key: their name in the store, what LIMIT and OFFSET cut, and which columns are shown."""
 
@@ -94,10 +97,13 @@ class Session:
         for action in actions:
             try:
                 yield from self._act(action, made)
-            except KestrelError as error:
+            except Exception as failure:
+                error = failure if isinstance(failure, KestrelError) else machine_error(failure)
+                if error is None:
+                    raise
                 whole = getattr(action, "span", None)
                 error.span = error.span or _part(hunt, whole, error.part) or whole
-                raise HuntErrors(source, [error]) from error
+                raise HuntErrors(source, [error]) from failure
         if self.settings.summary:
             yield self._summary(made, started, paid)
 
@@ -198,9 +204,13 @@ class Session:
         inputs = [Handle(self, name, version.input) for name, version in zip(action.names, action.versions, strict=True)]
         arguments = {name: self._argument(value) for name, value in action.versions[0].arguments}
         with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
-            outcome = analytic.run(inputs, arguments, Path(scratch))
-            for name, version, answer in zip(action.names, action.versions, outcome.tables, strict=True):
-                Given(self.store).take(version, name, answer)
+            self._scratch = Path(scratch)
+            try:
+                outcome = analytic.run(inputs, arguments, self._scratch)
+                for name, version, answer in zip(action.names, action.versions, outcome.tables, strict=True):
+                    Given(self.store).take(version, name, answer)
+            finally:
+                self._scratch = None
         for name, version in zip(action.names, action.versions, strict=True):
             self.store.evaluate(version)
             self.scope[name] = version
@@ -443,6 +453,7 @@ class Session:
         if self._store is None:
             from kestrel.store.evaluate import Store
 
+            sweep(Path(tempfile.gettempdir()))
             self._store = Store(self.settings.cache, self.settings.lent, fetcher=fetcher)
             self._store.live.allow_partial = self.settings.allow_partial
         return self._store
@@ -457,6 +468,10 @@ class Session:
         if self._store is not None:
             self._store.live.stop()
             self._store.con.interrupt()
+        if scratch := self._scratch:
+            from kestrel.analytics.program import stop_in
+
+            stop_in(scratch)
 
     def settle(self) -> str | None:
         """Write what was read to the cache, when results have been shown; why that could not be done, or None."""
@@ -465,12 +480,16 @@ class Session:
     def close(self) -> str | None:
         """The same, and free everything else."""
         trouble = self.settle()
+        self.free()
+        return trouble
+
+    def free(self) -> None:
+        """End the session; what was read and is not in the cache is forgotten."""
         if self._store is not None:
             self._store.live.close()
             self._store.con.close()
             self._store = None
             self._tables.clear()
-        return trouble
 
     def __enter__(self) -> Session:
         return self

@@ -83,10 +83,10 @@ class Lab:
     def ready(self) -> None:
         """Wait for a kernel that is connected and idle: before it is connected, its sign says idle too."""
         connected = "async url => (await (await fetch(url)).json()).every(k => k.connections && k.execution_state === 'idle')"
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
         while not self.page.evaluate(connected, self.server.address("api/kernels")):
             self.page.wait_for_timeout(50)
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
 
     def cell(self, number: int) -> Any:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
@@ -174,7 +174,7 @@ def test_a_new_notebook_by_the_menu_of_notebook(browser: Any, server: Server) ->
     with page.context.expect_page() as opened:
         page.locator(".lm-Menu-item", has_text="Kestrel").first.click()
     book = opened.value
-    book.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+    book.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
     book.locator(".jp-CodeCell .cm-content").first.click()
     book.keyboard.insert_text("n = NEW ['a.exe']\nDISP n AS TREE")
     taken_up(book.locator(".jp-CodeCell").first, "n = NEW ['a.exe']\nDISP n AS TREE")
@@ -441,6 +441,7 @@ def test_no_output_is_wider_than_its_cell(browser: Any, server: Server, width: i
         lab.run(number, text)
         outputs = lab.cell(number).locator(".jp-OutputArea-output")
         assert outputs.count()
+        outputs.locator("details").evaluate_all("all => all.forEach(details => { details.open = true; })")
         assert outputs.evaluate_all(BEYOND) == []
         lab.cell(number).scroll_into_view_if_needed()
         lab.picture(f"wide-{width}-{round(zoom * 100)}-{number}")
