@@ -23,21 +23,19 @@ def sweep(folder: Path) -> None:
     if os.name != "posix":
         return
     try:
-        names = os.listdir(folder)
+        paths = list(folder.iterdir())
     except OSError:
         return
-    for name in names:
-        found = NAME.fullmatch(name)
+    for path in paths:
+        found = NAME.fullmatch(path.name)
         if found and found["host"] == HOST and not _runs(int(found["process"])):
-            _remove(folder / name)
+            _remove(path)
 
 
 def clear() -> None:
     """Remove the temporary folders of this process, which is about to end."""
-    folder = Path(tempfile.gettempdir())
-    for name in os.listdir(folder):
-        if name.startswith(prefix()):
-            _remove(folder / name)
+    for path in Path(tempfile.gettempdir()).glob(f"{prefix()}*"):
+        _remove(path)
 
 
 def _runs(process: int) -> bool:

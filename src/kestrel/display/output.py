@@ -8,7 +8,7 @@ import sys
 from collections.abc import MutableMapping
 
 PLAIN = {"─": "-", "│": "|", "├": "+", "└": "+", "…": "...", "·": ".", "█": "#", "▏": "|", "–": "-", "−": "-", "‹": "<", "›": ">"}
-PLAIN |= {block: level for block, level in zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True)}
+PLAIN |= dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
 """What stands for the lines and blocks of text views where the encoding lacks them."""
 NARROWEST, WIDEST = 20, 10_000
 

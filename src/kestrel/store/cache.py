@@ -71,7 +71,7 @@ def replacing(file: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=scratch.prefix(), dir=file.parent) as folder:
         part = Path(folder) / "part.duckdb"
         yield part
-        os.chmod(part, 0o600)
+        part.chmod(0o600)
         if file.is_dir() and not file.is_symlink():
             discard(file)
         os.replace(part, file)
@@ -84,9 +84,13 @@ def private_folder(folder: Path) -> None:
         status = folder.stat()
         if status.st_uid != os.getuid():
             raise NotTrusted(f"the cache folder {folder} is another user's")
-        if stat.S_IMODE(status.st_mode) & 0o077 and all(OWN.fullmatch(name) for name in os.listdir(folder)):
-            os.chmod(folder, 0o700)
+        if stat.S_IMODE(status.st_mode) & 0o077 and all(OWN.fullmatch(name) for name in _names(folder)):
+            folder.chmod(0o700)
     sweep(folder)
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def sweep(folder: Path) -> None:

@@ -35,7 +35,8 @@ BARS = 24
 """Bars of a chart that has one for each value."""
 BINS = 40
 """About how many bins a chart of times or numbers has at most."""
-TIME_SIZES = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400, 3650 * 86400, 36500 * 86400, 365000 * 86400)
+DAY = 86400
+TIME_SIZES = (1, 5, 15, 60, 300, 900, 3600, 14400, 43200, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3650 * DAY, 36500 * DAY, 365000 * DAY)
 """Sizes of bins of time, in seconds."""
 TELLING = {
     "process": ("name", "pid", "command_line"),
