@@ -175,7 +175,8 @@ def test_a_record_of_several_entities_counts_once(session: Session, tmp_path: Pa
     found = view(session, f"v = GET process FROM '{log}'\nDISP v AS TIMELINE")
     assert isinstance(found, Timeline)
     assert (found.total, [(lane.name, lane.records) for lane in found.lanes]) == (3, [("process-create", 3)])
-    assert [sorted(m.label.split(", ")) for m in found.moments] == [
+    told = [sorted(m.label.split(", ")) for m in found.moments]
+    assert told == [["p1.exe (101)"], ["p1.exe (101)", "p2.exe (102)"], ["p2.exe (102)", "p3.exe (103)"]]
         ["p1.exe (101)"],
         ["p1.exe (101)", "p2.exe (102)"],
         ["p2.exe (102)", "p3.exe (103)"],

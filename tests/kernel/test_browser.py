@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ from tests.kernel.browser import CHROMIUM, Server, chromium
 from tests.kernel.conftest import ROOT
 from tests.kernel.rules import named
 from tests.kernel.test_kernel import slow
+from tests.servers.fixtures import SAMPLE
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: `apt-get install chromium`"),
@@ -402,6 +406,29 @@ def test_a_committed_huntbook_is_drawn_without_running(lab: Lab) -> None:
     expect(lab.page.locator(".kst[data-kind='table']").nth(1).locator(".kst-note")).to_contain_text("found")
     lab.page.locator(".kst[data-kind='graph']").scroll_into_view_if_needed()
     lab.picture("untrusted")
+
+
+def test_a_timeline_shows_no_more_detail_than_it_has(lab: Lab) -> None:
+    """Of more records than the page has one by one, each bar is of whole parts: none disappears between two bars."""
+    lab.new()
+    lab.run(0, "p = GET process FROM demo://host101\nDISP p AS TIMELINE")
+    timeline = lab.result(0, "timeline")
+    for _ in range(12):
+        timeline.get_by_label("closer").click()
+    lanes = timeline.locator("svg text:not(.kst-quiet)").count()
+    assert 1 <= timeline.locator("svg rect").count() <= lanes
+    told = re.match(r"([\d,]+) of 20,095 records, (\S+) to (\S+)$", timeline.locator(".kst-note").inner_text())
+    assert told
+    number, first, last = int(told[1].replace(",", "")), *(datetime.fromisoformat(t) for t in told.groups()[1:])
+    with gzip.open(SAMPLE, "rt", encoding="utf-8") as lines:
+        times = [datetime.fromisoformat(json.loads(line)["@timestamp"]) for line in set(lines)]
+    second = timedelta(seconds=1)
+    fewest, most = (sum(first - margin <= time <= last + margin for time in times) for margin in (-second, second))
+    assert 0 < fewest <= number <= most and last - first < timedelta(minutes=10)
+    timeline.get_by_label("earlier").click()
+    timeline.get_by_label("the whole time").click()
+    assert timeline.locator(".kst-note").inner_text().startswith("20,095 of 20,095 records")
+    lab.picture("timeline-whole")
 
 
 WIDE = [
