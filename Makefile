@@ -5,7 +5,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin
 BUILD = /tmp/kestrel-labextension
 
-.PHONY: demo notebook test servers check fmt bench sample labextension clean
+.PHONY: demo notebook test test-offline servers check fmt bench sample labextension clean
 
 demo: $(VENV)/.installed
 	$(RUN)/kestrel demo
@@ -15,6 +15,10 @@ notebook: $(VENV)/.jupyter
 
 test: $(VENV)/.dev
 	$(RUN)/python -m pytest -n 2
+
+# With another interpreter: make test-offline PYTHON=/usr/bin/python3 VENV=.venv-3.11.2
+test-offline: $(VENV)/.dev
+	$(RUN)/python -m pytest -n 2 -m "not server and not browser and not fuzz"
 
 servers: $(VENV)/.dev
 	$(RUN)/python -m tests.servers
@@ -58,4 +62,4 @@ $(VENV)/.dev: pyproject.toml
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-*

@@ -17,6 +17,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where the tests run 
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+MARKED = {"server": {"start_server", "server", "servers", "connector"}, "browser": {"browser"}}
+"""The markers of tests, by the fixtures they ask for."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker, fixtures in MARKED.items():
+            if fixtures & set(getattr(item, "fixturenames", ())):
+                item.add_marker(marker)
+        if "fuzz" in item.path.parts:
+            item.add_marker("fuzz")
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the user's settings, profiles or cache."""

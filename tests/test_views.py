@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,7 +23,7 @@ from kestrel.display.notebook import DATA, bundle, unpacked
 from kestrel.display.placing import ROW, placed
 from kestrel.display.svg import ticks, to_svg
 from kestrel.errors import HuntErrors
-from kestrel.result import Chart, Graph, Timeline, Tree, View
+from kestrel.result import Chart, Graph, Lane, Timeline, Tree, View
 from kestrel.store import dataset
 from tests.events import connection, creation, guid, write
 
@@ -165,6 +168,42 @@ def test_a_timeline_counts_every_record_by_its_kind(session: Session, tmp_path: 
     assert (found.total, len(found.moments)) == (4, 4)
     assert [m.time for m in found.moments] == sorted(m.time for m in found.moments)
     assert (found.first, found.last) == (datetime(2021, 1, 1, 0, 0, 1, tzinfo=UTC), datetime(2021, 1, 1, 1, 0, 3, tzinfo=UTC))
+
+
+def test_a_record_of_several_entities_counts_once(session: Session, tmp_path: Path) -> None:
+    log = write(tmp_path / "log.json", [creation(1), creation(2, parent=1), creation(3, parent=2)])
+    found = view(session, f"v = GET process FROM '{log}'\nDISP v AS TIMELINE")
+    assert isinstance(found, Timeline)
+    assert (found.total, [(lane.name, lane.records) for lane in found.lanes]) == (3, [("process-create", 3)])
+    told = [sorted(m.label.split(", ")) for m in found.moments]
+    assert told == [["p1.exe (101)"], ["p1.exe (101)", "p2.exe (102)"], ["p2.exe (102)", "p3.exe (103)"]]
+
+
+def test_the_timeline_of_the_demo_counts_its_lines(session: Session) -> None:
+    with gzip.open(str(resources.files("kestrel.demo") / "data" / "host101.ndjson.gz"), "rt", encoding="utf-8") as lines:
+        records = [json.loads(line) for line in set(lines)]
+    codes = Counter((r["event"]["provider"], str(r["event"]["code"])) for r in records)
+    found = view(session, "p = GET process FROM demo://host101\nDISP p AS TIMELINE")
+    assert isinstance(found, Timeline)
+    assert found.total == len(records) == 20_095
+    assert sorted(lane.records for lane in found.lanes) == sorted(codes.values())
+
+
+def test_each_sign_of_a_timeline_stands_for_as_many_parts(session: Session, tmp_path: Path) -> None:
+    found = Timeline("v", "process", datetime(2021, 1, 1, tzinfo=UTC), datetime(2021, 1, 2, tzinfo=UTC), 480, (), (), 480)
+    lane = Lane("network", 480, tuple((n, 1) for n in range(480)))
+    for width in range(20, 140):
+        strip = list(lines(replace(found, lanes=(lane,)), width))[1].split()[1]
+        assert len(set(strip)) == 1 and 480 % len(strip) == 0
+
+
+def test_a_chart_of_ten_thousand_years_has_few_bars(session: Session, tmp_path: Path) -> None:
+    times = ("0001-01-01T00:00:00Z", "2021-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+    rows = [{"value": f"10.0.0.{n}", "x_when": when} for n, when in enumerate(times)]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    found = view(session, f"v = LOAD '{tmp_path}/a.json' AS ipv4-addr\nDISP v ATTR x_when AS CHART")
+    assert isinstance(found, Chart) and len(found.bars) <= 41 and sum(n for _, n in found.bars) == 3
+    assert to_svg(found) and list(lines(found, 80))
 
 
 def test_a_chart_counts_the_values_of_an_attribute(session: Session, tmp_path: Path) -> None:

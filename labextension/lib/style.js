@@ -22,7 +22,8 @@ const typed = Object.entries(TYPES).map(
 const lanes = LANES.map(([light, dark], n) => `.kst .kst-lane-${n} { fill: ${light} } ${DARK} .kst .kst-lane-${n} { fill: ${dark} }`);
 
 export const style = `
-.kst { color: var(--jp-content-font-color1); font-family: var(--jp-content-font-family); font-size: var(--jp-code-font-size); padding: 2px 0; overflow: visible }
+.kst { color: var(--jp-content-font-color1); font-family: var(--jp-content-font-family); font-size: var(--jp-code-font-size); padding: 2px 0; overflow: visible; overflow-wrap: anywhere }
+.jp-OutputArea-output.kst { min-width: 0 }
 .kst svg { font-size: 12px }
 .kst svg text { fill: var(--jp-content-font-color1) }
 .kst .kst-quiet, .kst svg text.kst-quiet { color: var(--jp-content-font-color2); fill: var(--jp-content-font-color2) }
@@ -43,9 +44,10 @@ export const style = `
 .kst table.kst-grid .kst-number-cell { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 .kst .kst-long .kst-button { padding: 0 4px; margin-left: 4px; font-size: 90% }
 .kst .kst-warning { color: var(--jp-warn-color0, inherit); margin-top: 4px }
-.kst .kst-card { border: 1px solid var(--jp-border-color2); border-radius: 6px; padding: 8px 12px; width: fit-content; max-width: 100%; box-sizing: border-box }
+.kst .kst-card { border: 1px solid var(--jp-border-color2); border-radius: 6px; padding: 8px 12px; width: fit-content; max-width: 100%; box-sizing: border-box; overflow-x: auto }
+.kst .kst-summary, .kst .kst-panel, .kst details { overflow-x: auto }
 .kst .kst-title { margin-bottom: 4px }
-.kst .kst-facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 4px 0 8px }
+.kst .kst-facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 12px; margin: 4px 0 8px }
 .kst .kst-facts dt { color: var(--jp-content-font-color2); font-weight: normal; width: auto; float: none } .kst .kst-facts dd { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere }
 .kst .kst-meter { display: inline-block; width: 60px; height: 8px; background: var(--jp-layout-color3); border-radius: 2px; vertical-align: middle }
 .kst .kst-meter span { display: block; height: 100%; background: #0072b2; border-radius: 2px }

@@ -5,6 +5,7 @@ const LEFT = 190;
 const RIGHT = 860;
 const ROW = 34;
 const LISTED = 50;
+const BARS = 160;
 const STEPS = [1, 5, 15, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000];
 
 export function timeline(data) {
@@ -18,6 +19,8 @@ class Timeline {
     this.last = Math.max(Date.parse(data.last), this.first + 1);
     this.whole = data.moments.length === data.total;
     this.times = data.moments.map(m => Date.parse(m.time));
+    // Where not every record is here, nothing is known of times inside one of the equal parts.
+    this.part = this.whole ? 1 : (this.last - this.first) / data.parts;
     this.off = new Set();
     this.picture = draw('svg', { class: 'kst-timeline', role: 'img', width: 920 });
     this.note = make('span', { class: 'kst-note', 'aria-live': 'polite' });
@@ -43,13 +46,25 @@ class Timeline {
     this.show(this.first, this.last);
   }
 
+  // What is seen: where every record is here, times to the millisecond; else whole parts, the same number of them in each bar.
+  view(from, to) {
+    const parts = Math.max(1, Math.round((this.last - this.first) / this.part));
+    const wanted = Math.min(Math.max(Math.round((to - from) / this.part), this.whole ? 20 : 1), parts);
+    const each = this.whole ? 1 : Math.ceil(wanted / BARS);
+    const seen = this.whole ? wanted : Math.min(Math.ceil(wanted / each) * each, parts);
+    const start = Math.min(Math.max(Math.round((from - this.first) / this.part), 0), parts - seen);
+    this.from = this.first + start * this.part;
+    this.to = this.first + (start + seen) * this.part;
+    this.bars = this.whole ? Math.min(BARS, seen) : Math.ceil(seen / each);
+  }
+
   kind(lane, on) {
     on ? this.off.delete(lane) : this.off.add(lane);
     this.show(this.from, this.to);
   }
 
   move(share) {
-    const by = (this.to - this.from) * share;
+    const by = Math.sign(share) * Math.max((this.to - this.from) * Math.abs(share), this.part);
     this.show(this.from + by, this.to + by);
   }
 
@@ -60,9 +75,8 @@ class Timeline {
   }
 
   show(from, to) {
-    const length = Math.min(Math.max(to - from, 20), this.last - this.first);
-    this.from = Math.min(Math.max(from, this.first), this.last - length);
-    this.to = this.from + length;
+    this.view(from, to);
+    const length = this.to - this.from;
     const lanes = this.data.lanes.map((lane, n) => [lane, n]).filter(([, n]) => !this.off.has(n));
     const height = 14 + lanes.length * ROW + 30;
     const parts = [draw('title', {}, `timeline of ${this.data.variable}: ${this.data.total} records`)];
@@ -103,18 +117,17 @@ class Timeline {
 
   // Counts of a lane in the part that is seen: from single records where all are here, else from the equal parts.
   counts(lane) {
-    const bins = new Array(160).fill(0);
+    const bins = new Array(this.bars).fill(0);
     const put = (time, count) => {
-      const place = Math.floor(((time - this.from) / (this.to - this.from)) * 160);
+      const place = Math.floor(((time - this.from) / (this.to - this.from)) * this.bars);
       if (time >= this.from && time <= this.to) {
-        bins[Math.min(159, place)] += count;
+        bins[Math.min(this.bars - 1, place)] += count;
       }
     };
     if (this.whole) {
       this.data.moments.forEach((moment, n) => moment.lane === lane && put(this.times[n], 1));
     } else {
-      const width = (this.last - this.first) / this.data.parts;
-      this.data.lanes[lane].parts.forEach(([part, count]) => put(this.first + (part + 0.5) * width, count));
+      this.data.lanes[lane].parts.forEach(([part, count]) => put(this.first + (part + 0.5) * this.part, count));
     }
     return bins;
   }
@@ -161,7 +174,7 @@ class Timeline {
     const seen = this.data.moments.filter((m, n) => this.times[n] >= this.from && this.times[n] <= this.to && !this.off.has(m.lane));
     const rows = seen.slice(0, LISTED).map(m => [m.time, this.data.lanes[m.lane].name, m.label, m.detail]);
     const more = seen.length > LISTED ? make('div', { class: 'kst-quiet' }, `${number(seen.length - LISTED)} more here: come closer to see them`) : '';
-    const kept = this.whole ? '' : make('div', { class: 'kst-warning' }, `only the first ${number(this.data.moments.length)} records are told one by one`);
+    const kept = this.whole ? '' : make('div', { class: 'kst-warning' }, `only the first ${number(this.data.moments.length)} records are listed one by one`);
     this.list.replaceChildren(grid(['time', 'kind', 'entity', ''], rows), more, kept);
   }
 }

@@ -2,6 +2,6 @@
 
 import sys
 
-from kestrel.cli import main
+from kestrel.start import main
 
 sys.exit(main())

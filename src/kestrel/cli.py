@@ -7,16 +7,24 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
+from kestrel.display.output import prepare, takes_unicode
 from kestrel.errors import Bug, HuntErrors, KestrelError, draw
+from kestrel.signals import Signals, Stopped
 from kestrel.text import Source
 from kestrel.version import __version__
 
 if TYPE_CHECKING:
     from kestrel.result import Result
+    from kestrel.session import Session
+
+    Stream = Callable[..., Iterator[Result]]
+    """Runs a hunt, its text, its name and its parameters, and yields its results."""
 
 COMMANDS = ("run", "check", "fmt", "config", "check-source", "connectors", "demo", "kernel")
 
@@ -24,22 +32,28 @@ COMMANDS = ("run", "check", "fmt", "config", "check-source", "connectors", "demo
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status: 0, 1 when a hunt failed, 2 for wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(_expanded(given))
-    if options.command is None:
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            from kestrel.repl import interact
+    with Signals() as signals:
+        try:
+            prepare()
+            options = _parser().parse_args(_expanded(given), argparse.Namespace(signals=signals))
+            return _act(options)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return signals.status
 
-            return interact()
-        _parser().print_usage(sys.stderr)
-        return 2
-    try:
+
+def _act(options: argparse.Namespace) -> int:
+    if options.command is not None:
         return int(options.act(options))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from kestrel.repl import interact
+
+        return interact()
+    _parser().print_usage(sys.stderr)
+    return 2
 
 
 def _expanded(given: list[str]) -> list[str]:
@@ -183,13 +197,11 @@ def _run(options: argparse.Namespace) -> int:
         print("kestrel: --output is for huntbooks (.ipynb)", file=sys.stderr)
         return 2
     source = _read(options)
-    return 2 if source is None else _hunt(source, options.format, dict(options.parameters), options.views)
+    return 2 if source is None else _hunt(source, options, dict(options.parameters), options.views)
 
 
 def _run_book(options: argparse.Namespace) -> int:
-    from kestrel.display.progress import Progress
     from kestrel.kernel.book import CellFailed, NoBook, read_book, run_book, with_parameters, write_book
-    from kestrel.session import Session
 
     path = Path(options.file)
     try:
@@ -210,10 +222,9 @@ def _run_book(options: argparse.Namespace) -> int:
         show(result)
         save(result)
 
-    session = Session(rows=1000 if output else ...)
     try:
-        with Progress(session.progress):
-            run_book(book, path.absolute().parent, take, session)
+        with _hunting(options.signals, 1000 if output else ...) as (session, stream):
+            run_book(book, path.absolute().parent, take, session, stream)
         return 0
     except CellFailed as failed:
         print(f"cell {failed.number} failed:", file=sys.stderr)
@@ -222,6 +233,8 @@ def _run_book(options: argparse.Namespace) -> int:
     except CannotSave as error:
         print(f"kestrel: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except Exception:
         _report_bug(Source(""), "text", show)
         return 1
@@ -238,7 +251,7 @@ def _demo(options: argparse.Namespace) -> int:
         os.environ["STIXSHIFTER_HOST101_CONNECTION"] = f'{{"path": {_json_text(str(data))}}}'
         if options.format == "text":
             print(text.rstrip() + "\n")
-        return _hunt(Source(text, "hunt.hf"), options.format)
+        return _hunt(Source(text, "hunt.hf"), options)
 
 
 def _json_text(text: str) -> str:
@@ -397,33 +410,56 @@ def _read(options: argparse.Namespace) -> Source | None:
     return None
 
 
-def _hunt(source: Source, form: str, parameters: Mapping[str, Any] | None = None, views: Path | None = None) -> int:
-    from kestrel.display.progress import Progress
-    from kestrel.session import Session
-
-    show = _shower(form)
-    session = Session()
-    try:
-        save = _saver(views)
-        with Progress(session.progress):
-            for result in session.stream(source.text, source.name, parameters):
+def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, Any] | None = None, views: Path | None = None) -> int:
+    show = _shower(options.format)
+    with _hunting(options.signals) as (_, stream):
+        try:
+            save = _saver(views)
+            for result in stream(source.text, source.name, parameters):
                 show(result)
                 save(result)
-        return 0
-    except HuntErrors as error:
-        _report(error, form, show)
-        return 1
-    except (KeyboardInterrupt, BrokenPipeError):
-        raise
-    except CannotSave as error:
-        print(f"kestrel: {error}", file=sys.stderr)
-        return 1
-    except Exception:
-        _report_bug(source, form, show)
-        return 1
-    finally:
-        if trouble := session.close():
-            print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
+            return 0
+        except HuntErrors as error:
+            _report(error, options.format, show)
+            return 1
+        except (Stopped, BrokenPipeError):
+            raise
+        except CannotSave as error:
+            print(f"kestrel: {error}", file=sys.stderr)
+            return 1
+        except Exception:
+            _report_bug(source, options.format, show)
+            return 1
+
+
+@contextmanager
+def _hunting(signals: Signals, rows: int | EllipsisType | None = ...) -> Iterator[tuple[Session, Stream]]:
+    """A session, and what runs hunts in it until the block ends. A signal stops the hunt, and the command with it."""
+    from kestrel.display.progress import Progress
+    from kestrel.running import Runner
+    from kestrel.session import Session
+
+    session = Session(rows=rows)
+    runner = Runner(session, signals.interrupted)
+
+    def stream(text: str, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Result]:
+        for result in runner.run(text, name, lambda _: None, parameters):
+            if result is not None:
+                yield result
+            if signals.number:
+                signals.interrupted.set()
+
+    with signals.hunting():
+        try:
+            with Progress(session.progress):
+                yield session, stream
+        except Stopped:
+            pass
+        finally:
+            if (trouble := runner.close()) and not signals.number:
+                print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
+    if signals.number:
+        raise KeyboardInterrupt
 
 
 class CannotSave(Exception):
@@ -465,7 +501,7 @@ def _shower(form: str) -> Callable[[Result], None]:
         from kestrel.display.jsonlines import to_line
 
         def line(result: Result) -> None:
-            sys.stdout.write(to_line(result) + "\n")
+            sys.stdout.write(to_line(result, ascii=not takes_unicode()) + "\n")
             sys.stdout.flush()
 
         return line
@@ -473,12 +509,8 @@ def _shower(form: str) -> Callable[[Result], None]:
 
     from kestrel.display.terminal import show
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _plain_width())
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160")))
     return lambda result: show(console, result)
-
-
-def _plain_width() -> int:
-    return int(os.environ.get("COLUMNS", "160"))
 
 
 def _report_bug(source: Source, form: str, show: Callable[[Result], None]) -> None:

@@ -26,9 +26,10 @@ from kestrel.config import state_folder
 from kestrel.display.progress import Progress
 from kestrel.display.terminal import show
 from kestrel.errors import Bug, HuntErrors
-from kestrel.running import STOPPED, Runner, Stopped
+from kestrel.running import STOPPED, Runner
 from kestrel.session import Session, failures
 from kestrel.settings import load_settings
+from kestrel.signals import Stopped
 from kestrel.syntax.help import Help
 from kestrel.syntax.highlight import KestrelLexer
 from kestrel.text import Source
@@ -66,11 +67,13 @@ def interact() -> int:
         return 1
     interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    prompt = Repl(session, console, interrupted)
     try:
-        Repl(session, console, interrupted).loop()
+        prompt.loop()
     finally:
+        interrupted.clear()
+        trouble = prompt.runner.close()
         signal.signal(signal.SIGINT, before)
-        trouble = session.close()
     if trouble:
         print(f"kestrel: what was read could not be kept for the next session ({trouble})")
     return 0

@@ -240,7 +240,8 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One record on a timeline: when (UTC), on which lane, and of which entity."""
+    """One record on a timeline: when (UTC), on which lane, and of which entities of the variable: `label` names the first of them,
+    `id` is that of the very first."""
 
     time: datetime
     lane: int
@@ -251,7 +252,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The records of a variable's entities over time. `moments` are the first of `total`; the lanes count all of them."""
+    """The distinct records of a variable's entities over time. `moments` are the first of `total`; the lanes count all of them."""
 
     variable: str
     type: str

@@ -11,6 +11,7 @@ from typing import Any
 from kestrel.assist import learn, remember
 from kestrel.result import Result
 from kestrel.session import Session
+from kestrel.signals import Stopped
 
 LOOK = 0.05
 """Seconds between two looks at what a hunt has found, and whether it is to stop."""
@@ -20,10 +21,6 @@ STOPPED = "stopped; the variables made before are still there"
 SLOW = "still stopping: what is being read has to be read to its end"
 
 
-class Stopped(Exception):
-    """A hunt was to stop and did."""
-
-
 class Work:
     """Something done in a thread of its own. It asks now and then whether to stop."""
 
@@ -31,13 +28,13 @@ class Work:
         self.act = act
         self.stopped = threading.Event()
         self.done = threading.Event()
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
         try:
             self.act(self.stopped.is_set)
-        except Exception as error:
+        except BaseException as error:  # whoever waits raises it in its own thread
             self.failure = error
         finally:
             self.done.set()
@@ -70,12 +67,17 @@ class Runner:
         _ = self.session.store  # made here, so that there is something to interrupt as soon as the thread begins
         work = Work(hunt)
         since: float | None = None
-        while not work.done.wait(LOOK):
+        try:
+            while not work.done.wait(LOOK):
+                yield from self._taken(found)
+                yield None
+                if self.interrupted.is_set():
+                    since = self._stop(work, since, slow)
             yield from self._taken(found)
-            yield None
-            if self.interrupted.is_set():
-                since = self._stop(work, since, slow)
-        yield from self._taken(found)
+        finally:  # also where what was found could not be shown: the session is not to be used by two threads
+            while not work.done.is_set():
+                self._stop(work, None, slow)
+                work.done.wait(LOOK)
         self.session.freeze()
         if work.failure and work.stopped.is_set():
             raise Stopped from work.failure
@@ -93,6 +95,19 @@ class Runner:
             self.session.interrupt()
             self.idle.done.wait(LOOK)
         self.idle = None
+
+    def close(self) -> str | None:
+        """Write what was read to the cache, unless an interrupt stops that, and end the session; why it could not be written, or None."""
+        self.settle()
+        told: list[str | None] = []
+        work = Work(lambda _: told.append(self.session.settle()))
+        while not work.done.wait(LOOK):
+            if self.interrupted.is_set():
+                self.session.interrupt()
+        self.session.free()
+        if work.failure:
+            raise work.failure
+        return told[0]
 
     def _taken(self, found: SimpleQueue[Result]) -> Iterator[Result]:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,10 +28,12 @@ from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Info
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Input, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
+from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import is_profile, open_pool
+from kestrel.store.machine import machine_error
 from kestrel.store.readings import Readings
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
@@ -71,6 +74,8 @@ class Session:
         self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
+        self._scratch: Path | None = None
+        """The folder of the analytic that runs now."""
         self._tables: dict[str, tuple[str, tuple[int | None, int], list[int]]] = {}
         """The tables that were shown, by key: their name in the store, what LIMIT and OFFSET cut, and which columns are shown."""
 
@@ -106,11 +111,14 @@ class Session:
             self.store.subject = getattr(action, "name", None)
             try:
                 yield from self._act(action, made, told)
-            except KestrelError as error:
+            except Exception as failure:
                 yield from told.rest()
+                error = failure if isinstance(failure, KestrelError) else machine_error(failure)
+                if error is None:
+                    raise
                 whole = getattr(action, "span", None)
                 error.span = error.span or _part(hunt, whole, error.part) or whole
-                raise HuntErrors(source, [error]) from error
+                raise HuntErrors(source, [error]) from failure
         yield from told.rest()
         if self.settings.summary:
             yield self._summary(made, started, paid)
@@ -216,10 +224,14 @@ class Session:
         analytic = analytics.find(action.analytics)
         inputs = [Handle(self, name, version.input) for name, version in zip(action.names, action.versions, strict=True)]
         arguments = {name: self._argument(value) for name, value in action.versions[0].arguments}
-        with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
-            outcome = analytic.run(inputs, arguments, Path(scratch))
-            for name, version, answer in zip(action.names, action.versions, outcome.tables, strict=True):
-                Given(self.store).take(version, name, answer)
+        with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
+            self._scratch = Path(scratch)
+            try:
+                outcome = analytic.run(inputs, arguments, self._scratch)
+                for name, version, answer in zip(action.names, action.versions, outcome.tables, strict=True):
+                    Given(self.store).take(version, name, answer)
+            finally:
+                self._scratch = None
         text = f"APPLY {action.analytics} ON {', '.join(action.names)}"
         versions = dict(zip(action.names, action.versions, strict=True))
         before = {name: self.origins.get(name, Origin(name)) for name in versions}
@@ -480,6 +492,7 @@ class Session:
         if self._store is None:
             from kestrel.store.evaluate import Store
 
+            sweep(Path(tempfile.gettempdir()))
             self._store = Store(self.settings.cache, self.settings.lent, scope=self.scope, fetcher=fetcher, readings=self.readings)
             self._store.live.allow_partial = self.settings.allow_partial
         return self._store
@@ -493,6 +506,10 @@ class Session:
         """Stop the query that runs now, from any thread: the step that asked it fails, the session stays usable."""
         if self._store is not None:
             self._store.interrupt()
+        if scratch := self._scratch:
+            from kestrel.analytics.program import stop_in
+
+            stop_in(scratch)
 
     def freeze(self) -> None:
         """Have what was not read yet of large files read in the background: for a session that goes on."""
@@ -506,11 +523,15 @@ class Session:
     def close(self) -> str | None:
         """The same, and free everything else."""
         trouble = self.settle()
+        self.free()
+        return trouble
+
+    def free(self) -> None:
+        """End the session; what was read and is not in the cache is forgotten."""
         if self._store is not None:
             self._store.close()
             self._store = None
             self._tables.clear()
-        return trouble
 
     def __enter__(self) -> Session:
         return self
@@ -629,11 +650,13 @@ class Handle:
         return type_of(self.step)
 
     def to_arrow(self) -> Any:
-        """An Arrow table: one row an entity, every attribute known. Needs the extra `arrow`."""
+        """An Arrow table: one row an entity, every attribute known. Needs the extra `arrow`. Raises ModuleNotFoundError."""
+        _require("pyarrow", "arrow")
         return self._relation().to_arrow_table()
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame: one row an entity, every attribute known. Needs the extra `pandas`."""
+        """A pandas DataFrame: one row an entity, every attribute known. Needs the extra `pandas`. Raises ModuleNotFoundError."""
+        _require("pandas", "pandas")
         return self._relation().df()
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -648,6 +671,14 @@ class Handle:
     def _relation(self) -> Any:
         variable = self.session.store.evaluate(self.step)
         return self.session.answers.relation(variable, self.session._saved_columns(variable), keyed=True)
+
+
+def _require(module: str, extra: str) -> None:
+    """Raise ModuleNotFoundError, with the extra that provides a module, where it is not installed."""
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise ModuleNotFoundError(f"there is no module `{module}`; `pip install 'kestrel-hunt[{extra}]'` installs it", name=module) from error
 
 
 def _given(kind: str | None, rows: Any) -> New:

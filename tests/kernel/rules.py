@@ -48,8 +48,7 @@ def named(token: _TokenType) -> str:
 
 def script(pattern: str) -> str:
     """A Python pattern as a JavaScript one (flags `iu`), for a place where a token begins."""
-    text = pattern.replace("++", "+").replace("*+", "*")
-    text = text.removeprefix(r"\b").replace(r"\b", f"(?![{SIGN}])")
+    text = pattern.removeprefix(r"\b").replace(r"\b", f"(?![{SIGN}])")
     text = re.sub(r"\[\^\\W\\d@?\]", lambda _: f"[{LETTER}]", text)
     text = re.sub(r"(\[[^\]]*?)\\w", lambda m: m[1] + SIGN, text)
     text = re.sub(r"\\w", lambda _: f"[{SIGN}]", text)

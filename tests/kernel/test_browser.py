@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ from tests.kernel.browser import CHROMIUM, Server, chromium
 from tests.kernel.conftest import ROOT
 from tests.kernel.rules import named
 from tests.kernel.test_kernel import slow
+from tests.servers.fixtures import SAMPLE
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: `apt-get install chromium`"),
@@ -58,9 +62,9 @@ def taken_up(cell: Any, text: str) -> None:
 class Lab:
     """A page on a Jupyter, and what it asked of whom."""
 
-    def __init__(self, browser: Any, server: Server) -> None:
+    def __init__(self, browser: Any, server: Server, width: int = 1280, zoom: float = 1) -> None:
         self.server = server
-        context = browser.new_context(viewport={"width": 1280, "height": 1000})
+        context = browser.new_context(viewport={"width": round(width / zoom), "height": round(1000 / zoom)}, device_scale_factor=zoom)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page = context.new_page()
         self.page.set_default_timeout(30_000)
@@ -83,10 +87,10 @@ class Lab:
     def ready(self) -> None:
         """Wait for a kernel that is connected and idle: before it is connected, its sign says idle too."""
         connected = "async url => (await (await fetch(url)).json()).every(k => k.connections && k.execution_state === 'idle')"
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
         while not self.page.evaluate(connected, self.server.address("api/kernels")):
             self.page.wait_for_timeout(50)
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
 
     def cell(self, number: int) -> Any:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
@@ -174,7 +178,7 @@ def test_a_new_notebook_by_the_menu_of_notebook(browser: Any, server: Server) ->
     with page.context.expect_page() as opened:
         page.locator(".lm-Menu-item", has_text="Kestrel").first.click()
     book = opened.value
-    book.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for()
+    book.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
     book.locator(".jp-CodeCell .cm-content").first.click()
     book.keyboard.insert_text("n = NEW ['a.exe']\nDISP n AS TREE")
     taken_up(book.locator(".jp-CodeCell").first, "n = NEW ['a.exe']\nDISP n AS TREE")
@@ -402,6 +406,73 @@ def test_a_committed_huntbook_is_drawn_without_running(lab: Lab) -> None:
     expect(lab.page.locator(".kst[data-kind='table']").nth(1).locator(".kst-note")).to_contain_text("found")
     lab.page.locator(".kst[data-kind='graph']").scroll_into_view_if_needed()
     lab.picture("untrusted")
+
+
+def test_a_timeline_shows_no_more_detail_than_it_has(lab: Lab) -> None:
+    """Of more records than the page has one by one, each bar is of whole parts: none disappears between two bars."""
+    lab.new()
+    lab.run(0, "p = GET process FROM demo://host101\nDISP p AS TIMELINE")
+    timeline = lab.result(0, "timeline")
+    for _ in range(12):
+        timeline.get_by_label("closer").click()
+    lanes = timeline.locator("svg text:not(.kst-quiet)").count()
+    assert 1 <= timeline.locator("svg rect").count() <= lanes
+    told = re.match(r"([\d,]+) of 20,095 records, (\S+) to (\S+)$", timeline.locator(".kst-note").inner_text())
+    assert told
+    number, first, last = int(told[1].replace(",", "")), *(datetime.fromisoformat(t) for t in told.groups()[1:])
+    with gzip.open(SAMPLE, "rt", encoding="utf-8") as lines:
+        times = [datetime.fromisoformat(json.loads(line)["@timestamp"]) for line in set(lines)]
+    second = timedelta(seconds=1)
+    fewest, most = (sum(first - margin <= time <= last + margin for time in times) for margin in (-second, second))
+    assert 0 < fewest <= number <= most and last - first < timedelta(minutes=10)
+    timeline.get_by_label("earlier").click()
+    timeline.get_by_label("the whole time").click()
+    assert timeline.locator(".kst-note").inner_text().startswith("20,095 of 20,095 records")
+    lab.picture("timeline-whole")
+
+
+WIDE = [
+    "p = LOAD 'wide.csv' AS process\nDISP p",
+    "tasks = GET process FROM demo://host101 WHERE parent_ref.name = 'amcet.exe'\nDISP tasks",
+    "INFO tasks\nINFO p\nDESCRIBE p.name\nEXPLAIN tasks",
+    "DISP tasks AS TREE\nDISP p ATTR command_line AS TREE",
+    "DISP tasks AS GRAPH\nDISP tasks AS TIMELINE\nDISP p AS GRAPH",
+    "DISP tasks ATTR command_line AS CHART\nDISP tasks ATTR created AS CHART\nDISP p ATTR name AS CHART",
+    "DISP p ATTR nam",
+]
+"""Cells with results wider than any page: many columns, long lines, and texts with nowhere to break."""
+BEYOND = """outputs => outputs.flatMap(output => {
+  const right = output.closest('.jp-Cell').getBoundingClientRect().right + 0.5;
+  const found = [];
+  const look = node => {
+    const box = node.getBoundingClientRect();
+    if (box.width && box.right > right) {
+      found.push(`${node.tagName} ${node.getAttribute('class')}: ${box.right} > ${right}`);
+    }
+    if (getComputedStyle(node).overflowX === 'visible') {
+      [...node.children].forEach(look);
+    }
+  };
+  look(output);
+  return found;
+})"""
+"""What of outputs stands right of their cell; what is inside of something that scrolls can be reached."""
+
+
+@pytest.mark.parametrize(("width", "zoom"), [(1280, 1), (1920, 1), (1280, 1.5), (1920, 1.5)])
+def test_no_output_is_wider_than_its_cell(browser: Any, server: Server, width: int, zoom: float) -> None:
+    (server.folder / "wide.csv").write_text(f"name,command_line,pid\n{'x' * 3000},{'a long line ' * 200},4\n", encoding="utf-8")
+    lab = Lab(browser, server, width, zoom)
+    lab.new()
+    for number, text in enumerate(WIDE):
+        lab.run(number, text)
+        outputs = lab.cell(number).locator(".jp-OutputArea-output")
+        assert outputs.count()
+        outputs.locator("details").evaluate_all("all => all.forEach(details => { details.open = true; })")
+        assert outputs.evaluate_all(BEYOND) == []
+        lab.cell(number).scroll_into_view_if_needed()
+        lab.picture(f"wide-{width}-{round(zoom * 100)}-{number}")
+    lab.close()
 
 
 def test_without_the_extension_the_html_reads_well(browser: Any, jupyter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,16 +89,34 @@ def run_to_end(name: str, command: Sequence[str], folder: Path, environment: Map
                 raise CannotStart(name, f"there is no program `{command[0]}`", "is it installed, and on the PATH?") from None
             why = (error.strerror or "the machine refuses it").lower() if isinstance(error, OSError) else "its command has a sign no command may have"
             raise CannotStart(name, f"`{command[0]}`: {why}") from None
+    _running[folder] = process
     try:
         return process.wait(seconds), last_lines(log)
     except subprocess.TimeoutExpired:
         raise TimeLimit(name, seconds, last_lines(log)) from None
     finally:
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
+        del _running[folder]
+        _end(process)
         process.wait()
+
+
+_running: dict[Path, subprocess.Popen[bytes]] = {}
+"""The commands that run now, by their folders."""
+
+
+def stop_in(scratch: Path) -> None:
+    """End the commands whose folders are below a folder, from any thread."""
+    for folder, process in list(_running.items()):
+        if folder.is_relative_to(scratch):
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a command and what it started in its process group."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def last_lines(log: Path) -> tuple[str, ...]:

@@ -106,7 +106,8 @@ def _timeline(timeline: Timeline, width: int) -> Iterator[str]:
     if not timeline.lanes or timeline.first is None or timeline.last is None:
         return
     margin = max(len(lane.name) for lane in timeline.lanes) + 2
-    room = max(10, min(96, width - margin - 10))
+    most_room = max(10, min(96, width - margin - 10))
+    room = next(n for n in range(most_room, 0, -1) if timeline.parts % n == 0)  # each sign then stands for as many parts as any other
     for lane in timeline.lanes:
         counts = [0] * room
         for part, number in lane.parts:

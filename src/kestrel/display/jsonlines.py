@@ -28,9 +28,9 @@ from kestrel.result import (
 )
 
 
-def to_line(result: Result) -> str:
+def to_line(result: Result, ascii: bool = False) -> str:
     """One line of JSON, without its line end."""
-    return json.dumps(to_object(result), ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
+    return json.dumps(to_object(result), ensure_ascii=ascii).encode("utf-8", "replace").decode("utf-8")
 
 
 def to_object(result: Result) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def plain_text(result: Result) -> str:
     from kestrel.display.terminal import show
 
     sink = io.StringIO()
-    show(Console(file=sink, width=COLUMNS, color_system=None), result)
+    show(Console(file=sink, width=COLUMNS, color_system=None, force_jupyter=False), result)
     return sink.getvalue().rstrip("\n")
 
 

@@ -29,7 +29,9 @@ COLOURS = {
 OTHER = "#6e7781"
 ROWS = 300
 """Nodes of a tree that are drawn."""
-STEPS = (1, 5, 15, 60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 2 * 86400, 7 * 86400, 30 * 86400, 365 * 86400)
+DAY = 86400
+STEPS = (1, 5, 15, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, DAY, 2 * DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3650 * DAY, 36500 * DAY, 365000 * DAY)
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def to_svg(view: View) -> str:
@@ -177,10 +179,10 @@ def ticks(first: datetime, last: datetime, most: int = 7) -> list[tuple[datetime
     seconds = (last - first).total_seconds()
     step = next((s for s in STEPS if seconds / s <= most), STEPS[-1])
     start = math.ceil(first.timestamp() / step) * step
-    times = [datetime.fromtimestamp(start, UTC) + timedelta(seconds=step * n) for n in range(int(most) + 2)]
+    times = [datetime.fromtimestamp(at, UTC) for at in range(start, math.floor(last.timestamp()) + 1, step)[: most + 2]]
     found: list[tuple[datetime, str]] = []
     day = None
-    for time in (t for t in times if t <= last):
+    for time in times:
         clock = f"{time:%H:%M}" if step >= 60 else f"{time:%H:%M:%S}"
         found.append((time, f"{time:%Y-%m-%d}" if step >= 86400 else clock if time.date() == day else f"{time:%m-%d} {clock}"))
         day = time.date()
@@ -230,8 +232,9 @@ def _bins(chart: Chart) -> tuple[list[Element], int]:
         if place % every == 0 and not isinstance(label, datetime):
             body.append(_text(x, base + 18, plain(label), fill=QUIET, font_size="11"))
     if _timed(chart):
-        last = chart.bars[-1][0] + timedelta(seconds=chart.size or 0)
-        body += _time_axis(chart.bars[0][0], max(last, chart.bars[0][0] + timedelta(seconds=1)), left, right, base)
+        first, last = chart.bars[0][0], chart.bars[-1][0]
+        whole = timedelta(seconds=max(chart.size or 0, 1))
+        body += _time_axis(first, last + min(whole, LATEST - last), left, right, base)
     return _noted(chart, body, base + 32)
 
 

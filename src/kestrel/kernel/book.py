@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,15 @@ def with_parameters(book: dict[str, Any], parameters: Mapping[str, Any]) -> list
     return [name for name in parameters if not re.search(rf"\${name}\b", texts)]
 
 
-def run_book(book: dict[str, Any], folder: Path, show: Callable[[Result], None], session: Session | None = None) -> None:
-    """Run the cells in a folder, each result into the book and to `show`. Raises CellFailed at the first that fails.
+def run_book(
+    book: dict[str, Any],
+    folder: Path,
+    show: Callable[[Result], None],
+    session: Session | None = None,
+    stream: Callable[[str, str], Iterator[Result]] | None = None,
+) -> None:
+    """Run the cells in a folder, each result into the book and to `show`. Raises CellFailed at the first that fails. `stream` runs the hunt
+    of a cell in the session; who gives a session ends it.
 
     Outputs of before are dropped; so are the counts of cells that were not run.
     """
@@ -83,11 +90,11 @@ def run_book(book: dict[str, Any], folder: Path, show: Callable[[Result], None],
     book["metadata"].setdefault("kernelspec", {"display_name": "Kestrel", "language": "kestrel", "name": "kestrel"})
     book["metadata"]["language_info"] = dict(LANGUAGE)
     cells = [c for c in book["cells"] if c["cell_type"] == "code" and source_of(c).strip()]
-    with contextlib.chdir(folder), session or Session(rows=EMBEDDED) as hunt:
+    with contextlib.chdir(folder), contextlib.nullcontext(session) if session else Session(rows=EMBEDDED) as hunt:
         for number, cell in enumerate(cells, start=1):
             cell["execution_count"] = number
             try:
-                for result in hunt.stream(source_of(cell), "cell"):
+                for result in (stream or hunt.stream)(source_of(cell), "cell"):
                     cell["outputs"].append({"output_type": "display_data", "data": _lines(bundle(result, hunt.settings.rows)), "metadata": {}})
                     show(result)
             except HuntErrors as error:

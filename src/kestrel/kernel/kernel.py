@@ -19,8 +19,9 @@ from kestrel.display.notebook import EMBEDDED, bundle, failure_text
 from kestrel.errors import Bug, HuntErrors
 from kestrel.kernel.pages import page
 from kestrel.kernel.progress import Progress
-from kestrel.running import STOPPED, Runner, Stopped
+from kestrel.running import STOPPED, Runner
 from kestrel.session import Session
+from kestrel.signals import Stopped
 from kestrel.syntax.help import Help
 from kestrel.text import Source
 from kestrel.version import __version__

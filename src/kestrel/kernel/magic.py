@@ -15,8 +15,9 @@ from IPython.display import display
 from kestrel.display.notebook import EMBEDDED, bundle
 from kestrel.errors import HuntErrors
 from kestrel.result import Result, Summary
-from kestrel.running import STOPPED, Runner, Stopped
+from kestrel.running import STOPPED, Runner
 from kestrel.session import Session
+from kestrel.signals import Stopped
 
 PARAMETER = re.compile(r"\$([^\W\d]\w*)")
 GIVEN = re.compile(r"\$([^\W\d]\w*)\s*=(?!=)")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from collections.abc import Iterator
+from typing import cast
 
 from kestrel.ask.live import Fetcher, Wanted
 from kestrel.graph.steps import Source
+from kestrel.sources import plugin
+from kestrel.sources.pool import GROUP as SOURCES
 from kestrel.sources.pool import PROFILED
 from kestrel.sources.profiles import is_native, profile
 
@@ -17,8 +19,11 @@ GROUP = "kestrel.live"
 def fetcher(source: Source) -> Fetcher:
     """What fetches the records of a live source. Raises KestrelError."""
     scheme, _, name = source.uri.partition("://")
-    opener: Callable[[str, str], Fetcher] = next(e for e in entry_points(group=GROUP) if e.name == scheme.lower()).load()
-    return opener(source.uri, name)
+    entry = plugin.found(GROUP).get(scheme.lower())
+    if entry is None:
+        raise plugin.PluginFailed(plugin.found(SOURCES)[scheme.lower()], f"it names a server, and no plug-in of the group `{GROUP}` asks it")
+    made: Fetcher = plugin.call(entry, None, source.uri, name)
+    return made if entry.value.startswith("kestrel.") else cast(Fetcher, plugin.Guarded(entry, made))
 
 
 def examine(source: Source) -> Iterator[tuple[str, str, str]]:

@@ -5,13 +5,12 @@ Schemes are found through the entry-point group `kestrel.sources`: each a functi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import ClassVar
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source
 from kestrel.settings import Settings
+from kestrel.sources import plugin
 from kestrel.sources.files import files_source, looks_like_path
 from kestrel.sources.profiles import profile_names
 from kestrel.text import listed, nearest
@@ -37,10 +36,10 @@ def open_pool(text: str, quoted: bool, default_scheme: str = Settings.default_sc
     """The sources that a pool names; a bare name is one of the default scheme. Raises KestrelError without a span."""
     scheme, separator, rest = text.partition("://")
     if separator:
-        return tuple(_opener(scheme.lower())(f"{scheme}://{name}", name) for name in _names(scheme, rest))
+        return tuple(_open(scheme.lower(), f"{scheme}://{name}", name) for name in _names(scheme, rest))
     if quoted or looks_like_path(text) or ("." in text and not is_profile(text, default_scheme)):
         return (files_source(text, [text]),)
-    return (_opener(default_scheme)(f"{default_scheme}://{text}", text),)
+    return (_open(default_scheme, f"{default_scheme}://{text}", text),)
 
 
 def is_profile(name: str, default_scheme: str = Settings.default_scheme) -> bool:
@@ -52,9 +51,9 @@ def _names(scheme: str, rest: str) -> list[str]:
     return [rest] if scheme.lower() == "file" else [n.strip() for n in rest.split(",") if n.strip()]
 
 
-def _opener(scheme: str) -> Callable[[str, str], Source]:
-    found = {e.name: e for e in entry_points(group=GROUP)}
-    if scheme not in found:
-        raise UnknownScheme(scheme, sorted(found))
-    opener: Callable[[str, str], Source] = found[scheme].load()
-    return opener
+def _open(scheme: str, uri: str, name: str) -> Source:
+    known = plugin.found(GROUP)
+    if scheme not in known:
+        raise UnknownScheme(scheme, sorted(known))
+    source: Source = plugin.call(known[scheme], Source, uri, name)
+    return source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +21,8 @@ from kestrel.graph.steps import Source, TimeRange
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
 from kestrel.schemas.transforms import quoted
-from kestrel.store import addresses, clocks, flows, further, identity
+from kestrel.scratch import prefix
+from kestrel.store import addresses, cache, clocks, flows, further, identity
 from kestrel.store.account import Account, count_events_only
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
@@ -105,7 +107,7 @@ def open_dataset(
     name: str,
     sources: Sequence[Source],
     span: TimeRange | None,
-    cache: Path | None,
+    folder: Path | None,
     wanted: frozenset[str] | None = None,
     begun: Callable[[Path], None] = lambda _: None,
     ask: AskCreations | None = None,
@@ -116,16 +118,12 @@ def open_dataset(
     from before it. `repeated`: a record may have been fetched more than once."""
     live = any(s.place for s in sources)
     name_in_cache = None if live else fingerprint(sources)
-    kept = cache / f"{name_in_cache}.duckdb" if cache and name_in_cache else None
-    if kept and kept.exists():
-        found = attach(con, name, sources, span, kept)
-        if found:
-            return found
-        kept.unlink(missing_ok=True)
+    if folder and name_in_cache and (found := attach(con, name, sources, span, folder / f"{name_in_cache}.duckdb")):
+        return found
     if size_of(sources) <= (LARGE_FETCH if live else LARGE):
         wanted = None
     con.execute(f"ATTACH ':memory:' AS {name}")
-    with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
         _build(con, name, sources, Path(scratch), wanted, begun, span, ask, repeated)
     found = _described(con, name, sources, span, cached=False)
     found.snapshot = name_in_cache if name_in_cache and fingerprint(sources) == name_in_cache else None
@@ -133,15 +131,10 @@ def open_dataset(
 
 
 def attach(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, file: Path) -> Dataset | None:
-    """The records of a snapshot file, attached as `name`; None where it is damaged."""
-    try:
-        con.execute(f"ATTACH {quoted(str(file))} AS {name} (READ_ONLY)")
-        found = _described(con, name, sources, span, cached=True)
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error:
-        con.execute(f"DETACH DATABASE IF EXISTS {name}")
+    """The records of a snapshot file, attached as `name`; None where there is none that can be used."""
+    if not cache.attach(con, file, name):
         return None
+    found = _described(con, name, sources, span, cached=True)
     found.snapshot = file.stem
     return found
 
@@ -150,50 +143,43 @@ class FilesChanged(Exception):
     """A snapshot cannot be written: files are not, or no longer, what it was to be of."""
 
 
-def write_cache(sources: Sequence[Source], cache: Path, expected: str | None = None) -> Path:
+def write_cache(sources: Sequence[Source], folder: Path, expected: str | None = None) -> Path:
     """Read the sources straight into their snapshot file, with bounded memory: under a temporary name, then renamed, so that
     no half file is ever read. `expected`: the fingerprint the files must have. Raises FilesChanged."""
     key = fingerprint(sources)
     if expected not in (None, key):
         raise FilesChanged
-    target = cache / f"{key}.duckdb"
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="kestrel-", dir=cache) as scratch, duckdb.connect() as con:
+    target = folder / f"{key}.duckdb"
+    with cache.replacing(target) as part, duckdb.connect() as con:
         configure(con)
-        part = Path(scratch) / "part.duckdb"
         con.execute("SET memory_limit = '1GB'")
         con.execute(f"ATTACH {quoted(str(part))} AS part")
-        _build(con, "part", sources, Path(scratch))
+        _build(con, "part", sources, part.parent)
+        cache.seal(con, "part")
         con.execute("DETACH part")
         if fingerprint(sources) != key:
             raise FilesChanged
-        os.replace(part, target)
     return target
 
 
 def configure(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = false")
-    con.execute("SET enable_progress_bar = true")
-    con.execute("SET enable_progress_bar_print = false")
+    with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook DuckDB wants ipywidgets for it: progress is then unknown
+        con.execute("SET enable_progress_bar = true")
+        con.execute("SET enable_progress_bar_print = false")
 
 
-def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
+def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path) -> None:
     """Write the records to the cache: under a temporary name, then renamed, so that no half file is ever read."""
     assert dataset.snapshot is not None, "what changed while it was read is not kept"
-    cache.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f"{dataset.snapshot}.", suffix=".part", dir=cache)
-    os.close(handle)
-    os.unlink(temporary)
-    try:
-        con.execute(f"ATTACH {quoted(temporary)} AS kept")
-        con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
-        con.execute("DETACH kept")
-        os.replace(temporary, cache / f"{dataset.snapshot}.duckdb")
-    except (duckdb.Error, OSError):
-        con.execute("DETACH DATABASE IF EXISTS kept")
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with cache.replacing(folder / f"{dataset.snapshot}.duckdb") as part:
+        try:
+            con.execute(f"ATTACH {quoted(str(part))} AS kept")
+            con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
+            cache.seal(con, "kept")
+        finally:
+            con.execute("DETACH DATABASE IF EXISTS kept")
     dataset.cached = True
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from kestrel.ask.live import Condition, Cost, Fetcher, Size, TooMuch, Wanted
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source, TimeRange
+from kestrel.scratch import prefix
 
 CREATIONS = ("process-create",)
 BATCH = 10_000
@@ -201,7 +202,7 @@ class Live:
 
     def _place(self) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="kestrel-")
+            self._folder = tempfile.TemporaryDirectory(prefix=prefix())
         return Path(tempfile.mkdtemp(dir=self._folder.name))
 
     def _together(self, calls: Sequence[tuple[Fetcher, Callable[[], Any]]]) -> list[Any]:

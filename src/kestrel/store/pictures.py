@@ -28,12 +28,15 @@ MARKED, BESIDE = 24, 12
 PARTS = 480
 """Equal parts of a timeline."""
 MOMENTS = 2000
-"""Records that a timeline tells one by one."""
+"""Records that a timeline lists one by one."""
+TOLD = 3
+"""Entities of one record that a timeline names."""
 BARS = 24
 """Bars of a chart that has one for each value."""
 BINS = 40
 """About how many bins a chart of times or numbers has at most."""
-TIME_SIZES = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 86400, 7 * 86400, 30 * 86400, 365 * 86400)
+DAY = 86400
+TIME_SIZES = (1, 5, 15, 60, 300, 900, 3600, 14400, 43200, DAY, 7 * DAY, 30 * DAY, 365 * DAY, 3650 * DAY, 36500 * DAY, 365000 * DAY)
 """Sizes of bins of time, in seconds."""
 TELLING = {
     "process": ("name", "pid", "command_line"),
@@ -45,6 +48,8 @@ TELLING = {
     "x-oca-event": ("code", "", "action"),
 }
 """How entities are called in a picture: an attribute, one that tells like ones apart, and what is said besides."""
+
+EARLIEST = int(datetime.min.replace(tzinfo=UTC).timestamp())
 
 Called = tuple[str, str, str, str, datetime | None]
 """What a picture says of an entity: its id, its type, what it is called, what is said besides, and when it began or was first seen."""
@@ -261,11 +266,11 @@ class Pictures:
 
     def timeline(self, variable: Variable, name: str, columns: Sequence[AttributePath] = ()) -> Timeline:
         """The records of the entities over time, by kind of event."""
-        rows = f"SELECT DISTINCT id, rec, t FROM {variable.table} WHERE t IS NOT NULL"
+        rows = f"SELECT rec, min(t) AS t, list_sort(list_distinct(list(id))) AS ids FROM {variable.table} WHERE t IS NOT NULL GROUP BY rec"
         kinds = "SELECT NULL::INTEGER AS kind, NULL::UBIGINT AS rec WHERE false"
         if variable.dataset:
             kinds = f"SELECT min(kind) AS kind, rec FROM {variable.dataset.events.table} GROUP BY rec"
-        table = self.store.table(f"SELECT r.id, r.rec, r.t, coalesce(k.kind, -1) AS kind FROM ({rows}) r LEFT JOIN ({kinds}) k USING (rec)")
+        table = self.store.table(f"SELECT r.ids, r.rec, r.t, coalesce(k.kind, -1) AS kind FROM ({rows}) r LEFT JOIN ({kinds}) k USING (rec)")
         first, last, total = self._all(f"SELECT min(t), max(t), count(*) FROM {table}")[0]
         if not total:
             return Timeline(name, variable.type, None, None, PARTS, (), (), 0)
@@ -277,9 +282,9 @@ class Pictures:
             counted.setdefault(kind, []).append((number, records))
         order = sorted(counted, key=lambda k: (-sum(n for _, n in counted[k]), k))
         lanes = tuple(Lane(layout().kinds[k] if k >= 0 else "given", sum(n for _, n in counted[k]), tuple(counted[k])) for k in order)
-        shown = self._all(f"SELECT id, t, kind FROM {table} ORDER BY t, id, rec LIMIT {MOMENTS}")
-        called = self._names(variable, list(dict.fromkeys(n for n, _, _ in shown)), columns)
-        moments = tuple(Moment(_time(t), order.index(kind), called[n][0], called[n][2], called[n][3]) for n, t, kind in shown)
+        shown = self._all(f"SELECT ids[:{TOLD}], len(ids) - {TOLD}, t, kind FROM {table} ORDER BY t, ids, rec LIMIT {MOMENTS}")
+        called = self._names(variable, list(dict.fromkeys(n for ids, *_ in shown for n in ids)), columns)
+        moments = tuple(_moment([called[n] for n in ids], more, t, order.index(kind)) for ids, more, t, kind in shown)
         return Timeline(name, variable.type, _time(first), _time(last), PARTS, lanes, moments, total)
 
     # -- AS CHART ------------------------------------------------------------------------------------------------
@@ -338,7 +343,7 @@ class Pictures:
             rows = dict(
                 self._all(f"SELECT CAST(floor(epoch_us(f0) / {size * 1_000_000}) AS BIGINT), count(*) FROM {frame} WHERE f0 IS NOT NULL GROUP BY 1")
             )
-            bars = tuple((datetime.fromtimestamp(n * size, UTC), float(rows.get(n, 0))) for n in range(min(rows), max(rows) + 1))
+            bars = tuple((_bin_start(n * size), float(rows.get(n, 0))) for n in range(min(rows), max(rows) + 1))
             return Chart(name, by, unit, bars, float(size), (0, 0.0), missing)
         width = _round_size((float(high) - float(low)) / BINS)
         counted = dict(self._all(f"SELECT CAST(floor(f0 / {width!r}) AS BIGINT), count(*) FROM {frame} WHERE f0 IS NOT NULL GROUP BY 1"))
@@ -436,6 +441,18 @@ def _id(type_name: str, number: int) -> str:
 
 def _time(value: Any) -> Any:
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+def _moment(entities: Sequence[Called], more: int, time: Any, lane: int) -> Moment:
+    """A record of entities, the first of which are named; `more` is how many are not."""
+    label = ", ".join(called for _, _, called, _, _ in entities) + (f" and {more} more" if more > 0 else "")
+    details = dict.fromkeys(detail for *_, detail, _ in entities if detail)
+    return Moment(_time(time), lane, entities[0][0], label, " · ".join(details))
+
+
+def _bin_start(seconds: int) -> datetime:
+    """A time by its seconds since 1970, not before the first that can be written."""
+    return datetime.fromtimestamp(max(seconds, EARLIEST), UTC)
 
 
 def _round_size(least: float) -> int | float:

@@ -13,6 +13,7 @@ import duckdb
 from kestrel.errors import KestrelError
 from kestrel.schemas.shape import Reading, Shape, shapes
 from kestrel.schemas.transforms import quoted
+from kestrel.scratch import prefix
 from kestrel.store.dataset import Dataset
 from kestrel.store.lines import batches, hold, parts_of
 from kestrel.store.readings import CLOSED, FOLDER, MISSING, state_of
@@ -48,7 +49,7 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
     _check(before, variable)
     found = fresh("found")
     con.execute(f"CREATE TEMP TABLE {found} (rec UBIGINT, line VARCHAR)")
-    with tempfile.TemporaryDirectory(prefix="kestrel-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
         for shape in dict.fromkeys(shape for _, _, shape, _ in files):
             parts = (part for _, path, s, _ in files if s == shape for part in parts_of(0, Path(path), Path(scratch), {}))
             for batch in batches(parts):

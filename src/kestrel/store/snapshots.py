@@ -17,6 +17,7 @@ import duckdb
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source, TimeRange
+from kestrel.scratch import prefix
 from kestrel.store.dataset import Dataset, FilesChanged, Part, attach, combine, fingerprint, keep, key_of, open_dataset, size_of, write_cache
 from kestrel.store.lines import weight
 from kestrel.store.live import Live
@@ -186,7 +187,7 @@ class Snapshots:
             dataset.cached = True
             return
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="kestrel-")
+            self._folder = tempfile.TemporaryDirectory(prefix=prefix())
         folder = Path(tempfile.mkdtemp(dir=self._folder.name))
         self._writers[dataset.key] = start_writing(dataset.sources, folder, dataset.snapshot, private=True)
 

@@ -72,7 +72,7 @@ def main(task: str) -> None:
     if asked["private"]:
         threading.Thread(target=_end_with_session, args=(folder,), daemon=True).start()
     try:
-        write_cache([Source(s["uri"], tuple(s["files"]), s["shape"]) for s in asked["sources"]], folder, asked["snapshot"])
+        write_cache([Source(**{**s, "files": tuple(s["files"])}) for s in asked["sources"]], folder, asked["snapshot"])
     except FilesChanged:
         sys.exit(1)
     if asked["private"] and os.name == "posix":

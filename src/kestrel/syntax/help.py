@@ -11,7 +11,7 @@ from kestrel.syntax.context import Context, Relation, Variable
 from kestrel.syntax.offers import Item, keywords, percent, summary
 
 NAME = re.compile(r"[\w@$-]+(?:\[\*\])?")
-READ = re.compile(r"^(?:[^'\"#\n]|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")*+\Z", re.MULTILINE)
+READ = re.compile(r"^(?:[^'\"#\n]|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")*\Z", re.MULTILINE)
 """A line up to a place that is in no text and no comment."""
 LISTED = 12
 

@@ -43,17 +43,17 @@ EVERY = 2**62
 
 SPACE = re.compile(r"\s*")
 COMMENT = re.compile(r"#[^\n]*")
-BETWEEN = re.compile(r"(?:\s++|#[^\n]*+)*+")
+BETWEEN = re.compile(r"(?:\s+|#[^\n]*)*")
 WORD = re.compile(r"[^\W\d]\w*")
 TYPE = re.compile(r"[^\W\d]\w*(?:-\w+)*")
 ATTRIBUTE = re.compile(r"[^\W\d@][\w@]*(?:-\w+)*(?:\[\*\])?(?:\.(?:[\w@]+(?:-\w+)*(?:\[\*\])?|'[^'\n]*'|\"[^\"\n]*\"))*")
 PATH = re.compile(rf"(?:(?P<type>{TYPE.pattern}):(?!//))?(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
-NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?)(?![\w.:/\\-])")
+NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.:/\\-])")
 ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\d\d:?\d\d)?)?(?![\w.:-])")
 BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
 POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
-AMOUNT = re.compile(r"[0-9]++(?:\.[0-9]++)?")
+AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 START_ATTRIBUTE = re.compile(r"start\s*(?:[=<>!,)\n]|$|(?:IN|IS|LIKE|MATCHES|ASC|DESC)\b)", re.IGNORECASE)
 """`start` where it is the attribute of traffic: no time follows."""
 REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
@@ -500,7 +500,7 @@ class _Parser:
             if not self._take(")"):
                 self._fail("`)`")
         else:
-            follows = re.compile(r"[^\S\n]+([^\W\d]\w*+)(?!\s*=)").match(self.text, self.place + len(upper))
+            follows = re.compile(r"[^\S\n]+([^\W\d]\w*)(?!\w|\s*=)").match(self.text, self.place + len(upper))
             if upper in TRANSFORMS and follows and follows.group(1).upper() not in (*CLAUSES, *COMMANDS):
                 self._word()
                 self._fail("`(`", (), f"write `{upper}({follows.group(1)})`")
@@ -886,7 +886,7 @@ class _Parser:
         match = re.compile(r"([rR]?)(['\"])").match(self.text, start)
         assert match is not None
         raw, quote = bool(match.group(1)), match.group(2)
-        body = re.compile(rf"(?:[^\\{quote}\n]|\\.|\\\n)*+", re.DOTALL).match(self.text, match.end())
+        body = re.compile(rf"(?:[^\\{quote}\n]|\\.)*", re.DOTALL).match(self.text, match.end())
         assert body is not None
         if self.text[body.end() : body.end() + 1] != quote:
             line = self.text[match.end() : body.end()]

@@ -1,0 +1,71 @@
+"""Data sources from other packages: what goes wrong in one is reported as its own mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar
+
+from kestrel.errors import KestrelError
+
+
+class PluginFailed(KestrelError):
+    code: ClassVar[str] = "K0453"
+    part = "source"
+
+    def __init__(self, entry: EntryPoint, why: str) -> None:
+        package = f" of the package {entry.dist.name} {entry.dist.version}" if entry.dist else ""
+        super().__init__(
+            f"the data source plug-in `{entry.name}` failed: {why}", None, f"it is `{entry.value}`{package}, no part of Kestrel: report it there"
+        )
+
+
+def found(group: str) -> dict[str, EntryPoint]:
+    """The plug-ins of a group by name."""
+    return {e.name: e for e in entry_points(group=group)}
+
+
+def call(entry: EntryPoint, expected: type[Any] | None, uri: str, name: str) -> Any:
+    """What the function of a plug-in returns, which must be of a type where one is expected. Raises PluginFailed, KestrelError."""
+    opener = guarded(entry, entry.load)()
+    if not callable(opener):
+        raise PluginFailed(entry, f"it is a `{type(opener).__name__}`, not a function")
+    result = guarded(entry, opener)(uri, name)
+    if expected is not None and not isinstance(result, expected):
+        raise PluginFailed(entry, f"it returned a `{type(result).__name__}`, not a `{expected.__name__}`")
+    return result
+
+
+def guarded(entry: EntryPoint, act: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a plug-in whose failures are PluginFailed; Kestrel's own are left as they are."""
+    if entry.value.startswith("kestrel."):
+        return act
+
+    def guard(*arguments: Any, **named: Any) -> Any:
+        try:
+            return act(*arguments, **named)
+        except KestrelError:
+            raise
+        except Exception as error:
+            raise PluginFailed(entry, _said(error)) from error
+
+    return guard
+
+
+class Guarded:
+    """A fetcher of a plug-in, each method of which is guarded."""
+
+    def __init__(self, entry: EntryPoint, inner: Any) -> None:
+        vars(self)["_entry"], vars(self)["_inner"] = entry, inner
+
+    def __getattr__(self, name: str) -> Any:
+        value = guarded(self._entry, getattr)(self._inner, name)
+        return guarded(self._entry, value) if callable(value) else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._inner, name, value)
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
