@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -10,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC
-from functools import cache
 from importlib import resources
 from itertools import groupby
 from pathlib import Path
@@ -84,7 +84,7 @@ def fingerprint(sources: Sequence[Source]) -> str:
     return digest.hexdigest()[:40]
 
 
-@cache
+@functools.cache
 def _vocabulary() -> str:
     """A digest of everything that decides what is read out of a record."""
     digest = hashlib.sha256()
