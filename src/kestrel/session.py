@@ -20,7 +20,7 @@ from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, sources_of, type_of
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, looked_at_by, range_of, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
@@ -28,7 +28,7 @@ from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
-from kestrel.sources.pool import is_profile, open_pool
+from kestrel.sources.pool import is_profile, open_pool, profile_named
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
@@ -38,6 +38,7 @@ from kestrel.text import Span, path_text
 if TYPE_CHECKING:
     from kestrel.store.answers import Answers
     from kestrel.store.evaluate import Store
+    from kestrel.store.saving import Files
     from kestrel.store.variable import Variable
 
 INHERENT = ("id", "type", "first_observed", "last_observed", "number_observed")
@@ -65,6 +66,7 @@ class Session:
         self._peeked: dict[Step, Mapping[str, str]] = {}
         self._store: Store | None = None
         self._told: set[str] = set()
+        self._files: Files | None = None
         self._tables: dict[str, tuple[str, tuple[int | None, int], list[int]]] = {}
         """The tables that were shown, by key: their name in the store, what LIMIT and OFFSET cut, and which columns are shown."""
 
@@ -111,6 +113,8 @@ class Session:
         actions = lower(source, hunt, lowering, mistakes, doubtful)
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
+        if lowering.opened or lowering.loaded:
+            self.files.remember(lowering.opened, lowering.loaded)
         self.parameters |= lowering.given
         self._asked = {s for s in lowering.asked if isinstance(s, Get) and any(source.place for source in s.sources)}
         for statement in hunt.statements:
@@ -134,16 +138,37 @@ class Session:
             peek=self._peek,
             check_analytic=_check_analytic,
             turns=dict(self._turns),
+            by_name=profile_named,
+            check_target=self._check_target,
+            opened=dict(self._files.opened) if self._files else {},
+            loaded=dict(self._files.loaded) if self._files else {},
             outside=tuple(parameters),
         )
 
-    def _peek(self, path: str) -> Load:
+    def _peek(self, path: str) -> tuple[Load, list[Notice]]:
         """What a saved file says of its rows."""
         from kestrel.store.exchange import peek
 
-        step, columns = peek(self.store.con, path)
-        self._peeked[step] = columns
-        return step
+        found = peek(self.store.con, path)
+        self._peeked[found.step] = found.columns
+        wrong = f"what `{path_text(path)}` says of its type, sources and time range is not as Kestrel writes it, and is ignored"
+        return found.step, [] if found.is_valid else [Notice("file-metadata", wrong)]
+
+    @property
+    def files(self) -> Files:
+        """The files that this session reads and writes."""
+        if self._files is None:
+            from kestrel.store.saving import Files
+
+            self._files = Files()
+        return self._files
+
+    def _check_target(self, save: Save, read: Collection[str]) -> None:
+        """Raise KestrelError where a variable may not be saved; `read` are the files the session reads."""
+        self.files.evidence.add(read)
+        sources, loaded = looked_at_by(save.step)
+        inputs = [*(f for s in sources for f in s.files), *loaded]
+        self.files.check(Path(save.path), save.replace or self.settings.replace, inputs)
 
     def known_columns(self, step: Step) -> Mapping[str, str] | None:
         """The columns of a file that was looked at, or of an analytic's answer that is there."""
@@ -172,8 +197,9 @@ class Session:
                 yield self._describe(step, path, name)
             case Explain(step, name):
                 yield self._explain(step, name)
-            case Save(step, path, name):
-                yield self._save(step, path, name)
+            case Save():
+                self._check_target(action, ())
+                yield self._save(action.step, action.path, action.name)
             case Analyse():
                 yield from self._analyse(action, made)
             case Notice(code, message):
@@ -347,11 +373,12 @@ class Session:
         return "; ".join([whole, *(f"of more: {fetcher.explain(wanted)}" for wanted in of_more)])
 
     def _save(self, step: Step, path: str, name: str) -> Told:
-        from kestrel.store.exchange import Told as FileTold
-        from kestrel.store.exchange import save, save_bundle
+        from kestrel.store.metadata import Told as FileTold
+        from kestrel.store.saving import save, save_bundle
 
         variable = self.store.evaluate(step)
         columns = self._saved_columns(variable)
+        made = "" if Path(path).parent.exists() else f", in the new folder {path_text(Path(path).parent)}"
         found = format_of(path)
         if found and found.kind == "stix":
             save_bundle(Path(path), self.answers.bundle(variable, [*columns, *_ends(variable.type)]))
@@ -359,7 +386,8 @@ class Session:
         else:
             told = FileTold(variable.type, sources_of(step), variable.range)
             number = save(self.store.con, self.answers.select(variable, columns), Path(path), told)
-        return Told("saved", f"{number:,} row{'' if number == 1 else 's'} of `{name}` saved in {path_text(path)}", number)
+        self.files.written.add(Path(path))
+        return Told("saved", f"{number:,} row{'' if number == 1 else 's'} of `{name}` saved in {path_text(path)}{made}", number)
 
     def _saved_columns(self, variable: Variable) -> list[AttributePath]:
         """What a file or a program outside is given: identity first, then every attribute."""
@@ -464,8 +492,7 @@ class Session:
         """The same, and free everything else."""
         trouble = self.settle()
         if self._store is not None:
-            self._store.live.close()
-            self._store.con.close()
+            self._store.close()
             self._store = None
             self._tables.clear()
         return trouble

@@ -19,8 +19,8 @@ import duckdb
 from kestrel.graph.steps import Source, TimeRange
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
-from kestrel.schemas.transforms import quoted
 from kestrel.store import addresses, clocks, identity
+from kestrel.store.database import lock, path_literal
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
 from kestrel.store.scan import Account, Reader
@@ -104,7 +104,7 @@ def open_dataset(
     kept = cache / f"{key}.duckdb" if cache else None
     if kept and kept.exists():
         try:
-            con.execute(f"ATTACH {quoted(str(kept))} AS {name} (READ_ONLY)")
+            con.execute(f"ATTACH {path_literal(kept)} AS {name} (READ_ONLY)")
             return _described(con, name, sources, span, key, cached=True)
         except duckdb.InterruptException:
             raise
@@ -128,7 +128,8 @@ def write_cache(sources: Sequence[Source], cache: Path) -> Path:
         configure(con)
         part = Path(scratch) / "part.duckdb"
         con.execute("SET memory_limit = '1GB'")
-        con.execute(f"ATTACH {quoted(str(part))} AS part")
+        lock(con, Path(scratch))
+        con.execute(f"ATTACH {path_literal(part)} AS part")
         _build(con, "part", sources, Path(scratch))
         con.execute("DETACH part")
         os.replace(part, target)
@@ -149,7 +150,7 @@ def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, cache: Path) -> None:
     os.close(handle)
     os.unlink(temporary)
     try:
-        con.execute(f"ATTACH {quoted(temporary)} AS kept")
+        con.execute(f"ATTACH {path_literal(temporary)} AS kept")
         con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
         con.execute("DETACH kept")
         os.replace(temporary, cache / f"{dataset.key}.duckdb")

@@ -40,6 +40,7 @@ from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.result import Notice
 from kestrel.schemas.layout import layout
 from kestrel.store.compare import Comparer
+from kestrel.store.database import PrivateFolder, lock
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
 from kestrel.store.find import Finder
 from kestrel.store.given import Given
@@ -111,6 +112,8 @@ class Store:
 
     def __post_init__(self) -> None:
         configure(self.con)
+        self.folder = PrivateFolder()
+        lock(self.con, self.folder.path)
         self.live = Live(self.fetcher)
         self.narrow = Narrow(self)
 
@@ -193,6 +196,12 @@ class Store:
                 dataset.cached = True
             else:
                 keep(self.con, dataset, self.cache)
+
+    def close(self) -> None:
+        """Free everything that is held."""
+        self.live.close()
+        self.con.close()
+        self.folder.discard()
 
     # -- steps ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from kestrel.errors import KestrelError
 from kestrel.graph.steps import TABLE, Applied, Load, New, content_id
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
+from kestrel.store.database import EXACT, exact
 from kestrel.store.exchange import load, put_rows
 from kestrel.store.mentions import entity_type
 from kestrel.store.query import Query, quoted_name
@@ -162,7 +163,7 @@ class Given:
         con, table = self.store.con, fresh("answer")
         try:
             if isinstance(answer, Path):
-                con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?)", [str(answer)])
+                con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?, {EXACT})", [exact(answer)])
             elif isinstance(answer, list):
                 rows = [dict(row) for row in answer]
                 put_rows(con, table, list(dict.fromkeys(n for row in rows for n in row)) or ["id"], rows)

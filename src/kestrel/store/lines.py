@@ -19,6 +19,7 @@ import duckdb
 from kestrel.errors import KestrelError
 from kestrel.schemas.transforms import quoted
 from kestrel.store.bundles import documents, is_bundle
+from kestrel.store.database import EXACT, exact_literal
 from kestrel.text import path_text
 
 LONG = 1 << 20
@@ -174,8 +175,8 @@ def _size(path: Path) -> int:
 
 def _csv(path: Path) -> str:
     return (
-        f"read_csv({quoted(str(path))}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
-        f"auto_detect=false, null_padding=false, compression={quoted(_compression(path))})"
+        f"read_csv({exact_literal(path)}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
+        f"{EXACT}, auto_detect=false, null_padding=false, compression={quoted(_compression(path))})"
     )
 
 
@@ -266,8 +267,8 @@ def _copied(path: Path, scratch: Path, text: bytes) -> Lines:
 
 def _csv_copy(path: Path) -> str:
     return (
-        f"read_csv({quoted(str(path))}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
-        f"auto_detect=false, compression='none', max_line_size={4 * LONG})"
+        f"read_csv({exact_literal(path)}, columns={{'l': 'VARCHAR'}}, delim='\x07', quote='', escape='', header=false, "
+        f"{EXACT}, auto_detect=false, compression='none', max_line_size={4 * LONG})"
     )
 
 

@@ -16,6 +16,7 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.addresses import FLOW, flow_id
+from kestrel.store.database import EXACT, exact_literal
 from kestrel.store.lines import LONG, Lines, Part, batches, hold, lines_of
 
 SAMPLE = 300
@@ -177,8 +178,8 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in reading.structure.items()) + "}"
     rows = (
-        f"(SELECT *, {number}::UINTEGER AS src FROM read_json({quoted(str(path))}, "
-        f"format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}))"
+        f"(SELECT *, {number}::UINTEGER AS src FROM read_json({exact_literal(path)}, "
+        f"{EXACT}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}))"
     )
     before = _count(con)
     _widen(con, reading.wanted)
