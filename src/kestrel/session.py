@@ -392,7 +392,7 @@ class Session:
     def _saved_columns(self, variable: Variable) -> list[AttributePath]:
         """What a file or a program outside is given: identity first, then every attribute."""
         own = variable.flat.columns if variable.flat else {}
-        listed = [AttributePath(variable.type, (), name, kind=own[name].kind) for name in own if name not in INHERENT]
+        listed = [AttributePath(variable.type, (), n, kind=own[n].kind) for n in own if variable.type == TABLE or n not in INHERENT]
         inherent = [] if variable.type == TABLE else [AttributePath(variable.type, (), name) for name in INHERENT]
         known = {p.text() for p in (*listed, *inherent)}
         return [*inherent, *listed, *(p for p in self.store.attributes_of(variable) if p.text() not in known)]

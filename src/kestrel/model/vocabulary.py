@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,8 @@ EVERY_ENTITY = {
 }
 """The attributes of entities of all types, name to SQL type."""
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
+OTHER = re.compile(r"x-\w[\w-]{0,247}")
+"""Names of types that the model does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,11 @@ class Vocabulary:
     def type_named(self, name: str) -> EntityType | None:
         """The type a name stands for; of an unknown `x-` name one without attributes, for the data to confirm."""
         found = self.types.get(self.type_aliases.get(name, name))
-        return _bare(name) if found is None and name.startswith("x-") else found
+        return _bare(name) if found is None and OTHER.fullmatch(name) else found
+
+    def may_be_type(self, name: str) -> bool:
+        """Whether a name is that of a type, or of one that only the data know."""
+        return name in self.types or OTHER.fullmatch(name) is not None
 
     def entity(self, name: str) -> EntityType:
         """The type of a step or of a reference's end: `address` stands for both families, a table has no attributes of its own."""

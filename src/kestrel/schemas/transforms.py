@@ -61,13 +61,19 @@ def guid(x: str) -> str:
     )
 
 
+def whole(x: str, kind: str = "BIGINT") -> str:
+    """A whole number in decimal or 0x text, `12.0` among them. Other text is none: DuckDB would round `3.7` to 4."""
+    fraction = f"contains({x}, '.') OR contains({x}, '-')"
+    return f"CASE WHEN ({fraction}) AND try_cast({x} AS DOUBLE) IS DISTINCT FROM trunc(try_cast({x} AS DOUBLE)) THEN NULL ELSE try_cast({x} AS {kind}) END"
+
+
 def pid(x: str) -> str:
-    """Decimal or 0x text; 0 is no process."""
-    return f"nullif(try_cast({x} AS BIGINT), 0)"
+    """A whole number above 0: 0 is no process."""
+    return f"nullif(greatest({whole(x)}, 0), 0)"
 
 
 def integer(x: str) -> str:
-    return f"try_cast({x} AS INTEGER)"
+    return whole(x, "INTEGER")
 
 
 def login(domain: str, user: str) -> str:

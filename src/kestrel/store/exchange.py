@@ -18,7 +18,7 @@ from kestrel.graph.formats import FileFormat, format_of
 from kestrel.graph.steps import TABLE, Load
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
-from kestrel.schemas.stix_bundle import rows_of
+from kestrel.schemas.stix_bundle import NotAsWritten, rows_of
 from kestrel.schemas.transforms import quoted
 from kestrel.store.damage import damage
 from kestrel.store.database import EXACT, exact_literal
@@ -74,7 +74,10 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
     Raises CannotLoad, NotWritten."""
     table = fresh("file")
     if _is_bundle(path):
-        put_rows(con, table, *_bundle_rows(path)[1:])
+        try:
+            put_rows(con, table, *_bundle_rows(path)[1:])
+        except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.TypeMismatchException, OverflowError) as error:
+            raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
         return table
     with _reading(con, path, texts) as relation:
         con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {relation}")
@@ -146,7 +149,10 @@ def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
         found = format_of(str(path))
         assert found is not None
         raise CannotLoad(path, *damage(path, found)) from error
-    kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
+    try:
+        kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
+    except NotAsWritten as error:
+        raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
     return kind, list(dict.fromkeys(name for row in rows for name in row)), rows
 
 

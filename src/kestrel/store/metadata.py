@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,7 +21,6 @@ MARK = "kestrel"
 """The key under which a Parquet file keeps what its columns cannot tell: type, sources, range."""
 LONGEST = 4 << 20
 """Bytes of it that are read."""
-OTHER_TYPE = re.compile(r"x-[a-z0-9]+(-[a-z0-9]+)*")
 MOST = 10_000
 """Sources and files that are believed; a variable has far fewer."""
 
@@ -67,9 +65,7 @@ def told_by(con: duckdb.DuckDBPyConnection, path: Path) -> Told:
 
 
 def _type(value: Any) -> str:
-    if value == TABLE:
-        return TABLE
-    if not isinstance(value, str) or (value not in vocabulary().types and (len(value) > 250 or not OTHER_TYPE.fullmatch(value))):
+    if not isinstance(value, str) or not (value == TABLE or vocabulary().may_be_type(value)):
         raise NotValid
     return value
 
