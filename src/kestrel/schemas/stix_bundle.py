@@ -133,7 +133,7 @@ def rows_of(bundle: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     type_name, columns = about.get("x_kestrel_type"), about.get("x_kestrel_columns")
     if not isinstance(type_name, str) or not isinstance(columns, list):
         raise NotWritten
-    if not vocabulary().may_be_type(type_name) or not all(isinstance(c, str) and c for c in columns):
+    if not vocabulary().may_be_type(type_name) or not columns or not all(isinstance(c, str) and c for c in columns):
         raise NotAsWritten
     if len({c.casefold() for c in columns}) < len(columns):
         raise NotAsWritten
