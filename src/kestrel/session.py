@@ -20,7 +20,7 @@ from kestrel.ask.text import StepNames, graph_lines, queries, query_text
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, looked_at_by, range_of, sources_of, type_of
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, looked_at_by, range_of, read_for, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
@@ -328,12 +328,14 @@ class Session:
         paths = self.store.attributes_of(variable)
         attributes = tuple(Attribute(p.text(), n, x) for p, n, x in self.answers.fullness(variable, paths))
         relations = () if variable.type == TABLE else tuple(vocabulary().leading_from(variable.type))
-        return Info(name, variable.type, entities, records, first, last, _uris(step), attributes, relations, self.origins.get(name, ""))
+        rows = self.store.rows(variable) if variable.flat and variable.type != TABLE else None
+        return Info(name, variable.type, entities, records, first, last, read_for(step), attributes, relations, self.origins.get(name, ""), rows)
 
     def _describe(self, step: Step, path: AttributePath, name: str) -> Description:
-        found = self.answers.distribution(self.store.evaluate(step), path)
+        variable = self.store.evaluate(step)
+        found = self.answers.distribution(variable, path)
         statistics = {
-            "rows" if type_of(step) == TABLE else "entities": found.rows,
+            "rows" if variable.flat else "entities": found.rows,
             "missing": found.missing,
             "distinct": found.distinct,
             "lowest": found.lowest,
@@ -382,7 +384,7 @@ class Session:
         found = format_of(path)
         if found and found.kind == "stix":
             save_bundle(Path(path), self.answers.bundle(variable, [*columns, *_ends(variable.type)]))
-            number = self.store.counts(variable)[0]
+            number = self.store.rows(variable)
         else:
             told = FileTold(variable.type, sources_of(step), variable.range)
             number = save(self.store.con, self.answers.select(variable, columns), Path(path), told)
@@ -402,7 +404,7 @@ class Session:
         for name, action in made.items():
             variable = self.store.evaluate(action.step)
             entities, records, first, last = self.store.counts(variable)
-            found.append(Made(name, variable.type, entities, records, first, last, _uris(action.step)))
+            found.append(Made(name, variable.type, entities, records, first, last, read_for(action.step)))
         costs = self._store.live.cost() if self._store is not None else {}
         since = {uri: cost.since(paid.get(uri)) for uri, cost in costs.items()}
         asked = tuple(Asked(u, c.queries, c.records, c.bytes, round(c.seconds, 3), round(c.server, 3)) for u, c in since.items() if c.queries)
@@ -578,9 +580,9 @@ class Handle:
     step: Step
 
     def __len__(self) -> int:
-        """The number of entities."""
+        """The number of rows: one an entity, or those of a table, of JOIN, TIMESTAMPED, RECORDS and ADDOBSID."""
         store = self.session.store
-        return store.counts(store.evaluate(self.step))[0]
+        return store.rows(store.evaluate(self.step))
 
     @property
     def type(self) -> str:
@@ -622,10 +624,6 @@ def _given(kind: str | None, rows: Any) -> New:
         cells = row if isinstance(row, dict) else {found.main: row}
         made.append(tuple((str(k), v) for k, v in cells.items() if k not in ("type", "id")))
     return New(found.name, tuple(made))
-
-
-def _uris(step: Step) -> tuple[str, ...]:
-    return tuple(s.uri for s in sources_of(step))
 
 
 def failures(error: HuntErrors) -> list[Failure]:

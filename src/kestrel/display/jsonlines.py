@@ -51,6 +51,7 @@ def to_object(result: Result) -> dict[str, Any]:
                 "attributes": [{"name": a.name, "entities": a.count, "example": jsonable(a.example)} for a in result.attributes],
                 "relations": list(result.relations),
                 "origin": result.origin,
+                **({"rows": result.rows} if result.rows is not None else {}),
             }
         case Description():
             return {

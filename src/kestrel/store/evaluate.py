@@ -466,10 +466,18 @@ class Store:
 
     def counts(self, variable: Variable) -> tuple[int, int, datetime | None, datetime | None]:
         """Entities (rows, of a table), records, first and last time (UTC)."""
+        if variable.type == TABLE:
+            return (number := self.rows(variable)), number, None, None
         row = self.con.execute(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max(t) FROM {variable.table}").fetchone()
         assert row is not None
         first, last = (v.replace(tzinfo=UTC) if v else None for v in row[2:])
         return row[0], row[1], first, last
+
+    def rows(self, variable: Variable) -> int:
+        """The rows that are shown: one an entity, or those of its list."""
+        if variable.flat is None:
+            return self.counts(variable)[0]
+        return self._count(variable.flat.table)
 
     def attributes_of(self, variable: Variable) -> list[AttributePath]:
         """Every attribute the rows can have: columns of their own, and what records give for the type, one reference deep."""

@@ -13,13 +13,14 @@ from kestrel.errors import KestrelError
 from kestrel.graph.steps import TABLE, Applied, Load, New, content_id
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
+from kestrel.result import Notice
 from kestrel.schemas.transforms import whole
 from kestrel.store.database import EXACT, exact
 from kestrel.store.exchange import load, put_rows
 from kestrel.store.mentions import entity_type
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.variable import Flat, Own, Variable, described, fresh, kind_of_type, named
-from kestrel.text import listed
+from kestrel.text import listed, path_text
 
 if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
@@ -85,7 +86,7 @@ class Given:
             id_sql = f"hash({key}, {place}::INTEGER)"
             if step.type in HASHED and values.get(kind.main) is not None:
                 id_sql = f"hash('{HASHED[step.type]}', {query.value(values[kind.main])})"
-            given = "".join(f", {query.value(values.get(n))}" for n in names)
+            given = "".join(f", {_cell(query, values.get(n), _new_type(kind, n))}" for n in names)
             query.run(self.store.con, f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL, {place}{given}")
         rows = self.store.table(f"SELECT id, rec, t FROM {table}")
         places = self.store.table(f"SELECT id, min(place) AS place FROM {table} GROUP BY id")
@@ -125,12 +126,27 @@ class Given:
             f"CREATE TEMP TABLE {loaded} AS SELECT coalesce({given_id}, {own_key}) AS id, {own_key} AS rec, {times[0]} AS t, "
             f"coalesce({times[1]}, {times[0]}) AS last, rowid AS place{columns} FROM {raw}",
         )
+        self._account_lost(step, raw, kept, types)
         firsts = "".join(f", any_value(c{n}) AS c{n}" for n in range(len(kept)))
         table = self.store.table(f"SELECT id, min(rec) AS rec, min(t) AS t{firsts} FROM {loaded} GROUP BY id")
         own = Own(table, named(con, table, [(f"c{n}", name) for n, name in enumerate(kept)]))
         rows = self.store.table(f"SELECT id, rec, t FROM {loaded} UNION SELECT id, rec, last FROM {loaded}")
         places = self.store.table(f"SELECT id, min(place) AS place FROM {loaded} GROUP BY id")
         return Variable(step, step.type, rows, None, step.range, own, places=places)
+
+    def _account_lost(self, step: Load, raw: str, names: Sequence[str], types: Mapping[str, str]) -> None:
+        """Note how many values of a file are not of the kind that the model says, and so are no values."""
+        kind, kinds = vocabulary().entity(step.type), model_attributes(step.type)
+        doubtful = [n for n in names if kinds.get(n) in ("number", "time")]
+        if not doubtful:
+            return
+        lost = ", ".join(f"count(nullif(CAST({quoted_name(n)} AS VARCHAR), '')) - count({_as_model(kind, n, types[n])})" for n in doubtful)
+        for name, number in zip(doubtful, self.store.con.execute(f"SELECT {lost} FROM {raw}").fetchone() or (), strict=True):
+            if number > 0:
+                wanted = "whole number" if kinds[name] == "number" else "time"
+                verdict = f"value of `{name}` is not a {wanted} and is" if number == 1 else f"values of `{name}` are not {wanted}s and are"
+                message = f"`{path_text(step.path)}`: {number:,} {verdict} left empty"
+                self.store.notices.append(Notice("values-left-out", message, number))
 
     # -- APPLY ---------------------------------------------------------------------------------------------------
 
@@ -235,6 +251,21 @@ def own_columns(own: Own | Flat | None) -> Mapping[str, str]:
     return {name: column.kind for name, column in own.columns.items()} if own else {}
 
 
+def _cell(query: Query, value: Any, sql: str) -> str:
+    """A value of a row as SQL of the type of its column; what cannot be of that type is no value."""
+    match sql, value:
+        case "BIGINT", bool():
+            return "NULL"
+        case "BIGINT", int() | float():
+            return query.value(int(value)) if abs(value) < 2**63 and value == int(value) else "NULL"
+        case "BIGINT", str():
+            return whole(f"{query.value(value)}::VARCHAR")
+        case "TIMESTAMP", str():
+            return f"try_cast({query.value(value)} AS TIMESTAMP)"
+        case _:
+            return query.value(value)
+
+
 def _new_type(kind: EntityType, name: str) -> str:
     """The SQL type of an attribute given by NEW."""
     if name in kind.attributes:
@@ -250,8 +281,6 @@ def _as_model(kind: EntityType, name: str, sql: str) -> str:
     """A column of a file or an answer (of a SQL type), of the SQL type the model has for the attribute."""
     column = quoted_name(name)
     match model_attributes(kind.name).get(name):
-        case "number" if name.rpartition(".")[2] == "pid":
-            return f"nullif(greatest({as_whole(column, sql)}, 0), 0)"
         case "number":
             return as_whole(column, sql)
         case "time":
