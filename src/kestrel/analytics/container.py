@@ -31,7 +31,8 @@ NOT_STARTED = 125
 
 def container_named(name: str) -> Container:
     """The image of a profile, else the one of that name. Raises BadAnalyticProfile."""
-    uri, image, seconds, declared = f"docker://{name}", PREFIX + name.lower(), TIME_LIMIT, ()
+    uri, image, seconds = f"docker://{name}", PREFIX + name.lower(), TIME_LIMIT
+    declared: tuple[str, ...] = ()
     if is_set_up("docker", name):
         found = profile("docker", name)
         uri, seconds, declared = found.uri, found.time_limit(), found.names("arguments", "MODEL_DIR")

@@ -1,7 +1,8 @@
 """A program as an analytic: it finds its variables in a folder and leaves there what it found (`exchange.py`).
 
-The folder is its current one, and `KESTREL_DATA` names it. Arguments are environment variables; of Kestrel's own environment it sees
-what `environment.py` lists and its profile names, and so no secret of another. Ending with any other code than 0 is a failure. At its time limit, at Ctrl-C and at its end, whatever it started in its process group is ended.
+The folder is its current one, and `KESTREL_DATA` names it. Arguments are environment variables; of Kestrel's own environment it
+sees what `environment.py` lists and its profile names, and so no secret of another. Ending with any other code than 0 is a failure.
+At its time limit, at Ctrl-C and at its end, whatever it started in its process group is ended.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from kestrel.errors import KestrelError
 from kestrel.model.vocabulary import vocabulary
 
+
 class NotAsWritten(ValueError):
     """A bundle that `bundle_of` never gives."""
 

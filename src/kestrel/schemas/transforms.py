@@ -63,8 +63,9 @@ def guid(x: str) -> str:
 
 def whole(x: str, kind: str = "BIGINT") -> str:
     """A whole number in decimal or 0x text, `12.0` among them. Other text is none: DuckDB would round `3.7` to 4."""
-    fraction = f"contains({x}, '.') OR contains({x}, '-')"
-    return f"CASE WHEN ({fraction}) AND try_cast({x} AS DOUBLE) IS DISTINCT FROM trunc(try_cast({x} AS DOUBLE)) THEN NULL ELSE try_cast({x} AS {kind}) END"
+    number = f"try_cast({x} AS DOUBLE)"
+    rounded = f"(contains({x}, '.') OR contains({x}, '-')) AND {number} IS DISTINCT FROM trunc({number})"
+    return f"CASE WHEN {rounded} THEN NULL ELSE try_cast({x} AS {kind}) END"
 
 
 def pid(x: str) -> str:

@@ -80,7 +80,7 @@ def _source(value: Any) -> Source:
     if not isinstance(value, Mapping):
         raise NotValid
     uri, files, shape, place = value.get("uri"), value.get("files"), value.get("shape"), value.get("place", "")
-    if not _is_name(uri) or not isinstance(files, list) or len(files) > MOST or not all(map(_is_name, files)):
+    if not isinstance(uri, str) or not _is_name(uri) or not isinstance(files, list) or len(files) > MOST or not all(map(_is_name, files)):
         raise NotValid
     if not (shape is None or shape in SHAPES) or not isinstance(place, str):
         raise NotValid
