@@ -6,6 +6,8 @@ import json
 import os
 import re
 import stat
+import sys
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from kestrel.analytics.environment import is_interpreted, passed
 from kestrel.errors import HuntErrors
 from kestrel.result import Info, Notice, Summary, Table
 from kestrel.schemas.transforms import integer, pid
+from kestrel.sources.elastic.place import place_of
+from kestrel.sources.profiles import BadProfile, Profile
 
 NAMES = ["[a]", "[!a]", "[[a]]", "]x[", "x?", "*", "**", "{a,b}", "it's", 'd"q', "nl\nx", "back\\slash", "é😀", "a", "day=1/x", "[d]/x"]
 """Names of files that are patterns, or of which SQL could make something else."""
@@ -116,6 +120,12 @@ def test_what_does_not_fit_into_memory_goes_to_a_private_folder(here: Path) -> N
         assert setting is not None and Path(setting[0]).is_relative_to(folder)
         session.run("x = NEW ['a']")
     assert not folder.exists() and not (here / ".tmp").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no files with such names")
+def test_a_name_that_is_no_text_is_an_error(here: Path, session: Session) -> None:
+    Path(os.fsdecode(b"\xff.json")).write_text("{}", encoding="utf-8")
+    assert codes(session, "p = GET process FROM '*.json'") == ["K0401"]
 
 
 # -- SAVE ----------------------------------------------------------------------------------------------------------
@@ -370,3 +380,31 @@ def test_arguments_have_names_that_no_runtime_interprets() -> None:
     assert [n for n in RUNTIMES if not is_interpreted(n)] == []
     harmless = "x n k N X unit method columns threshold score_column XPARAM YPARAM METHOD TOP10 name contacts max_distance".split()
     assert [n for n in harmless if is_interpreted(n)] == []
+
+
+# -- credentials and extras ----------------------------------------------------------------------------------------
+
+
+def authorization(**auth: str) -> str | None:
+    return place_of(Profile("lab", "elastic", {"host": "localhost", "port": 9200, "indices": "x"}, {"auth": auth})).authorization
+
+
+def test_credentials_of_any_characters_work_or_are_refused() -> None:
+    basic = authorization(username="jürgen", password="пароль😀")
+    assert basic is not None and b64decode(basic.removeprefix("Basic ")).decode() == "jürgen:пароль😀"
+    key = authorization(id="ключ", api_key="sécret")
+    assert key is not None and b64decode(key.removeprefix("ApiKey ")).decode() == "ключ:sécret"
+    for auth in ({"api_key": "ключ"}, {"access_token": "tökén"}, {"username": "a", "password": "\ud800"}, {"id": "\ud800", "api_key": "x"}):
+        with pytest.raises(BadProfile) as caught:
+            authorization(**auth)
+        assert all(secret not in str(caught.value) for secret in auth.values() if len(secret) > 2)
+
+
+def test_a_missing_library_is_named_with_its_extra(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    session["x"] = ["a"]
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"kestrel-hunt\[pandas\]"):
+        session["x"].to_pandas()
+    with pytest.raises(ImportError, match=r"kestrel-hunt\[arrow\]"):
+        session["x"].to_arrow()

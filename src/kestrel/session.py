@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, assert_never
@@ -590,11 +591,13 @@ class Handle:
         return type_of(self.step)
 
     def to_arrow(self) -> Any:
-        """An Arrow table: one row an entity, every attribute known. Needs the extra `arrow`."""
+        """An Arrow table: one row an entity, every attribute known. Raises ImportError without the extra `arrow`."""
+        _extra("to_arrow", "pyarrow", "arrow")
         return self._relation().to_arrow_table()
 
     def to_pandas(self) -> Any:
-        """A pandas DataFrame: one row an entity, every attribute known. Needs the extra `pandas`."""
+        """A pandas DataFrame: one row an entity, every attribute known. Raises ImportError without the extra `pandas`."""
+        _extra("to_pandas", "pandas", "pandas")
         return self._relation().df()
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -609,6 +612,14 @@ class Handle:
     def _relation(self) -> Any:
         variable = self.session.store.evaluate(self.step)
         return self.session.answers.relation(variable, self.session._saved_columns(variable), keyed=True)
+
+
+def _extra(method: str, library: str, extra: str) -> None:
+    """Raise ImportError where an optional library is missing."""
+    try:
+        import_module(library)
+    except ImportError:
+        raise ImportError(f"`{method}` needs {library}, which is not installed: pip install 'kestrel-hunt[{extra}]'", name=library) from None
 
 
 def _given(kind: str | None, rows: Any) -> New:

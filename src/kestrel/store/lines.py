@@ -186,6 +186,8 @@ def _compression(path: Path) -> str:
 
 
 def _head(path: Path) -> bytes:
+    if any("\ud800" <= c <= "\udfff" for c in str(path)):
+        raise UnreadableFile(path, "its name is no valid Unicode")
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
