@@ -211,7 +211,7 @@ def parquet(path: Path, metadata: Any, rows: str = "SELECT 'process--00000000000
 
 def says(**parts: Any) -> dict[str, Any]:
     """Metadata as Kestrel writes it, but for some parts of it and of its source."""
-    source = {"uri": "stixshifter://lab", "files": [], "shape": None, "place": ""}
+    source: dict[str, Any] = {"uri": "stixshifter://lab", "files": [], "shape": None, "place": ""}
     whole = {"type": "process", "sources": [source | {k: v for k, v in parts.items() if k in source}], "range": None}
     return whole | {k: v for k, v in parts.items() if k in whole}
 
