@@ -134,9 +134,7 @@ def rows_of(bundle: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     type_name, columns = about.get("x_kestrel_type"), about.get("x_kestrel_columns")
     if not isinstance(type_name, str) or not isinstance(columns, list):
         raise NotWritten
-    if not vocabulary().may_be_type(type_name) or not columns or not all(isinstance(c, str) and c for c in columns):
-        raise NotAsWritten
-    if len({c.casefold() for c in columns}) < len(columns):
+    if not vocabulary().may_be_type(type_name) or not all(isinstance(c, str) for c in columns):
         raise NotAsWritten
     known = {o["id"]: o for o in objects if isinstance(o.get("id"), str)}
     records = [o for o in objects if o.get("type") == "observed-data" and "x_kestrel_id" in o]

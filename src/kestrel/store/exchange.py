@@ -151,9 +151,12 @@ def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
         raise CannotLoad(path, *damage(path, found)) from error
     try:
         kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        if "" in names or len({n.casefold() for n in names}) < len(names) or (rows and not names):
+            raise NotAsWritten
     except NotAsWritten as error:
         raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
-    return kind, list(dict.fromkeys(name for row in rows for name in row)), rows
+    return kind, names, rows
 
 
 def put_rows(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
