@@ -264,6 +264,23 @@ def test_sources_of_a_file_are_those_the_hunter_named(here: Path, session: Sessi
             assert {v.name: v.sources for r in results if isinstance(r, Summary) for v in r.variables}["c"] == ("evil.ndjson",)
 
 
+def test_what_kestrel_wrote_keeps_its_sources_in_another_session(here: Path, session: Session) -> None:
+    write(here / "log.ndjson", 0, 1)
+    session.run("p = GET process FROM log.ndjson WHERE name = 'p0.exe'\nSAVE p TO p.parquet")
+    with Session() as fresh:
+        results = fresh.run("q = LOAD p.parquet\nc = FIND process CREATED BY q\nDISP c ATTR name")
+        assert next(r.rows for r in results if isinstance(r, Table)) == (("p1.exe",),)
+    with duckdb.connect() as con:  # the same words, but of another hand
+        row = con.execute("SELECT decode(value) FROM parquet_kv_metadata('p.parquet') WHERE key = 'kestrel'").fetchone()
+        assert row is not None
+        con.execute(f"COPY (SELECT * FROM 'p.parquet') TO 'q.parquet' (FORMAT parquet, KV_METADATA {{kestrel: '{row[0]}', by: 'x'}})")
+    (here / "log.ndjson").rename("moved.ndjson")
+    for name in ("p", "q"):
+        with Session() as fresh:
+            notices = [r.code for r in fresh.run(f"q = LOAD {name}.parquet") if isinstance(r, Notice)]
+            assert notices == ["unknown-source"], name
+
+
 COLUMNS = [
     *(
         "SELECT 1 AS id, 'a' AS name",

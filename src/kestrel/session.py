@@ -140,6 +140,7 @@ class Session:
             check_analytic=_check_analytic,
             turns=dict(self._turns),
             by_name=profile_named,
+            is_own=lambda path: Path(path) in self.files.written,
             check_target=self._check_target,
             opened=dict(self._files.opened) if self._files else {},
             loaded=dict(self._files.loaded) if self._files else {},

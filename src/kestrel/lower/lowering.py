@@ -85,6 +85,8 @@ class Lowering(Patterns):
     peek: Callable[[str], tuple[Load, list[Notice]]] = _no_file
     """What a saved file says of its rows, and what is to be said about that. Raises KestrelError."""
     by_name: ByName = lambda _: None
+    is_own: Callable[[str], bool] = lambda _: False
+    """Whether a file is as Kestrel wrote it."""
     check_target: Callable[[Save, Collection[str]], None] = lambda *_: None
     """Raises KestrelError for a file that may not be written, or not over these files, which the cell reads."""
     opened: dict[Source, None] = field(default_factory=dict)
@@ -393,7 +395,7 @@ class Lowering(Patterns):
                 self.errors.append(error)
                 return None
             self.loaded[path] = None
-            found, unknown = with_known_sources(claimed, self.opened, self.by_name)
+            found, unknown = with_known_sources(claimed, self.opened, self.by_name, self.is_own)
             self.notices += [*notices, *unknown]
         return Load(path, wanted.name, found.sources, found.range) if wanted else found
 

@@ -1,4 +1,5 @@
-"""Which of the sources that a loaded file names are used: those that the hunter named, as profiles or in this session."""
+"""Which of the sources that a loaded file names are used: those that the hunter named, as profiles or in this session, or in the session
+that wrote the file."""
 
 from __future__ import annotations
 
@@ -14,13 +15,15 @@ ByName = Callable[[str], Source | None]
 """The source of a URI that names a profile, or None."""
 
 
-def with_known_sources(load: Load, opened: Collection[Source], by_name: ByName) -> tuple[Load, list[Notice]]:
+def with_known_sources(load: Load, opened: Collection[Source], by_name: ByName, is_own: Callable[[str], bool]) -> tuple[Load, list[Notice]]:
     """A LOAD with those of its sources that are known, as the hunter knows them: never with the files or the names that only the loaded
-    file gives."""
+    file gives, unless `is_own` says that Kestrel wrote that file, and nobody changed it."""
     known: list[Source] = []
     unknown: list[str] = []
     for claimed in load.sources:
         found = list(_known(claimed, opened, by_name))
+        if not found and _is_here(claimed) and is_own(load.path):
+            found = [claimed]
         known += found
         unknown += [] if found else [claimed.uri]
     notices = []
@@ -47,6 +50,11 @@ def _known(claimed: Source, opened: Collection[Source], by_name: ByName) -> Iter
         for file in claimed.files:
             holder = next(s for s in alike if os.path.realpath(file) in _files(s))
             yield Source(path_text(file), (file,), holder.shape)
+
+
+def _is_here(source: Source) -> bool:
+    """Whether a source is files that can be read."""
+    return not source.place and bool(source.files) and all(map(os.path.isfile, source.files))
 
 
 def _files(source: Source) -> set[str]:
