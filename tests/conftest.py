@@ -32,9 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's settings, profiles or cache."""
+    """No test sees the user's settings, profiles or cache, or what Kestrel wrote for them."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("KESTREL_CACHE", "off")
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     (folder / "kestrel.yaml").touch()
     monkeypatch.setenv("KESTREL_CONFIG", str(folder / "kestrel.yaml"))
     monkeypatch.setenv("KESTREL_STIXSHIFTER_CONFIG", str(folder / "stixshifter.yaml"))

@@ -81,7 +81,7 @@ export const rules = {
    ]
   },
   {
-   "pattern": "(A(?:NY|PPLY|S(?:(?:C)?)|TTR)|BY|D(?:E(?:PTH|SC(?:(?:RIBE)?))|ISP)|EXPLAIN|F(?:IND|ROM)|G(?:ET|ROUP)|INFO|JOIN|L(?:AST|IMIT|OAD)|NEW|O(?:FFSET|N)|S(?:AVE|ORT|T(?:ART|OP))|TO|W(?:HERE|ITH))(?![\\p{L}\\p{M}\\p{N}_])",
+   "pattern": "(A(?:NY|PPLY|S(?:(?:C)?)|TTR)|BY|D(?:E(?:PTH|SC(?:(?:RIBE)?))|ISP)|EXPLAIN|F(?:IND|ROM)|G(?:ET|ROUP)|INFO|JOIN|L(?:AST|IMIT|OAD)|NEW|O(?:FFSET|N)|REPLACE|S(?:AVE|ORT|T(?:ART|OP))|TO|W(?:HERE|ITH))(?![\\p{L}\\p{M}\\p{N}_])",
    "classes": [
     "keyword"
    ]

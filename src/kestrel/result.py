@@ -24,7 +24,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a variable: how many entities have it, and its most frequent value."""
+    """One attribute of a variable: how many entities or rows have it, and its most frequent value."""
 
     name: str
     count: int
@@ -58,6 +58,8 @@ class Info:
     origin: str
     inputs: tuple[Input, ...] = ()
     changed_files: tuple[str, ...] = ()
+    rows: int | None = None
+    """Of a list of rows that are of entities (TIMESTAMPED, RECORDS, JOIN): how many there are. Attributes count those that have them."""
 
 
 @dataclass(frozen=True, slots=True)

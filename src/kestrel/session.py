@@ -23,7 +23,7 @@ from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.origin import Named, Origin
 from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, read_by, sources_of, type_of
+from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, read_by, read_for, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Input, Made, Result, Summary, Table, View
@@ -32,7 +32,7 @@ from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
-from kestrel.sources.pool import is_profile, open_pool
+from kestrel.sources.pool import is_profile, open_pool, profile_named
 from kestrel.store.machine import machine_error
 from kestrel.store.readings import Readings
 from kestrel.syntax import parse_partly, to_text
@@ -44,6 +44,7 @@ from kestrel.text import Span, path_text
 if TYPE_CHECKING:
     from kestrel.store.answers import Answers
     from kestrel.store.evaluate import Store
+    from kestrel.store.saving import Files
     from kestrel.store.variable import Variable
 
 INHERENT = ("id", "type", "first_observed", "last_observed", "number_observed")
@@ -76,6 +77,7 @@ class Session:
         self._told: set[str] = set()
         self._scratch: Path | None = None
         """The folder of the analytic that runs now."""
+        self._files: Files | None = None
         self._tables: dict[str, tuple[str, tuple[int | None, int], list[int]]] = {}
         """The tables that were shown, by key: their name in the store, what LIMIT and OFFSET cut, and which columns are shown."""
 
@@ -135,6 +137,8 @@ class Session:
         actions = lower(source, hunt, lowering, mistakes, doubtful)
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
+        if lowering.opened or lowering.loaded:
+            self.files.remember(lowering.opened, lowering.loaded)
         self.parameters |= lowering.given
         self._asked = {s for s in lowering.asked if isinstance(s, Get) and any(source.place for source in s.sources)}
         self._statements = {s.span: to_text(Hunt((s,))).strip() for s in hunt.statements if isinstance(s, Assign)}
@@ -155,6 +159,12 @@ class Session:
             peek=self._peek,
             check_analytic=_check_analytic,
             turns=dict(self._turns),
+            by_name=profile_named,
+            is_own=lambda path: Path(path) in self.files.written,
+            check_target=self._check_target,
+            current=self.readings.current,
+            opened=dict(self._files.opened) if self._files else {},
+            loaded=dict(self._files.loaded) if self._files else {},
             outside=tuple(parameters),
         )
 
@@ -163,15 +173,31 @@ class Session:
         found = open_pool(pool, quoted, default_scheme=self.settings.default_scheme)
         return tuple(map(self.readings.current, found))
 
-    def _peek(self, path: str) -> Load:
+    def _peek(self, path: str) -> tuple[Load, list[Notice]]:
         """What a saved file says of its rows."""
         from kestrel.store.exchange import peek
 
         reading = self.readings.reading((path,))
-        step, columns = peek(self.store.con, path)
-        step = replace(step, sources=tuple(map(self.readings.current, step.sources)), reading=reading)
-        self._peeked[step] = columns
-        return step
+        found = peek(self.store.con, path)
+        step = replace(found.step, reading=reading)
+        self._peeked[step] = found.columns
+        wrong = f"what `{path_text(path)}` says of its type, sources and time range is not as Kestrel writes it, and is ignored"
+        return step, [] if found.is_valid else [Notice("file-metadata", wrong)]
+
+    @property
+    def files(self) -> Files:
+        """The files that this session reads and writes."""
+        if self._files is None:
+            from kestrel.store.saving import Files
+
+            self._files = Files()
+        return self._files
+
+    def _check_target(self, save: Save, read: Collection[str]) -> None:
+        """Raise KestrelError where a variable may not be saved; `read` are the files the session reads."""
+        self.files.evidence.add(read)
+        inputs = [f for source in read_by(save.step) for f in source.files]
+        self.files.check(Path(save.path), save.replace or self.settings.replace, inputs)
 
     def known_columns(self, step: Step) -> Mapping[str, str] | None:
         """The columns of a file that was looked at, or of an analytic's answer that is there."""
@@ -201,8 +227,9 @@ class Session:
                 yield self._describe(step, path, name)
             case Explain(step, name):
                 yield self._explain(step, name)
-            case Save(step, path, name):
-                yield self._save(step, path, name)
+            case Save():
+                self._check_target(action, ())
+                yield self._save(action.step, action.path, action.name)
             case Analyse():
                 yield from self._analyse(action, made)
             case Notice(code, message):
@@ -352,13 +379,15 @@ class Session:
         known = {**self.scope, **{f"${n}": value for n, value in self.parameters.items()}}
         inputs = tuple(Input(n.name, state, n.text) for n, state in origin.listed(known))
         changed = tuple(dict.fromkeys(file for file, _, _ in self.readings.changed(read_by(step))))
-        uris = _uris(step)
-        return Info(name, variable.type, entities, records, first, last, uris, attributes, relations, origin.text, inputs, changed)
+        rows = self.store.rows(variable) if variable.flat and variable.type != TABLE else None
+        uris = read_for(step)
+        return Info(name, variable.type, entities, records, first, last, uris, attributes, relations, origin.text, inputs, changed, rows)
 
     def _describe(self, step: Step, path: AttributePath, name: str) -> Description:
-        found = self.answers.distribution(self.store.evaluate(step), path)
+        variable = self.store.evaluate(step)
+        found = self.answers.distribution(variable, path)
         statistics = {
-            "rows" if type_of(step) == TABLE else "entities": found.rows,
+            "rows" if variable.flat else "entities": found.rows,
             "missing": found.missing,
             "distinct": found.distinct,
             "lowest": found.lowest,
@@ -398,24 +427,26 @@ class Session:
         return "; ".join([whole, *(f"of more: {fetcher.explain(wanted)}" for wanted in of_more)])
 
     def _save(self, step: Step, path: str, name: str) -> Told:
-        from kestrel.store.exchange import Told as FileTold
-        from kestrel.store.exchange import save, save_bundle
+        from kestrel.store.metadata import Told as FileTold
+        from kestrel.store.saving import save, save_bundle
 
         variable = self.store.evaluate(step)
         columns = self._saved_columns(variable)
+        made = "" if Path(path).parent.exists() else f", in the new folder {path_text(Path(path).parent)}"
         found = format_of(path)
         if found and found.kind == "stix":
             save_bundle(Path(path), self.answers.bundle(variable, [*columns, *_ends(variable.type)]))
-            number = self.store.counts(variable)[0]
+            number = self.store.rows(variable)
         else:
             told = FileTold(variable.type, sources_of(step), variable.range)
             number = save(self.store.con, self.answers.select(variable, columns), Path(path), told)
-        return Told("saved", f"{number:,} row{'' if number == 1 else 's'} of `{name}` saved in {path_text(path)}", number)
+        self.files.written.add(Path(path))
+        return Told("saved", f"{number:,} row{'' if number == 1 else 's'} of `{name}` saved in {path_text(path)}{made}", number)
 
     def _saved_columns(self, variable: Variable) -> list[AttributePath]:
         """What a file or a program outside is given: identity first, then every attribute."""
         own = variable.flat.columns if variable.flat else {}
-        listed = [AttributePath(variable.type, (), name, kind=own[name].kind) for name in own if name not in INHERENT]
+        listed = [AttributePath(variable.type, (), n, kind=own[n].kind) for n in own if variable.type == TABLE or n not in INHERENT]
         inherent = [] if variable.type == TABLE else [AttributePath(variable.type, (), name) for name in INHERENT]
         known = {p.text() for p in (*listed, *inherent)}
         return [*inherent, *listed, *(p for p in self.store.attributes_of(variable) if p.text() not in known)]
@@ -425,7 +456,7 @@ class Session:
         for name, action in made.items():
             variable = self.store.evaluate(action.step)
             entities, records, first, last = self.store.counts(variable)
-            found.append(Made(name, variable.type, entities, records, first, last, _uris(action.step)))
+            found.append(Made(name, variable.type, entities, records, first, last, read_for(action.step)))
         costs = self._store.live.cost() if self._store is not None else {}
         since = {uri: cost.since(paid.get(uri)) for uri, cost in costs.items()}
         asked = tuple(Asked(u, c.queries, c.records, c.bytes, round(c.seconds, 3), round(c.server, 3)) for u, c in since.items() if c.queries)
@@ -640,9 +671,9 @@ class Handle:
     step: Step
 
     def __len__(self) -> int:
-        """The number of entities."""
+        """The number of rows: one an entity, or those of a table, of JOIN, TIMESTAMPED, RECORDS and ADDOBSID."""
         store = self.session.store
-        return store.counts(store.evaluate(self.step))[0]
+        return store.rows(store.evaluate(self.step))
 
     @property
     def type(self) -> str:
@@ -694,10 +725,6 @@ def _given(kind: str | None, rows: Any) -> New:
         cells = row if isinstance(row, dict) else {found.main: row}
         made.append(tuple((str(k), v) for k, v in cells.items() if k not in ("type", "id")))
     return New(found.name, tuple(made))
-
-
-def _uris(step: Step) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(s.uri for s in sources_of(step)))
 
 
 def failures(error: HuntErrors) -> list[Failure]:

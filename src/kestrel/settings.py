@@ -177,6 +177,9 @@ class Settings:
     summary: bool = _key(
         YES_OR_NO, "display.summary", "whether a summary of the new variables follows the results", True, former="session.show_execution_summary"
     )
+    replace: bool = _key(
+        YES_OR_NO, "save.replace", "whether SAVE replaces files that Kestrel did not write, as `REPLACE` does; never a source of the session", False
+    )
     cache: Path | None = _key(
         FOLDER, "cache.folder", "where read files are kept between runs; `off` keeps none", _user_cache_folder, variable="KESTREL_CACHE"
     )

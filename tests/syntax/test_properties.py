@@ -103,7 +103,7 @@ statement: Strategy = st.one_of(
     st.builds(tree.Assign, st.none(), standing),
     st.builds(tree.Give, name, st.one_of(scalar, listed)),
     st.builds(tree.Apply, pool, st.lists(word, min_size=1, max_size=3).map(tuple), st.lists(argument, max_size=3).map(tuple)),
-    st.builds(tree.Save, word, pool),
+    st.builds(tree.Save, word, pool, st.booleans()),
     st.builds(tree.Disp, expression, st.sampled_from([None, "TREE", "GRAPH", "TIMELINE", "CHART", "TABLE"])),
     st.builds(tree.Info, word),
     st.builds(tree.Describe, word, st.builds(tree.Path, st.none(), attribute)),

@@ -7,7 +7,6 @@ fetched: what runs is what the hunter built or pulled. The client `docker` is ru
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import secrets
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kestrel.analytics.contract import AnalyticFailed, CannotStart, Input, Outcome
-from kestrel.analytics.environment import as_environment
+from kestrel.analytics.environment import as_environment, is_interpreted, passed
 from kestrel.analytics.exchange import Exchange
 from kestrel.analytics.program import FOLDER, ended, run_to_end
 from kestrel.analytics.settings import TIME_LIMIT, BadAnalyticProfile, is_set_up, profile
@@ -33,34 +32,37 @@ NOT_STARTED = 125
 def container_named(name: str) -> Container:
     """The image of a profile, else the one of that name. Raises BadAnalyticProfile."""
     uri, image, seconds = f"docker://{name}", PREFIX + name.lower(), TIME_LIMIT
+    declared: tuple[str, ...] = ()
     if is_set_up("docker", name):
         found = profile("docker", name)
-        uri, seconds = found.uri, found.time_limit()
+        uri, seconds, declared = found.uri, found.time_limit(), found.names("arguments", "MODEL_DIR")
         image = found.text("image", "example/score:2") if "image" in found.entry else image
     if not IMAGE.fullmatch(image):
         raise BadAnalyticProfile(uri, f"`{image}` is no name of an image")
-    return Container(uri, image, seconds)
+    return Container(uri, image, seconds, declared)
 
 
 @dataclass(frozen=True)
 class Container:
-    """An image and the seconds its container may take."""
+    """An image, the seconds its container may take, and the arguments it declares."""
 
     name: str
     image: str
     time_limit: float
+    declared: tuple[str, ...] = ()
 
     def check(self, types: Sequence[str], arguments: Collection[str]) -> None:
         """What the container takes, only it knows."""
 
     def run(self, inputs: Sequence[Input], arguments: Mapping[str, Any], scratch: Path) -> Outcome:
-        environment = as_environment(self.name, arguments)
+        environment = as_environment(self.name, arguments, self.declared)
+        client = passed(client=True)
         exchange = Exchange.prepare(inputs, scratch)
         own = PREFIX + secrets.token_hex(8)
         command = [CLIENT, "run", "--rm", "--pull=never", f"--name={own}", f"--mount=type=bind,source={exchange.folder.absolute()},target=/data"]
-        command += [f"--env={FOLDER}=/data", *(f"--env={key}" for key in environment), self.image]
+        command += [f"--env={FOLDER}=/data", *_handed_on(environment), self.image]
         try:
-            code, lines = run_to_end(self.name, command, exchange.folder, {**os.environ, **environment}, self.time_limit)
+            code, lines = run_to_end(self.name, command, exchange.folder, {**_harmless(environment), **client}, self.time_limit)
         except CannotStart:
             raise
         except BaseException:
@@ -76,4 +78,15 @@ class Container:
     def _remove(self, container: str) -> None:
         """End the container: the engine keeps it running when its client is gone."""
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run([CLIENT, "rm", "--force", container], stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+            command = [CLIENT, "rm", "--force", container]
+            subprocess.run(command, env=passed(client=True), stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+
+
+def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
+    """The arguments that the client may have in its own environment, where others do not see their values."""
+    return {key: text for key, text in environment.items() if not is_interpreted(key)}
+
+
+def _handed_on(environment: Mapping[str, str]) -> list[str]:
+    """The options that hand arguments on to the container: those that would change what the client does, with their values."""
+    return [f"--env={key}={text}" if is_interpreted(key) else f"--env={key}" for key, text in environment.items()]

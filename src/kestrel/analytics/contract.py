@@ -138,8 +138,8 @@ class BadArgument(KestrelError):
     code: ClassVar[str] = "K0509"
     part = "analytic"
 
-    def __init__(self, name: str, argument: str, why: str) -> None:
-        super().__init__(f"the argument `{argument}` of the analytic `{name}` {why}")
+    def __init__(self, name: str, argument: str, why: str, hint: str | None = None) -> None:
+        super().__init__(f"the argument `{argument}` of the analytic `{name}` {why}", None, hint)
         self.part = f"argument {argument}"
 
 

@@ -1,26 +1,61 @@
-"""Arguments of APPLY as environment variables, the way of Kestrel 1.x."""
+"""What programs that APPLY runs see of the environment: a few variables of the machine, and the arguments, the way of Kestrel 1.x."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from kestrel.analytics.contract import BadArgument
 
-GUARDED = re.compile(
-    r"PATH|ENV|IFS|BASH_ENV|SHELLOPTS|HOME|TMPDIR|NODE_OPTIONS|(?:LD_|DYLD_|PYTHON|PERL5|RUBY|GIT_|DOCKER_|KESTREL_).*", re.IGNORECASE
+PASSED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TMP|TEMP|TMPDIR|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|APPDATA|LOCALAPPDATA|"
+    r"PROGRAMDATA|PROGRAMFILES|USERPROFILE|XDG_\w+|SSL_CERT_(FILE|DIR)",
+    re.IGNORECASE,
 )
-"""Variables that decide which code runs or where: a hunt, which may be somebody else's, does not set them."""
+"""The variables that every program sees: where things are and how text is written, and nothing secret."""
+CLIENT = re.compile(r"DOCKER_\w+|SSH_AUTH_SOCK", re.IGNORECASE)
+"""Those that the client of containers sees beside them; containers do not."""
+GUARDED = re.compile(
+    r"PATH|ENV|IFS|HOME|TMP|TEMP|TMPDIR|(BASH_ENV|SHELLOPTS|NODE_OPTIONS|\w+_PROXY)|"
+    r"(LD_|DYLD_|PYTHON|PERL5|RUBY|GIT_|DOCKER_|KESTREL_|STIXSHIFTER_|NPM_|YARN_|PIP_|BUNDLE_).*",
+    re.IGNORECASE,
+)
+"""Names that are taken for settings in any case, somewhere."""
+UPPER = re.compile(
+    r"(?!.*[a-z])(\w+_\w*|_\w+|PS\d|"
+    r"\w*(PATH|OPTS?|OPTIONS|FLAGS|LIB|LIBS|RC|HOME|INIT|STARTUP|DEBUG|PRELOAD|LOGFILE|CONF|CONFIG|HOOKS?|PROXY|DIR|COMMAND|IGNORE|ALIASES)|"
+    r"(PYTHON|PERL|RUBY|NODE|JAVA|JDK|DOTNET|MONO|LUA|PHP|BASH|ZSH|LESS|TERM|SSL|GIT|GEM|GLIBC|MALLOC|DOCKER|KESTREL)\w*|GO[A-Z]+|"
+    r"EDITOR|VISUAL|PAGER|BROWSER|SHELL|DISPLAY|LANG|LANGUAGE|LINGUAS|TZ|USER|LOGNAME|MAIL|HOSTNAME|LOCALDOMAIN|COLUMNS|LINES|PWD|OLDPWD|SHLVL)"
+)
+"""Names in capitals that runtimes, shells and libraries take for settings: by custom those with an underscore, and these words."""
 
 
-def as_environment(name: str, arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Each argument as text: lists joined by commas, times in ISO 8601, booleans in lower case. Raises BadArgument."""
+def passed(also: Collection[str] = (), client: bool = False) -> dict[str, str]:
+    """The environment of a program: what every program sees, and the variables that its profile names."""
+    names = set(also)
+    return {k: v for k, v in os.environ.items() if k in names or PASSED.fullmatch(k) or (client and CLIENT.fullmatch(k))}
+
+
+def is_interpreted(name: str) -> bool:
+    """Whether an argument has a name that a runtime may take for a setting of its own. Where case does not matter (Windows), in any case."""
+    return GUARDED.fullmatch(name) is not None or UPPER.fullmatch(name.upper() if os.name == "nt" else name) is not None
+
+
+def as_environment(name: str, arguments: Mapping[str, Any], declared: Collection[str] = ()) -> dict[str, str]:
+    """Each argument as text: lists joined by commas, times in ISO 8601, booleans in lower case. `declared`: the names that the analytic says
+    it takes. Raises BadArgument."""
     found = {}
     for key, value in arguments.items():
-        if GUARDED.fullmatch(key):
-            raise BadArgument(name, key, "has the name of an environment variable that decides how programs run")
+        if key not in declared and is_interpreted(key):
+            raise BadArgument(
+                name,
+                key,
+                "has a name that programs and runtimes may read as a setting of their own",
+                f"if the analytic takes it, say so in its profile: `arguments: [{key}]`",
+            )
         text = _text(value)
         try:
             text.encode()

@@ -3,7 +3,8 @@
 The function gets one DataFrame per variable: a row an entity, `id`, `type` and attributes, times in UTC. It returns the
 DataFrames it changed, in the order of the variables, and what to show (see `shown.py`), one of these or a tuple of them:
 `return df`, `return html`, `return df, figure`. A DataFrame beyond the number of variables is shown, too. Arguments are
-environment variables while it is loaded and runs; those its signature names, it also gets by keyword.
+environment variables while it is loaded and runs; those its signature names, it also gets by keyword, and by keyword alone
+where a runtime could take their name for a setting.
 
 It runs in this process: loaded anew each time, in the folder of its file, which is on `sys.path` meanwhile. Folder,
 environment and path are set back afterwards. What it prints through `sys.stdout` and `sys.stderr` is captured.
@@ -11,6 +12,7 @@ environment and path are set back afterwards. What it prints through `sys.stdout
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib.util
 import inspect
@@ -28,7 +30,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from kestrel.analytics.contract import AnalyticFailed, CannotStart, Input, Outcome, Shown, WrongInputs, WrongReturn
-from kestrel.analytics.environment import as_environment
+from kestrel.analytics.environment import as_environment, is_interpreted
 from kestrel.analytics.settings import BadAnalyticProfile, Profile, profile
 from kestrel.analytics.shown import is_frame, show
 from kestrel.text import path_text
@@ -43,7 +45,7 @@ def function_named(name: str) -> Function:
     """The function a profile names. Raises UnknownAnalytic, BadAnalyticProfile."""
     found = profile("python", name)
     module, func = found.text("module", "~/analytics/enrich.py"), found.text("func", "analytics")
-    return Function(found.uri, _file(found, module) or module, func)
+    return Function(found.uri, _file(found, module) or module, func, found.names("arguments", "MODEL_DIR"))
 
 
 def _file(found: Profile, module: str) -> Path | None:
@@ -64,6 +66,7 @@ class Function:
     name: str
     module: Path | str
     func: str
+    declared: tuple[str, ...] = ()
 
     def check(self, types: Sequence[str], arguments: Collection[str]) -> None:
         """What the function takes is only known when it is loaded."""
@@ -74,7 +77,8 @@ class Function:
         except ImportError:
             raise CannotStart(self.name, "it needs pandas, which is not installed", "pip install 'kestrel-hunt[pandas]'") from None
         frames = [_given(i) for i in inputs]
-        environment = as_environment(self.name, arguments)
+        by_keyword = [n for n in self._parameters() if n not in self.declared and is_interpreted(n)]
+        environment = as_environment(self.name, {n: v for n, v in arguments.items() if n not in by_keyword}, self.declared)
         printed = io.StringIO()
         with _ONE_AT_A_TIME, self._stage(environment, printed):
             try:
@@ -87,6 +91,16 @@ class Function:
             except (Exception, SystemExit) as error:  # whatever a stranger's code can raise is that analytic's failure
                 raise self._failure(error, printed) from error
         return Outcome(tables, displays, tuple(printed.getvalue().splitlines()[-LOGGED:]))
+
+    def _parameters(self) -> list[str]:
+        """The parameters of the function, as its source names them; none where it has no source to read."""
+        try:
+            source = self.module if isinstance(self.module, Path) else Path(str(self._spec().origin))
+            tree = ast.parse(source.read_bytes())
+        except (OSError, SyntaxError, ValueError, ImportError):
+            return []
+        found = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == self.func)
+        return [a.arg for n in found for a in (*n.args.args, *n.args.kwonlyargs)]
 
     def _function(self, module: ModuleType) -> Callable[..., Any]:
         found = getattr(module, self.func, None)

@@ -1,7 +1,8 @@
 """A program as an analytic: it finds its variables in a folder and leaves there what it found (`exchange.py`).
 
-The folder is its current one, and `KESTREL_DATA` names it. Arguments are environment variables. Ending with any other
-code than 0 is a failure. At its time limit, at Ctrl-C and at its end, whatever it started in its process group is ended.
+The folder is its current one, and `KESTREL_DATA` names it. Arguments are environment variables; of Kestrel's own environment it
+sees what `environment.py` lists and its profile names, and so no secret of another. Ending with any other code than 0 is a failure.
+At its time limit, at Ctrl-C and at its end, whatever it started in its process group is ended.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kestrel.analytics.contract import AnalyticFailed, CannotStart, Input, Outcome, TimeLimit
-from kestrel.analytics.environment import as_environment
+from kestrel.analytics.environment import as_environment, passed
 from kestrel.analytics.exchange import Exchange
 from kestrel.analytics.settings import BadAnalyticProfile, profile
 
@@ -33,7 +34,13 @@ def program_named(name: str) -> Program:
     command = found.entry.get("command")
     if not isinstance(command, list) or not command or not all(isinstance(part, str | int | float) for part in command):
         raise BadAnalyticProfile(found.uri, "its `command` must be a list of the program and its arguments", "like `command: [python3, ./score.py]`")
-    return Program(found.uri, tuple(_part(str(part), found.base) for part in command), found.time_limit())
+    return Program(
+        found.uri,
+        tuple(_part(str(part), found.base) for part in command),
+        found.time_limit(),
+        found.names("arguments", "MODEL_DIR"),
+        found.names("environment", "VT_API_KEY"),
+    )
 
 
 def _part(part: str, base: Path) -> str:
@@ -44,21 +51,21 @@ def _part(part: str, base: Path) -> str:
 
 @dataclass(frozen=True)
 class Program:
-    """A command and the seconds it may take."""
+    """A command, the seconds it may take, the arguments it declares and the variables it needs of the environment."""
 
     name: str
     command: tuple[str, ...] = field(repr=False)
     time_limit: float
+    declared: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
 
     def check(self, types: Sequence[str], arguments: Collection[str]) -> None:
         """What the program takes, only it knows."""
 
     def run(self, inputs: Sequence[Input], arguments: Mapping[str, Any], scratch: Path) -> Outcome:
-        environment = as_environment(self.name, arguments)
+        environment = passed(self.environment) | as_environment(self.name, arguments, self.declared)
         exchange = Exchange.prepare(inputs, scratch)
-        code, lines = run_to_end(
-            self.name, self.command, exchange.folder, {**os.environ, **environment, FOLDER: str(exchange.folder)}, self.time_limit
-        )
+        code, lines = run_to_end(self.name, self.command, exchange.folder, environment | {FOLDER: str(exchange.folder)}, self.time_limit)
         if code != 0:
             raise AnalyticFailed(self.name, ended(code), lines)
         return exchange.collect(self.name, lines)

@@ -132,10 +132,11 @@ def _info(info: Info) -> list[Element | str]:
         for name, text in facts
         if text
     )
-    unit = "rows" if info.type == "table" else "entities"
+    rows_of = f" in {counted(info.rows, 'row')}" if info.rows is not None else ""
+    unit = "rows" if info.type == "table" or info.rows is not None else "entities"
     attributes = [(a.name, a.count, a.example) for a in info.attributes if a.count]
     return [
-        element("p", element("b", info.variable), f": {number}{records}"),
+        element("p", element("b", info.variable), f": {number}{rows_of}{records}"),
         element("table", element("tbody", *rows)),
         *([grid(("attribute", unit, "most frequent"), attributes)] if attributes else []),
         *(

@@ -53,6 +53,7 @@ def to_object(result: Result) -> dict[str, Any]:
                 "origin": result.origin,
                 "inputs": [{"name": i.name, "state": i.state, "origin": i.origin} for i in result.inputs],
                 "changed_files": list(result.changed_files),
+                **({"rows": result.rows} if result.rows is not None else {}),
             }
         case Description():
             return {

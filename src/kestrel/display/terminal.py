@@ -222,7 +222,8 @@ def _info(info: Info, width: int) -> Iterator[Text]:
 
     number = counted(info.entities, "row") if info.type == "table" else f"{counted(info.entities, info.type, ' entities')}"
     records = "" if info.type == "table" else f", {counted(info.records, 'record')}"
-    yield Text.assemble((info.variable, "bold"), f": {number}{records}")
+    rows = f" in {counted(info.rows, 'row')}" if info.rows is not None else ""
+    yield Text.assemble((info.variable, "bold"), f": {number}{rows}{records}")
     if info.first_observed:
         yield _line(f"  observed  {_span(info.first_observed, info.last_observed)}")
     if info.sources:
@@ -257,8 +258,8 @@ def input_lines(inputs: Sequence[Input]) -> Iterator[str]:
 def _attributes(info: Info, width: int) -> Iterator[Text]:
     """How full each attribute is, and a value cut to one line."""
     known = [a for a in info.attributes if a.count]
-    unit = "rows" if info.type == "table" or any(a.count > info.entities for a in known) else "entities"
-    widths = [max([len("attribute"), *(wide(a.name) for a in known)]), max(len(unit), len(f"{info.entities:,}"))]
+    unit = "rows" if info.type == "table" or info.rows is not None else "entities"
+    widths = [max([len("attribute"), *(wide(a.name) for a in known)]), max(len(unit), len(f"{info.rows or info.entities:,}"))]
     room = max(READABLE, width - sum(widths) - 2 * GAP)
     rows = [(a.name, f"{a.count:,}", _one_line(plain(a.example), room)) for a in known]
     longest = max([len("most frequent"), *(wide(example) for _, _, example in rows)])

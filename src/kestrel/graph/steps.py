@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Literal, assert_never
 
 from kestrel.graph.predicate import AttributePath, Predicate, Scalar, ValuesOf, lenders
+from kestrel.text import path_text
 
 TABLE = "table"
 """The type of rows without identity: what GROUP gives, and LOAD of a file that names no entity type."""
@@ -250,6 +251,24 @@ def sources_of(step: Step) -> tuple[Source, ...]:
 def read_by(step: Step) -> tuple[Source, ...]:
     """Every source and every loaded file that a step's answer depends on, those of the values it compares with too."""
     return (*step.sources_looked_at, *step.files_looked_at)
+
+
+def read_for(step: Step) -> tuple[str, ...]:
+    """What the rows of a step were read from: sources by their URIs, a loaded file by its path, whatever sources it names."""
+    found: dict[str, None] = {}
+    done: set[Step] = set()
+    pending = [step]
+    while pending:
+        part = pending.pop(0)
+        match part:
+            case Load(path=path):
+                found[path_text(path)] = None
+            case Get() | Find():
+                found |= dict.fromkeys(s.uri for s in part.sources_below)
+            case _:
+                pending += [i for i in inputs_of(part) if i not in done]
+        done.add(part)
+    return tuple(found)
 
 
 def range_of(step: Step) -> TimeRange | None:

@@ -73,12 +73,13 @@ class Explain:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Write a variable to a file: `path` is absolute."""
+    """Write a variable to a file: `path` is absolute. `replace`: also over a file that Kestrel did not write."""
 
     step: Step
     path: str
     name: str
     span: Span
+    replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)

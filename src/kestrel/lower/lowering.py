@@ -55,6 +55,7 @@ from kestrel.lower.mistakes import (
     no_relation,
 )
 from kestrel.lower.names import Subject
+from kestrel.lower.origins import ByName, with_known_sources
 from kestrel.lower.patterns import Patterns
 from kestrel.model.vocabulary import ADDRESS_TYPES, EntityType, vocabulary
 from kestrel.settings import Settings
@@ -69,8 +70,8 @@ MOST = 2**62
 """A larger LIMIT is as good as none."""
 
 
-def _no_file(path: str) -> Load:
-    return Load(path, TABLE)
+def _no_file(path: str) -> tuple[Load, list[Notice]]:
+    return Load(path, TABLE), []
 
 
 @dataclass
@@ -81,8 +82,19 @@ class Lowering(Patterns):
     last_sources: tuple[Source, ...] = ()
     is_profile: Callable[[str], bool] = lambda _: False
     default_variable: str = Settings.default_variable
-    peek: Callable[[str], Load] = _no_file
-    """What a saved file says of its rows. Raises KestrelError."""
+    peek: Callable[[str], tuple[Load, list[Notice]]] = _no_file
+    """What a saved file says of its rows, and what is to be said about that. Raises KestrelError."""
+    by_name: ByName = lambda _: None
+    current: Callable[[Source], Source] = lambda source: source
+    """A source with what its files contain now."""
+    is_own: Callable[[str], bool] = lambda _: False
+    """Whether a file is as Kestrel wrote it."""
+    check_target: Callable[[Save, Collection[str]], None] = lambda *_: None
+    """Raises KestrelError for a file that may not be written, or not over these files, which the cell reads."""
+    opened: dict[Source, None] = field(default_factory=dict)
+    """Every source of the session so far."""
+    loaded: dict[str, None] = field(default_factory=dict)
+    """Every file that was loaded in the session so far."""
     check_analytic: Callable[[str, Sequence[str], Collection[str]], None] = lambda *_: None
     """Raises KestrelError for an analytic that is not there, or that cannot take variables of these types or such arguments."""
     turns: dict[str, int] = field(default_factory=dict)
@@ -131,6 +143,7 @@ class Lowering(Patterns):
             case tree.Save(variable, pool):
                 known = self.variable(variable)
                 file = self._file(pool)
+                written = file in self.saved
                 if file is not None:
                     self.saved[file] = known
                 if known is None or file is None:
@@ -139,11 +152,22 @@ class Lowering(Patterns):
                 if type_of(known) == TABLE and found and found.kind == "stix":
                     self.errors.append(NoIdentity("a STIX bundle", variable.text, variable.span))
                     return None
-                return Save(known, file, variable.text, statement.span)
+                return self._save(Save(known, file, variable.text, statement.span, statement.replace), written, pool)
             case tree.Apply():
                 return self._apply(statement)
             case _:
                 assert_never(statement)
+
+    def _save(self, save: Save, written: bool, pool: tree.Pool) -> Save | None:
+        """A SAVE to a file that may be written: seen before anything runs, unless this cell writes it before."""
+        if not written:
+            try:
+                self.check_target(save, [*(f for s in self.opened for f in s.files), *self.loaded])
+            except KestrelError as error:
+                error.span = pool.span
+                self.errors.append(error)
+                return None
+        return save
 
     def _define(self, name: str, value: tree.Yielding, statement: tree.Assign) -> Define | None:
         step = self._yielding(value)
@@ -225,6 +249,7 @@ class Lowering(Patterns):
                 self.errors.append(NoSource(get.type.span))
             return None
         self.last_sources = found
+        self.opened |= dict.fromkeys(found)
         if kind is None:
             return None
         asked = Get(kind.name, found, where, span, None if offset else limit)
@@ -370,11 +395,15 @@ class Lowering(Patterns):
             found = Load(path, type_of(step), sources_of(step), reading=step.content)
         else:
             try:
-                found = self.peek(path)
+                claimed, notices = self.peek(path)
             except KestrelError as error:
                 error.span = load.path.span
                 self.errors.append(error)
                 return None
+            self.loaded[path] = None
+            found, unknown = with_known_sources(claimed, self.opened, self.by_name, self.is_own)
+            found = replace(found, sources=tuple(map(self.current, found.sources)))
+            self.notices += [*notices, *unknown]
         return replace(found, type=wanted.name) if wanted else found
 
     def _file(self, pool: tree.Pool) -> str | None:

@@ -22,6 +22,8 @@ TIMESTAMP = {"@timestamp": "first_observed"}
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
 OPEN_COLUMN = {"further": "VARCHAR"}
 """The column of every type that holds the attributes without a column of their own: a JSON object of names and values."""
+OTHER = re.compile(r"x-\w[\w-]{0,247}")
+"""Names of types that the model does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,11 @@ class Vocabulary:
     def type_named(self, name: str) -> EntityType | None:
         """The type a name stands for; of an unknown `x-` name one without attributes, for the data to confirm."""
         found = self.types.get(self.type_aliases.get(name, name))
-        return _bare(name) if found is None and name.startswith("x-") else found
+        return _bare(name) if found is None and OTHER.fullmatch(name) else found
+
+    def may_be_type(self, name: str) -> bool:
+        """Whether a name is that of a type, or of one that only the data know."""
+        return name in self.types or OTHER.fullmatch(name) is not None
 
     @property
     def common(self) -> list[str]:

@@ -21,6 +21,11 @@ from kestrel.errors import KestrelError
 from kestrel.model.vocabulary import vocabulary
 from kestrel.schemas.stix_forms import FORMS, HASHES, Form, allowed, fits
 
+
+class NotAsWritten(ValueError):
+    """A bundle that `bundle_of` never gives."""
+
+
 Row = Mapping[str, Any]
 Object = dict[str, Any]
 
@@ -74,15 +79,22 @@ def bundle_of(
 
 
 def rows_of(bundle: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """The type and the rows that `bundle_of` was given; a row lacks no column, None where it had no value. Raises NotWritten."""
-    objects = [o for o in bundle.get("objects") or () if isinstance(o, dict)]
+    """The type and the rows that `bundle_of` was given; a row lacks no column, None where it had no value. Raises NotWritten, and NotAsWritten
+    where a bundle of Kestrel was changed into what it never writes."""
+    listed = bundle.get("objects")
+    objects = [o for o in listed if isinstance(o, dict)] if isinstance(listed, list) else []
     about = next((o for o in objects if "x_kestrel_type" in o), {})
     type_name, columns = about.get("x_kestrel_type"), about.get("x_kestrel_columns")
     if not isinstance(type_name, str) or not isinstance(columns, list):
         raise NotWritten
+    if not vocabulary().may_be_type(type_name) or not all(isinstance(c, str) for c in columns):
+        raise NotAsWritten
     known = {o["id"]: o for o in objects if isinstance(o.get("id"), str)}
     records = [o for o in objects if o.get("type") == "observed-data" and "x_kestrel_id" in o]
-    return type_name, [dict(_row(record, known, columns)) for record in records]
+    try:
+        return type_name, [dict(_row(record, known, columns)) for record in records]
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise NotAsWritten from error
 
 
 def _row(record: Object, known: Mapping[str, Object], columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -362,8 +374,10 @@ def _encoded(value: Any) -> Any:
             return [_encoded(v) for v in value]
         case Mapping():
             return {"map": {str(k): _encoded(v) for k, v in value.items()}}
-        case _:
+        case None | str() | bool() | int() | float():
             return value
+        case _:
+            return str(value)
 
 
 def _decoded(value: Any) -> Any:

@@ -69,13 +69,20 @@ def guid_key(x: str) -> str:
     return f"CASE WHEN length({x}) = 36 AND {x}[9] = '-' AND {x}[24] = '-' THEN '{{' || {x} || '}}' ELSE {x} END"
 
 
+def whole(x: str, kind: str = "BIGINT") -> str:
+    """A whole number in decimal or 0x text, `12.0` among them. Other text is none: DuckDB would round `3.7` to 4."""
+    number = f"try_cast({x} AS DOUBLE)"
+    rounded = f"(contains({x}, '.') OR contains({x}, '-')) AND {number} IS DISTINCT FROM trunc({number})"
+    return f"CASE WHEN {rounded} THEN NULL ELSE try_cast({x} AS {kind}) END"
+
+
 def pid(x: str) -> str:
-    """Decimal or 0x text. A pid of 0 is no process: it is dropped when it has served to tell so."""
-    return f"try_cast({x} AS BIGINT)"
+    """A whole number; a pid of 0 (or less) is no process: it is dropped when it has served to tell so."""
+    return f"greatest({whole(x)}, 0)"
 
 
 def integer(x: str) -> str:
-    return f"try_cast({x} AS INTEGER)"
+    return whole(x, "INTEGER")
 
 
 def login(domain: str, user: str) -> str:

@@ -18,6 +18,8 @@ from kestrel.text import listed, nearest
 GROUP = "kestrel.sources"
 PROFILED = "stixshifter"
 """The scheme whose names are profiles."""
+BY_PROFILE = (PROFILED, "elastic", "opensearch")
+SAMPLE = "demo"
 
 
 class UnknownScheme(KestrelError):
@@ -40,6 +42,18 @@ def open_pool(text: str, quoted: bool, default_scheme: str = Settings.default_sc
     if quoted or looks_like_path(text) or ("." in text and not is_profile(text, default_scheme)):
         return (files_source(text, [text]),)
     return (_open(default_scheme, f"{default_scheme}://{text}", text),)
+
+
+def profile_named(uri: str) -> Source | None:
+    """The source of a URI that names a profile, as the profile is now, or the sample data; None for any other URI, and for a profile that
+    cannot be used."""
+    scheme, separator, name = uri.partition("://")
+    if not separator or not (scheme.lower() == SAMPLE or (scheme.lower() in BY_PROFILE and name.lower() in profile_names())):
+        return None
+    try:
+        return _open(scheme.lower(), uri, name)
+    except KestrelError:
+        return None
 
 
 def is_profile(name: str, default_scheme: str = Settings.default_scheme) -> bool:

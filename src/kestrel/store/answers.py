@@ -73,7 +73,8 @@ class Answers:
 
     def select(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> str:
         """A SELECT of all rows in order, a column for each wanted attribute, named by its text. `keyed`: the rows of a table have
-        an `id` too."""
+        an `id` of their own."""
+        wanted = [p for p in wanted if not (keyed and variable.type == TABLE and p.text().casefold() == "id")]
         frame = self.store.frame(variable, wanted, known=True)
         names = [f"f{n} AS {quoted_name(p.text())}" for n, p in enumerate(wanted)]
         if keyed and variable.type == TABLE:

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from kestrel import scratch
-from kestrel.schemas.transforms import quoted
+from kestrel.store.database import path_literal
 
 OWN = re.compile(rf"[0-9a-f]{{40}}\..*|{scratch.NAME.pattern}", re.DOTALL)
 """The names of what Kestrel writes to the cache."""
@@ -38,7 +38,7 @@ def attach(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> bool:
     if not os.path.lexists(file) or not _is_trusted(file):
         return False
     try:
-        con.execute(f"ATTACH {quoted(str(file))} AS {name} (READ_ONLY)")
+        con.execute(f"ATTACH {path_literal(file)} AS {name} (READ_ONLY)")
         if _is_whole(con, file, name):
             return True
     except duckdb.InterruptException:

@@ -20,10 +20,10 @@ import duckdb
 from kestrel.graph.steps import Source, TimeRange
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import shapes
-from kestrel.schemas.transforms import quoted
 from kestrel.scratch import prefix
 from kestrel.store import addresses, cache, clocks, flows, further, identity
 from kestrel.store.account import Account, count_events_only
+from kestrel.store.database import lock, path_literal
 from kestrel.store.lines import weight
 from kestrel.store.mentions import Events
 from kestrel.store.query import quoted_name
@@ -153,7 +153,8 @@ def write_cache(sources: Sequence[Source], folder: Path, expected: str | None = 
     with cache.replacing(target) as part, duckdb.connect() as con:
         configure(con)
         con.execute("SET memory_limit = '1GB'")
-        con.execute(f"ATTACH {quoted(str(part))} AS part")
+        lock(con, part.parent)
+        con.execute(f"ATTACH {path_literal(part)} AS part")
         _build(con, "part", sources, part.parent)
         cache.seal(con, "part")
         con.execute("DETACH part")
@@ -175,7 +176,7 @@ def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path) -> None
     assert dataset.snapshot is not None, "what changed while it was read is not kept"
     with cache.replacing(folder / f"{dataset.snapshot}.duckdb") as part:
         try:
-            con.execute(f"ATTACH {quoted(str(part))} AS kept")
+            con.execute(f"ATTACH {path_literal(part)} AS kept")
             con.execute(f"COPY FROM DATABASE {dataset.name} TO kept")
             cache.seal(con, "kept")
         finally:

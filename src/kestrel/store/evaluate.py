@@ -41,6 +41,7 @@ from kestrel.result import Notice
 from kestrel.schemas.layout import OBJECTS, Slot, layout
 from kestrel.store.account import check
 from kestrel.store.compare import Comparer
+from kestrel.store.database import PrivateFolder, lock
 from kestrel.store.dataset import Dataset, configure
 from kestrel.store.find import Finder
 from kestrel.store.given import Given
@@ -115,6 +116,8 @@ class Store:
 
     def __post_init__(self) -> None:
         configure(self.con)
+        self.folder = PrivateFolder()
+        lock(self.con, self.folder.path)
         self.live = Live(self.fetcher)
         self.snapshots = Snapshots(self.con, self.cache, self.live, self.readings)
         self.narrow = Narrow(self)
@@ -174,6 +177,7 @@ class Store:
         self.live.close()
         self.con.close()
         self.snapshots.close()
+        self.folder.discard()
 
     def forget(self, steps: Iterable[Step]) -> None:
         """Let go of what files contained before they changed, where none of the steps refers to it."""
@@ -465,10 +469,18 @@ class Store:
 
     def counts(self, variable: Variable) -> tuple[int, int, datetime | None, datetime | None]:
         """Entities (rows, of a table), records, first and last time (UTC)."""
+        if variable.type == TABLE:
+            return (number := self.rows(variable)), number, None, None
         row = self.con.execute(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max(t) FROM {variable.table}").fetchone()
         assert row is not None
         first, last = (v.replace(tzinfo=UTC) if v else None for v in row[2:])
         return row[0], row[1], first, last
+
+    def rows(self, variable: Variable) -> int:
+        """The rows that are shown: one an entity, or those of its list."""
+        if variable.flat is None:
+            return self.counts(variable)[0]
+        return self._count(variable.flat.table)
 
     def attributes_of(self, variable: Variable) -> list[AttributePath]:
         """Every attribute the rows can have: columns of their own, and what records give for the type, one reference deep."""

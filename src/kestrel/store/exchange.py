@@ -1,16 +1,13 @@
-"""Files that SAVE writes and LOAD reads: CSV, JSON, NDJSON and Parquet, plain or packed."""
+"""Files that LOAD reads: CSV, JSON, NDJSON, Parquet and saved STIX bundles, plain or packed."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,13 +15,15 @@ import duckdb
 
 from kestrel.errors import KestrelError
 from kestrel.graph.formats import FileFormat, format_of
-from kestrel.graph.steps import TABLE, Load, Source, TimeRange
+from kestrel.graph.steps import TABLE, Load
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
-from kestrel.schemas.stix_bundle import rows_of
+from kestrel.schemas.stix_bundle import NotAsWritten, rows_of
 from kestrel.schemas.transforms import quoted
 from kestrel.store.damage import damage
-from kestrel.store.packed import opened, trouble
+from kestrel.store.database import EXACT, exact_literal
+from kestrel.store.metadata import NotValid, Told, told_by
+from kestrel.store.packed import opened
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import described, fresh, kind_of_type
 from kestrel.text import nearest, path_text
@@ -42,8 +41,6 @@ FAITHFUL = {
 """How a value of a CSV file looks that is what it is said to be, by SQL type."""
 NO_TYPE = '"NULL'
 """The type of a column without values begins so."""
-MARK = "kestrel"
-"""The key under which a Parquet file keeps what its columns cannot tell: type, sources, range."""
 
 
 class CannotLoad(KestrelError):
@@ -51,27 +48,21 @@ class CannotLoad(KestrelError):
     part = "file"
 
     def __init__(self, path: Path, why: str, hint: str | None = None) -> None:
-        names = [p.name for p in path.parent.iterdir() if p.is_file()] if not path.exists() and path.parent.is_dir() else []
+        names: list[str] = []
+        with suppress(OSError):
+            names = [] if os.path.exists(path) else [p.name for p in path.parent.iterdir() if p.is_file()]
         close = nearest(path.name, names, alike=0.75)
         super().__init__(f"cannot load `{path_text(path)}`: {why}", None, f"did you mean `{path_text(path.parent / close)}`?" if close else hint)
 
 
-class CannotSave(KestrelError):
-    code: ClassVar[str] = "K0410"
-    part = "file"
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"cannot save to `{path_text(path)}`: {why}", None, "the file that was there, if any, is as it was")
-
-
 @dataclass(frozen=True)
-class Told:
-    """What a file tells of the variable it was written from."""
+class Peeked:
+    """A LOAD as the file suggests it: with the type, sources and range that it tells of. `columns`: each with its kind. `is_valid`: whether
+    what it says of itself can be used."""
 
-    type: str | None = None
-    sources: tuple[Source, ...] = ()
-    range: TimeRange | None = None
+    step: Load
     columns: Mapping[str, str] = field(default_factory=dict)
+    is_valid: bool = True
 
 
 # -- reading -------------------------------------------------------------------------------------------------------
@@ -83,7 +74,10 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
     Raises CannotLoad, NotWritten."""
     table = fresh("file")
     if _is_bundle(path):
-        put_rows(con, table, *_bundle_rows(path)[1:])
+        try:
+            put_rows(con, table, *_bundle_rows(path)[1:])
+        except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.TypeMismatchException, OverflowError) as error:
+            raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
         return table
     with _reading(con, path, texts) as relation:
         con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {relation}")
@@ -92,24 +86,36 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
     return table
 
 
-def peek(con: duckdb.DuckDBPyConnection, path: str) -> tuple[Load, Mapping[str, str]]:
-    """The LOAD of a file, with the type, sources and range it tells of, and its columns with their kinds. Raises CannotLoad."""
+def peek(con: duckdb.DuckDBPyConnection, path: str) -> Peeked:
+    """What can be known of a file before its rows are read. Raises CannotLoad, NotWritten."""
     file = Path(path)
     found = format_of(path)
     if _is_bundle(file):
         written, names, rows = _bundle_rows(file)
-        return Load(path, written), {n: kind_of_type(sql_type([row[n] for row in rows])) for n in names}
+        return Peeked(Load(path, written), {n: kind_of_type(sql_type([row[n] for row in rows])) for n in names})
+    told, is_valid = Told(), True
     with _reading(con, file) as relation:
         columns = described(con, f"(SELECT * FROM {relation})")
-        told = _metadata(con, file) if found and found.kind == "parquet" else Told()
-        kind = told.type
-        if kind is None and "type" in dict(columns):
-            types = con.execute(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM (SELECT * FROM {relation}) WHERE type IS NOT NULL LIMIT 2").fetchall()
-            entity = vocabulary().type_named(types[0][0]) if len(types) == 1 else None
-            kind = entity.name if entity else None if types else _type_of_columns(dict(columns))
+        if found and found.kind == "parquet":
+            try:
+                told = told_by(con, file)
+            except NotValid:
+                is_valid = False
+        kind = told.type or _type_in(con, relation, dict(columns))
     if columns == PLAIN:
-        return Load(path, kind or "process", told.sources, told.range), {}
-    return Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}
+        return Peeked(Load(path, kind or "process", told.sources, told.range), {}, is_valid)
+    return Peeked(Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}, is_valid)
+
+
+def _type_in(con: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]) -> str | None:
+    """The entity type that the column `type` of a file gives for all rows; without rows, the one its columns fit."""
+    if "type" not in columns:
+        return None
+    types = con.execute(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM (SELECT * FROM {relation}) WHERE type IS NOT NULL LIMIT 2").fetchall()
+    if not types:
+        return _type_of_columns(columns)
+    entity = vocabulary().type_named(types[0][0]) if len(types) == 1 else None
+    return entity.name if entity else None
 
 
 def _type_of_columns(names: Mapping[str, str]) -> str | None:
@@ -129,7 +135,7 @@ def _of_plain_values(con: duckdb.DuckDBPyConnection, table: str) -> str:
 
 def _is_bundle(path: Path) -> bool:
     found = format_of(str(path))
-    return found is not None and found.kind == "stix" and path.is_file()
+    return found is not None and found.kind == "stix" and os.path.isfile(path)
 
 
 def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
@@ -143,8 +149,14 @@ def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
         found = format_of(str(path))
         assert found is not None
         raise CannotLoad(path, *damage(path, found)) from error
-    kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
-    return kind, list(dict.fromkeys(name for row in rows for name in row)), rows
+    try:
+        kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        if "" in names or len({n.casefold() for n in names}) < len(names) or (rows and not names):
+            raise NotAsWritten
+    except NotAsWritten as error:
+        raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
+    return kind, names, rows
 
 
 def put_rows(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -173,10 +185,11 @@ def sql_type(values: Sequence[Any]) -> str:
 def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()) -> Iterator[str]:
     """A FROM item of a file's rows; rows keep their order, and what DuckDB says of the file is said as a mistake of the hunt."""
     found = format_of(str(path))
-    if not path.exists():
+    if not os.path.exists(path):
         raise CannotLoad(path, "there is no such file")
-    if found is None or path.is_dir():
-        raise CannotLoad(path, "it is a folder" if path.is_dir() else "its name tells no format")
+    if found is None or not os.path.isfile(path):
+        why = "its name tells no format" if found is None else "it is a folder" if os.path.isdir(path) else "it is no regular file"
+        raise CannotLoad(path, why)
     con.execute("SET preserve_insertion_order = true")
     try:
         yield _relation(con, found, path, texts)
@@ -189,7 +202,7 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] 
 
 
 def _relation(con: duckdb.DuckDBPyConnection, found: FileFormat, path: Path, texts: Collection[str]) -> str:
-    name, packed = quoted(str(path)), quoted(found.packed or "none")
+    name, packed = f"{exact_literal(path)}, {EXACT}", quoted(found.packed or "none")
     match found.kind:
         case "csv":
             dialect = "header = true, skip = 0, delim = ',', quote = '\"', escape = '\"', sample_size = -1, max_line_size = 268435456"
@@ -232,98 +245,3 @@ def _json(con: duckdb.DuckDBPyConnection, read: str, texts: Collection[str]) -> 
         return f"{read}, sample_size = -1)"
     known = (f"{quoted(n)}: {quoted('VARCHAR' if n in altered or t.startswith(NO_TYPE) else t)}" for n, t in types.items())
     return f"{read}, columns = {{{', '.join(known)}}})"
-
-
-def _metadata(con: duckdb.DuckDBPyConnection, path: Path) -> Told:
-    row = con.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [str(path), MARK.encode()]).fetchone()
-    if row is None:
-        return Told()
-    try:
-        known = json.loads(bytes(row[0]).decode("utf-8"))
-        span = known.get("range")
-        return Told(
-            known["type"],
-            tuple(Source(s["uri"], tuple(s["files"]), s["shape"]) for s in known["sources"]),
-            TimeRange(*(datetime.fromisoformat(m) for m in span)) if span else None,
-        )
-    except (ValueError, KeyError, TypeError):
-        return Told()
-
-
-# -- writing -------------------------------------------------------------------------------------------------------
-
-
-def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) -> int:
-    """Write the rows of a SELECT; the number of rows. The file appears whole or not at all. Raises CannotSave."""
-    found = format_of(str(path))
-    assert found is not None, "lowering knows the formats"
-    with _whole_or_not(path) as part:
-        row = con.execute(f"COPY ({select}) TO {quoted(str(part))} ({_options(found, told)})").fetchone()
-    return int(row[0]) if row else 0
-
-
-def save_bundle(path: Path, bundle: Mapping[str, Any]) -> None:
-    """Write a STIX bundle, whole or not at all. Raises CannotSave."""
-    found = format_of(str(path))
-    with _whole_or_not(path) as part:
-        content = json.dumps(bundle, indent=1).encode("ascii")
-        part.write_bytes(_packed(content, found.packed if found else None))
-
-
-def _packed(content: bytes, codec: str | None) -> bytes:
-    match codec:
-        case "gzip":
-            return gzip.compress(content)
-        case "zstd":
-            import zstandard
-
-            return bytes(zstandard.ZstdCompressor().compress(content))
-        case _:
-            return content
-
-
-@contextmanager
-def _whole_or_not(path: Path) -> Iterator[Path]:
-    """Where to write a file so that it takes its place only when it is complete. Raises CannotSave."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise CannotSave(path, trouble(error)) from error
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o666 & ~_mask())
-        os.replace(part, path)
-    except duckdb.InterruptException:
-        raise
-    except (duckdb.Error, OSError) as error:
-        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the machine refuses to write it") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _options(found: FileFormat, told: Told) -> str:
-    packed = found.packed or "none"
-    match found.kind:
-        case "csv":
-            return f"FORMAT csv, HEADER true, COMPRESSION {packed}"
-        case "json":
-            return f"FORMAT json, ARRAY true, COMPRESSION {packed}"
-        case "ndjson":
-            return f"FORMAT json, COMPRESSION {packed}"
-        case _:
-            known = {
-                "type": told.type,
-                "sources": [asdict(s) for s in told.sources],
-                "range": [told.range.start.isoformat(), told.range.stop.isoformat()] if told.range else None,
-            }
-            codec = {"gzip": "gzip", "zstd": "zstd"}.get(packed, "snappy")
-            return f"FORMAT parquet, COMPRESSION {codec}, KV_METADATA {{{MARK}: {quoted(json.dumps(known))}}}"
-
-
-def _mask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -13,12 +13,15 @@ from kestrel.errors import KestrelError
 from kestrel.graph.steps import TABLE, Applied, Load, New, content_id
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
+from kestrel.result import Notice
+from kestrel.schemas.transforms import whole
+from kestrel.store.database import EXACT, exact
 from kestrel.store.exchange import load, put_rows
 from kestrel.store.mentions import entity_type
 from kestrel.store.query import Query, quoted_name
 from kestrel.store.snapshots import NotHeld
-from kestrel.store.variable import Flat, Own, Variable, described, fresh, named
-from kestrel.text import listed
+from kestrel.store.variable import Flat, Own, Variable, described, fresh, kind_of_type, named
+from kestrel.text import listed, path_text
 
 if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
@@ -84,7 +87,7 @@ class Given:
             id_sql = f"hash({key}, {place}::INTEGER)"
             if step.type in HASHED and values.get(kind.main) is not None:
                 id_sql = f"hash('{HASHED[step.type]}', {query.value(values[kind.main])})"
-            given = "".join(f", {query.value(values.get(n))}" for n in names)
+            given = "".join(f", {_cell(query, values.get(n), _new_type(kind, n))}" for n in names)
             query.run(self.store.con, f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL, {place}{given}")
         rows = self.store.table(f"SELECT id, rec, t FROM {table}")
         places = self.store.table(f"SELECT id, min(place) AS place FROM {table} GROUP BY id")
@@ -113,27 +116,43 @@ class Given:
 
     def _loaded_entities(self, step: Load, raw: str, names: Sequence[str]) -> Variable:
         con, query = self.store.con, Query()
-        whole = f"hash({query.value(step.path)}, rowid)"
-        given_id = f"try_cast('0x' || nullif(split_part({quoted_name('id')}, '--', 2), '') AS UBIGINT)" if "id" in names else "NULL"
+        types = dict(described(con, raw))
+        own_key = f"hash({query.value(step.path)}, rowid)"
+        given_id = f"try_cast('0x' || nullif(split_part(CAST({quoted_name('id')} AS VARCHAR), '--', 2), '') AS UBIGINT)" if "id" in names else "NULL"
         main = vocabulary().entity(step.type).main
         if step.type in HASHED and main in names:
             given_id = f"coalesce({given_id}, hash('{HASHED[step.type]}', CAST({quoted_name(main)} AS VARCHAR)))"
-        times = [f"try_cast({quoted_name(n)} AS TIMESTAMP)" if n in names else "NULL::TIMESTAMP" for n in ("first_observed", "last_observed")]
+        times = [as_time(quoted_name(n), types[n]) if n in names else "NULL::TIMESTAMP" for n in ("first_observed", "last_observed")]
         kept = [n for n in names if n not in EVERY_ENTITY]
         kinds = vocabulary().entity(step.type)
-        columns = "".join(f", {_as_model(kinds, name)} AS c{n}" for n, name in enumerate(kept))
+        columns = "".join(f", {_as_model(kinds, name, types[name])} AS c{n}" for n, name in enumerate(kept))
         loaded = fresh("loaded")
         query.run(
             con,
-            f"CREATE TEMP TABLE {loaded} AS SELECT coalesce({given_id}, {whole}) AS id, {whole} AS rec, {times[0]} AS t, "
+            f"CREATE TEMP TABLE {loaded} AS SELECT coalesce({given_id}, {own_key}) AS id, {own_key} AS rec, {times[0]} AS t, "
             f"coalesce({times[1]}, {times[0]}) AS last, rowid AS place{columns} FROM {raw}",
         )
+        self._account_lost(step, raw, kept, types)
         firsts = "".join(f", any_value(c{n}) AS c{n}" for n in range(len(kept)))
         table = self.store.table(f"SELECT id, min(rec) AS rec, min(t) AS t{firsts} FROM {loaded} GROUP BY id")
         own = Own(table, named(con, table, [(f"c{n}", name) for n, name in enumerate(kept)]))
         rows = self.store.table(f"SELECT id, rec, t FROM {loaded} UNION SELECT id, rec, last FROM {loaded}")
         places = self.store.table(f"SELECT id, min(place) AS place FROM {loaded} GROUP BY id")
         return Variable(step, step.type, rows, None, step.range, own, places=places)
+
+    def _account_lost(self, step: Load, raw: str, names: Sequence[str], types: Mapping[str, str]) -> None:
+        """Note how many values of a file are not of the kind that the model says, and so are no values."""
+        kind, kinds = vocabulary().entity(step.type), model_attributes(step.type)
+        doubtful = [n for n in names if kinds.get(n) in ("number", "time")]
+        if not doubtful:
+            return
+        lost = ", ".join(f"count(nullif(CAST({quoted_name(n)} AS VARCHAR), '')) - count({_as_model(kind, n, types[n])})" for n in doubtful)
+        for name, number in zip(doubtful, self.store.con.execute(f"SELECT {lost} FROM {raw}").fetchone() or (), strict=True):
+            if number > 0:
+                wanted = "whole number" if kinds[name] == "number" else "time"
+                verdict = f"value of `{name}` is not a {wanted} and is" if number == 1 else f"values of `{name}` are not {wanted}s and are"
+                message = f"`{path_text(step.path)}`: {number:,} {verdict} left empty"
+                self.store.notices.append(Notice("values-left-out", message, number))
 
     # -- APPLY ---------------------------------------------------------------------------------------------------
 
@@ -146,7 +165,8 @@ class Given:
             return
         con = self.store.con
         raw = self._table_of(step, answer)
-        names = [n for n, _ in described(con, raw)]
+        types = dict(described(con, raw))
+        names = list(types)
         if "id" not in names:
             raise NoIds(step.analytics, name)
         given = f"(SELECT {'n' if variable.type == TABLE else 'id'} AS id FROM {variable.flat.table if variable.flat else variable.table})"
@@ -158,7 +178,7 @@ class Given:
             raise UnknownRows(step.analytics, name, first, number)
         changed = [n for n in names if n not in EVERY_ENTITY and self._tells_more(variable, keyed, n)]
         kinds = vocabulary().entity(variable.type)
-        columns = "".join(f", any_value({_as_model(kinds, n)}) AS c{i}" for i, n in enumerate(changed))
+        columns = "".join(f", any_value({_as_model(kinds, n, types[n])}) AS c{i}" for i, n in enumerate(changed))
         table = self.store.table(f"SELECT key AS id, NULL::UBIGINT AS rec, NULL::TIMESTAMP AS t{columns} FROM {keyed} GROUP BY key")
         held = named(con, table, [(f"c{i}", n) for i, n in enumerate(changed)])
         self.store.told[step.content] = Own(table, held)
@@ -168,7 +188,7 @@ class Given:
         con, table = self.store.con, fresh("answer")
         try:
             if isinstance(answer, Path):
-                con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?)", [str(answer)])
+                con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?, {EXACT})", [exact(answer)])
             elif isinstance(answer, list):
                 rows = [dict(row) for row in answer]
                 put_rows(con, table, list(dict.fromkeys(n for row in rows for n in row)) or ["id"], rows)
@@ -237,6 +257,21 @@ def own_columns(own: Own | Flat | None) -> Mapping[str, str]:
     return {name: column.kind for name, column in own.columns.items()} if own else {}
 
 
+def _cell(query: Query, value: Any, sql: str) -> str:
+    """A value of a row as SQL of the type of its column; what cannot be of that type is no value."""
+    match sql, value:
+        case "BIGINT", bool():
+            return "NULL"
+        case "BIGINT", int() | float():
+            return query.value(int(value)) if abs(value) < 2**63 and value == int(value) else "NULL"
+        case "BIGINT", str():
+            return whole(f"{query.value(value)}::VARCHAR")
+        case "TIMESTAMP", str():
+            return f"try_cast({query.value(value)} AS TIMESTAMP)"
+        case _:
+            return query.value(value)
+
+
 def _new_type(kind: EntityType, name: str) -> str:
     """The SQL type of an attribute given by NEW."""
     if name in kind.further:
@@ -250,7 +285,36 @@ def _new_type(kind: EntityType, name: str) -> str:
     return "VARCHAR"
 
 
-def _as_model(kind: EntityType, name: str) -> str:
-    """A column of a file or an answer, of the SQL type the model has for the attribute."""
-    known = {"number": "BIGINT", "time": "TIMESTAMP", "text": "VARCHAR"}.get(model_attributes(kind.name).get(name, ""))
-    return f"try_cast({quoted_name(name)} AS {known})" if known else quoted_name(name)
+def _as_model(kind: EntityType, name: str, sql: str) -> str:
+    """A column of a file or an answer (of a SQL type), of the SQL type the model has for the attribute."""
+    column = quoted_name(name)
+    match model_attributes(kind.name).get(name):
+        case "number":
+            return as_whole(column, sql)
+        case "time":
+            return as_time(column, sql)
+        case "text":
+            return f"try_cast({column} AS VARCHAR)"
+        case _:
+            return column
+
+
+def as_whole(column: str, sql: str) -> str:
+    """A column of a SQL type as whole numbers; what is none has no value."""
+    match kind_of_type(sql), sql:
+        case "number", "DOUBLE" | "FLOAT":
+            return f"CASE WHEN {column} = trunc({column}) THEN try_cast({column} AS BIGINT) END"
+        case "number", _ if sql.startswith("DECIMAL"):
+            return f"CASE WHEN {column} = trunc({column}) THEN try_cast({column} AS BIGINT) END"
+        case "number", _:
+            return f"try_cast({column} AS BIGINT)"
+        case _, "BOOLEAN":
+            return "NULL::BIGINT"
+        case _:
+            return whole(f"CAST({column} AS VARCHAR)")
+
+
+def as_time(column: str, sql: str) -> str:
+    """A column of a SQL type as times in UTC, of the years that have four digits; what is none has no value."""
+    moment = f"try_cast({column if kind_of_type(sql) == 'time' else f'CAST({column} AS VARCHAR)'} AS TIMESTAMP)"
+    return f"CASE WHEN {moment} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' THEN {moment} END"

@@ -15,6 +15,7 @@ from kestrel.schemas.transforms import quoted
 from kestrel.store import mending
 from kestrel.store.archives import members
 from kestrel.store.bundles import documents, is_bundle
+from kestrel.store.database import EXACT, exact_literal
 from kestrel.store.documents import Documents, is_spread
 from kestrel.store.packed import CUT_OFF, DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start
 from kestrel.store.texts import BLANK, MARKS, Decoder, encoding_of, refusal
@@ -265,7 +266,7 @@ def _csv_copy(path: Path, number: str = "") -> str:
 
 
 def _lines_as_csv(path: Path, options: str) -> str:
-    return f"read_csv({quoted(str(path))}, delim='\x07', quote='', escape='', header=false, auto_detect=false, {options})"
+    return f"read_csv({exact_literal(path)}, {EXACT}, delim='\x07', quote='', escape='', header=false, auto_detect=false, {options})"
 
 
 class _Copy:

@@ -15,6 +15,7 @@ from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
 from kestrel.store.account import Account
+from kestrel.store.database import EXACT, exact_literal
 from kestrel.store.flows import FLOW, flow_id
 from kestrel.store.identity import own_id
 from kestrel.store.lines import LONG, Lines, Part, batches, hold, parts_of
@@ -185,7 +186,7 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     structure, dotted = spellings(reading.structure)
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in structure.items()) + "}"
     packed = f"compression={quoted(compression(path))}"
-    lines = f"read_json({quoted(str(path))}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, {packed})"
+    lines = f"read_json({exact_literal(path)}, {EXACT}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, {packed})"
     undotted = f" WHERE CASE WHEN coalesce({', '.join(dotted)}) IS NOT NULL THEN error('a dotted name') ELSE true END" if dotted else ""
     rows = f"(SELECT *, {number}::UINTEGER AS src FROM {lines}{undotted})"
     whole = checking(path)

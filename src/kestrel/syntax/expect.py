@@ -97,6 +97,7 @@ class _Reader:
                 self.variable()
                 self.need("TO")
                 self.file()
+                self.keyword("REPLACE")
             case "DISP":
                 self.expression(display=True)
             case "INFO" | "EXPLAIN":

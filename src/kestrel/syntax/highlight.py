@@ -11,7 +11,7 @@ from pygments.token import Comment, Keyword, Literal, Name, Number, Operator, Pu
 
 from kestrel.syntax.parser import AGGREGATIONS, ATTRIBUTE, COMMANDS, ISO, JOINING, NUMBER, TRANSFORMS, TYPE, UNITS, VIEWS, WORD, YIELDING
 
-CLAUSES = ("FROM", "WHERE", "START", "STOP", "LAST", "LIMIT", "OFFSET", "ATTR", "SORT", "BY", "DEPTH", "ANY", "AS", "WITH", "ON", "TO", "ASC", "DESC")
+CLAUSES = tuple("FROM WHERE START STOP LAST LIMIT OFFSET ATTR SORT BY DEPTH ANY AS WITH ON TO REPLACE ASC DESC".split())
 TESTS = tuple(w for w in JOINING if w not in ("AND", "OR", "NOT"))
 groups: Callable[..., Any] = bygroups
 NAME, KIND, PATH = WORD.pattern, TYPE.pattern, ATTRIBUTE.pattern

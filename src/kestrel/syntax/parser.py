@@ -468,7 +468,8 @@ class _Parser:
         variable = self._variable()
         if not self._keyword("TO"):
             self._fail("TO and a file", ("TO",), "write it like `SAVE x TO found.csv`")
-        return tree.Save(variable, self._pool("a file"), self._since(start))
+        path = self._pool("a file")
+        return tree.Save(variable, path, self._keyword("REPLACE") is not None, self._since(start))
 
     def _disp(self, start: int) -> tree.Disp:
         expression = self._expression(display=True)

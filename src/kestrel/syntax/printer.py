@@ -55,8 +55,8 @@ def _statement(statement: tree.Statement) -> str:
         case tree.Apply(analytics, variables, arguments):
             text = f"APPLY {_pool(analytics)} ON {', '.join(v.text for v in variables)}"
             return text + (" WITH " + ", ".join(f"{a.name}={_value(a.value)}" for a in arguments) if arguments else "")
-        case tree.Save(variable, path):
-            return f"SAVE {variable.text} TO {_pool(path)}"
+        case tree.Save(variable, path, replace):
+            return f"SAVE {variable.text} TO {_pool(path)}" + (" REPLACE" if replace else "")
         case tree.Disp(expression, view):
             text = "DISP " + _expression(expression)
             return text + (f" AS {view}" if view else "")

@@ -340,8 +340,11 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Save:
+    """`SAVE variable TO path [REPLACE]`."""
+
     variable: Word
     path: Pool
+    replace: bool = False
     span: Span = _span()
 
 

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
+from kestrel.sources.stixshifter.process import PASSED
 from kestrel.sources.stixshifter.trouble import InstallFailed, NotInstalled
 
 FOLDER_VARIABLE = "KESTREL_CONNECTORS"
 SHARED = ("stix-shifter", "stix-shifter-utils")
 NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+OF_PIP = re.compile(r"PIP_\w+|ALL_PROXY|XDG_\w+|CC|CXX|CFLAGS|LDFLAGS", re.IGNORECASE)
+"""The environment variables that pip sees beside those of connectors: how to reach its index, and to build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def _version(place: Path) -> str | None:
 
 
 def _run(name: str, command: list[str]) -> None:
-    environment = {k: v for k, v in os.environ.items() if not k.upper().startswith("STIXSHIFTER_") and k not in ("PYTHONPATH", "PYTHONHOME")}
+    environment = {k: v for k, v in os.environ.items() if PASSED.fullmatch(k) or OF_PIP.fullmatch(k)}
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     except OSError as error:
