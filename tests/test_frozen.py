@@ -126,10 +126,15 @@ def names(session: Session, variable: str) -> set[Any]:
     return {name for (name,) in rows(session, f"DISP {variable} ATTR name")}
 
 
+def pause(seconds: float) -> bool:
+    time.sleep(seconds)
+    return True
+
+
 def snapshots_written(session: Session) -> None:
     """Wait for what is written in the background."""
     for writer in session.store.snapshots._writers.values():
-        assert writer.finish(lambda seconds: time.sleep(seconds) is None)
+        assert writer.finish(pause)
 
 
 WAYS = [
