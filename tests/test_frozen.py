@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from kestrel import Session
@@ -18,6 +20,7 @@ from kestrel.display.jsonlines import to_object
 from kestrel.errors import HuntErrors
 from kestrel.result import Info, Notice, Table
 from kestrel.store import dataset, readings
+from kestrel.store.writing import Writer
 from tests.events import connection, creation, write
 
 OLD = [creation(1), creation(2, parent=1, User="CORP\\bob"), connection(1, 2)]
@@ -123,7 +126,7 @@ def names(session: Session, variable: str) -> set[Any]:
     return {name for (name,) in rows(session, f"DISP {variable} ATTR name")}
 
 
-def _paused(seconds: float) -> bool:
+def pause(seconds: float) -> bool:
     time.sleep(seconds)
     return True
 
@@ -131,7 +134,7 @@ def _paused(seconds: float) -> bool:
 def snapshots_written(session: Session) -> None:
     """Wait for what is written in the background."""
     for writer in session.store.snapshots._writers.values():
-        assert writer.finish(_paused)
+        assert writer.finish(pause)
 
 
 WAYS = [
@@ -326,6 +329,22 @@ def test_a_file_that_changes_while_it_is_read_is_not_cached(tmp_path: Path, logs
         assert len(notices(session, "q = p")) == 1
         assert names(session, "p") == {"p1.exe", "p2.exe"}
     assert not (tmp_path / "cache").exists()
+
+
+def test_waiting_for_a_snapshot_can_be_interrupted(tmp_path: Path, logs: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KESTREL_CACHE", "off")
+    monkeypatch.setattr(dataset, "LARGE", -1)
+    for _ in session.stream(f"p = GET process FROM '{logs}' WHERE pid > 0"):
+        pass
+    (key,) = session.store.datasets
+    never = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.PIPE)
+    session.store.snapshots._writers[key] = Writer(tmp_path / "never" / "written.duckdb", never, private=True)
+    timer = threading.Timer(0.5, session.interrupt)
+    timer.start()
+    with pytest.raises(duckdb.InterruptException):
+        session.run("DISP p ATTR command_line")
+    timer.join()
+    assert names(session, "p") == {"p1.exe", "p2.exe"}
 
 
 def test_nothing_private_is_left_behind(logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def whole(x: str, kind: str = "BIGINT") -> str:
 
 def pid(x: str) -> str:
     """A whole number; a pid of 0 (or less) is no process: it is dropped when it has served to tell so."""
-    return f"greatest({whole(x)}, 0)"
+    return whole(x)
 
 
 def integer(x: str) -> str:

@@ -103,7 +103,7 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
 def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
     """Two creations with one id and different pids are two processes; the number of such ids. Later records go by id and pid; without
     a pid they are of the latest start before them."""
-    created = f'"process.id" IS NOT NULL AND "process.pid" <> 0 AND kind = {layout().kind("process-create")}'
+    created = f'"process.id" IS NOT NULL AND "process.pid" > 0 AND kind = {layout().kind("process-create")}'
     ids = f'SELECT "process.id" FROM events WHERE {created} GROUP BY ALL HAVING min("process.pid") <> max("process.pid")'
     con.execute(f"CREATE OR REPLACE TEMP TABLE shared_ids AS {ids}")
     number = con.execute("SELECT count(*) FROM shared_ids").fetchone() or (0,)
@@ -129,7 +129,7 @@ def _alone(con: duckdb.DuckDBPyConnection) -> None:
     """A pid without name, id and host, or without a time, belongs to nobody else: each mention is a process of its own."""
     for n, slot in enumerate(SLOTS):
         con.execute(
-            f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" <> 0 AND (host IS NULL OR t IS NULL)'
+            f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" > 0 AND (host IS NULL OR t IS NULL)'
         )
 
 
@@ -147,7 +147,7 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
         found += int(row[0]) if row else 0
     for slot in SLOTS:
         name = f'"{slot}.name" = CASE WHEN "{slot}.x_unique_id" IS NOT NULL THEN "{slot}.name" END'
-        con.execute(f'UPDATE events SET "{slot}.pid" = NULL, {name} WHERE "{slot}.pid" = 0')
+        con.execute(f'UPDATE events SET "{slot}.pid" = NULL, {name} WHERE "{slot}.pid" <= 0')
     return found
 
 
@@ -205,7 +205,7 @@ class _Processes:
             f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
             f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, '
             f"coalesce({self._created(s)}, t) AS start "
-            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" <> 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
+            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" > 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
             for n, s in enumerate(SLOTS)
         )
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
