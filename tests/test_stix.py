@@ -295,7 +295,7 @@ def test_properties_of_any_name_and_value(tmp_path: Path, session: Session) -> N
         "6": {"type": "domain-name", "value": "a.b", "x_a": 2, "resolves_to_refs": ["5"]},
         "7": {"type": "mac-addr", "value": "aa-bb-cc-00-00-01", "x_m": 3},
     }
-    path = write(tmp_path / "a.json", observed(1, objects | {"8": "no object"}))  # type: ignore[dict-item]
+    path = write(tmp_path / "a.json", observed(1, objects | {"8": "no object"}))
     found = {
         "process": "x_nested = 3 AND x_big LIKE '1000%'",
         "x-bar": "further = 'z' AND x[*].y[*].z = 2 AND name.a = 1",
