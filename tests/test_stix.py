@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from kestrel import Session
+from kestrel.errors import HuntErrors
 from kestrel.result import Notice
 from kestrel.schemas import stix
 
@@ -278,3 +279,47 @@ def test_the_answers_of_a_query_as_stix_shifter_tells_them(tmp_path: Path, sessi
     file = write(tmp_path / "a.json", observed(1, record))
     session.run(f"d = GET domain-name FROM {file} WHERE value LIKE '%' a = FIND ipv4-addr RESOLVED_TO BY d b = FIND ipv6-addr RESOLVED_TO BY d")
     assert [[r["value"] for r in session[name].to_dicts()] for name in "dab"] == [["www.example.org"], ["192.0.2.1"], ["2001:db8::1"]]
+
+
+def test_properties_of_any_name_and_value(tmp_path: Path, session: Session) -> None:
+    """Whatever a producer writes is read as it stands, or left out where it is no value; nothing of it is taken for Kestrel's own."""
+    objects: dict[str, Any] = {
+        "0": process(
+            1, "a.exe", x_nan=float("nan"), x_big=10**40, x_null=None, x_empty="", x_list=[], x_nested=[[1, 2], [3]], x_dict={}, x_half="\ud800"
+        ),
+        "1": {"type": "x-bar", "further": "z", "x": [{"y": [{"z": 1}, {"z": 2}]}], "it's": 'a "quote"', "name": {"a": 1}},
+        "2": {"type": "file", "name": "f", "size": "12", "hashes": {"MD5": 5, "SHA-256": None}},
+        "3": {"type": "software"},
+        "4": {"type": "x-fo'o", "name": "n"},
+        "5": {"type": "ipv4-addr", "value": "1.1.1.1", "x_a": 1},
+        "6": {"type": "domain-name", "value": "a.b", "x_a": 2, "resolves_to_refs": ["5"]},
+        "7": {"type": "mac-addr", "value": "aa-bb-cc-00-00-01", "x_m": 3},
+    }
+    path = write(tmp_path / "a.json", observed(1, objects | {"8": "no object"}))
+    found = {
+        "process": "x_nested = 3 AND x_big LIKE '1000%'",
+        "x-bar": "further = 'z' AND x[*].y[*].z = 2 AND name.a = 1",
+        "file": "size = 12",
+        "software": "name IS NULL",
+        "ipv4-addr": "x_a = 1",
+        "domain-name": "x_a = 2 AND resolves_to_refs.x_a = 1",
+        "mac-addr": "x_m = 3",
+    }
+    session.run("\n".join(f"v{n} = GET {kind} FROM '{path}' WHERE {where}" for n, (kind, where) in enumerate(found.items())))
+    assert {kind: len(session[f"v{n}"]) for n, kind in enumerate(found)} == dict.fromkeys(found, 1)
+    (row,) = session["v1"].to_dicts()
+    assert (row["it's"], row["further"]) == ('a "quote"', "z")
+
+
+def test_a_type_that_no_record_has_is_not_said_to_be_there(tmp_path: Path, session: Session) -> None:
+    path = write(tmp_path / "a.json", observed(1, {"0": process(1, "a.exe", x_num=1), "1": {"type": "x-foo", "a": 1}}))
+    notices = [r.code for r in session.run(f"a = GET artifact FROM '{path}' f = GET file FROM '{path}' WHERE size > 1") if isinstance(r, Notice)]
+    assert notices == ["no-such-entities", "no-such-attribute"]
+    for hunt, code, hint in (
+        ("x-fo", "K0304", "`x-foo`"),
+        ("process FROM '{}' WHERE x_nmu = 1", "K0301", "`x_num`"),
+        ("x-foo FROM '{}' WHERE b = 1", "K0301", "`a`"),
+    ):
+        with pytest.raises(HuntErrors) as caught:
+            session.run("v = GET " + (hunt if "FROM" in hunt else hunt + " FROM '{}'").format(path))
+        assert [e.code for e in caught.value.errors] == [code] and hint in str(caught.value)

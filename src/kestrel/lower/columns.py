@@ -51,7 +51,7 @@ def columns_beside(step: Step, known: Callable[[Step], Mapping[str, str] | None]
             return _of_group(step, known)
         case Join():
             left, right = columns_beside(step.left, known), columns_beside(step.right, known)
-            return left.and_(right).and_(Columns(dict(model_attributes(type_of(step.right)))))
+            return left.and_(right).and_(Columns(dict(model_attributes(type_of(step.right))), _only_data_knows(type_of(step.right))))
         case Merge():
             merged = Columns()
             for part in step.inputs:
@@ -70,7 +70,12 @@ def _of_group(step: Group, known: Callable[[Step], Mapping[str, str] | None]) ->
     below = columns_beside(step.input, known)
     others = [*below.kinds, *model_attributes(type_of(step.input))]
     unique = {f"unique_{name}": "number" for name in others if name not in keys}
-    return Columns({**keys, "count": "number", **unique}, below.is_open)
+    return Columns({**keys, "count": "number", **unique}, below.is_open or _only_data_knows(type_of(step.input)))
+
+
+def _only_data_knows(kind: str) -> bool:
+    """Whether a type is a custom one, whose attributes are those that the data have."""
+    return kind.startswith("x-") and kind not in vocabulary().types
 
 
 def has_rows(step: Step) -> bool:

@@ -20,6 +20,8 @@ from kestrel.syntax.mistakes import BadEscape
 from kestrel.text import Span
 
 HALF = re.compile("[\ud800-\udfff]")
+UNIQUE = "unique_x_"
+"""What GROUP without WITH calls the columns of custom properties."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Names:
         alias = vocabulary().alias(attribute) if subject.type != TABLE else None
         if alias and (found := _aliased(alias, subject.entity, span)):
             return found
-        if columns and columns.is_open:
+        if columns and (columns.is_open or (subject.type == TABLE and attribute.startswith(UNIQUE))):
             return AttributePath(subject.type, (), attribute, False, span, "any")
         return None
 
