@@ -216,10 +216,11 @@ def says(**parts: Any) -> dict[str, Any]:
     return whole | {k: v for k, v in parts.items() if k in whole}
 
 
+NO_SOURCES: list[Any] = [None, {}, "x", [1], [{}]]
 MALFORMED = [
     *("{", "[]", "1", "null", '"x"', "", "[" * 50_000, '{"type": "process", "sources": [], "range": NaN}', {}, {"type": "process"}),
     *(says(type=v) for v in (3, None, "nonsense", "PROCESS", "x-", "x-a' || 'b", "x-" + "a" * 300)),
-    *(says(sources=v) for v in (None, {}, "x", [1], [{}])),
+    *(says(sources=v) for v in NO_SOURCES),
     *(says(uri=v) for v in (3, "", None, "a\0b", "a" * 20_000)),
     *(says(files=v) for v in ("x", [1], None, [""], ["a\0"])),
     *(says(shape=v) for v in ("no-such-shape", ["a"], 1)),
