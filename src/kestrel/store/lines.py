@@ -228,7 +228,7 @@ def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> int:
                 if texts and texts != [line]:
                     number += not valid
                     gone.append(row)
-                    for text in texts:
+                    for text in (mending.CONTROL.sub("\ufffd", text) for text in texts):
                         if len(text) > LONG:
                             long.append((row, text))
                         else:
@@ -290,18 +290,20 @@ class _Copy:
         """Add a line; a blank one is left out."""
         if not line:
             return
+        records = [line]
         if mending.CONTROL.search(line):
             records = mending.mended(line)
-            self.lines.mended += 1
-            if len(records) != 1:
-                records = [mending.CONTROL.sub("\ufffd", line)]
-            line = records[0]
+            self.lines.mended += bool(records)
+        for record in records or [mending.CONTROL.sub("\ufffd", line)]:
+            self._add(mending.CONTROL.sub("\ufffd", record))
+
+    def _add(self, record: str) -> None:
         self.written += 1
-        if len(line) > LONG:
-            self.lines.long.append(line)
-            return
-        self.room.take(len(line) + 1)
-        self._stream.write(line + "\n")
+        if len(record) > LONG:
+            self.lines.long.append(record)
+        else:
+            self.room.take(len(record) + 1)
+            self._stream.write(record + "\n")
 
     def finished(self, cut: bool) -> Lines:
         """The lines of the copy. `cut`: of a file that ends too early; raises UnreadableFile where it has no complete record."""
