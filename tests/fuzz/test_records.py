@@ -9,7 +9,7 @@ from tests.fuzz.reading import run_some
 
 
 def test_a_mutated_line_gives_the_same_alone_and_among_others(tmp_path: Path) -> None:
-    tally = run_some(1, 0, 40, tmp_path, every_line())
+    tally = run_some(1, 0, 25, tmp_path, every_line())
     assert not tally.faults, "\n".join(tally.faults)
-    assert tally.counts["read"] > 10
-    assert tally.counts["broken"] > 2
+    assert tally.counts["read"] > 8
+    assert tally.counts["broken"] > 1
