@@ -24,7 +24,7 @@ from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.schemas.stix_bundle import rows_of
 from kestrel.schemas.transforms import quoted
 from kestrel.store.damage import damage
-from kestrel.store.packed import opened, trouble
+from kestrel.store.packed import checking, opened, trouble
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import described, fresh, kind_of_type
 from kestrel.text import nearest, path_text
@@ -177,6 +177,8 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] 
         raise CannotLoad(path, "there is no such file")
     if found is None or path.is_dir():
         raise CannotLoad(path, "it is a folder" if path.is_dir() else "its name tells no format")
+    if found.packed and not checking(path)():
+        raise CannotLoad(path, *damage(path, found))
     con.execute("SET preserve_insertion_order = true")
     try:
         yield _relation(con, found, path, texts)
