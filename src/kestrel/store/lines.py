@@ -16,7 +16,7 @@ from kestrel.store import mending
 from kestrel.store.archives import members
 from kestrel.store.bundles import documents, is_bundle
 from kestrel.store.documents import Documents, is_spread
-from kestrel.store.packed import CUT_OFF, DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start
+from kestrel.store.packed import CUT_OFF, DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start, trouble
 from kestrel.store.texts import BLANK, MARKS, Decoder, encoding_of, refusal
 from kestrel.text import path_text
 
@@ -303,7 +303,10 @@ class _Copy:
             self.lines.long.append(record)
         else:
             self.room.take(len(record) + 1)
-            self._stream.write(record + "\n")
+            try:
+                self._stream.write(record + "\n")
+            except OSError as error:
+                raise UnreadableFile(self.lines.name, trouble(error)) from error
 
     def finished(self, cut: bool) -> Lines:
         """The lines of the copy. `cut`: of a file that ends too early; raises UnreadableFile where it has no complete record."""
