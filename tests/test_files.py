@@ -401,3 +401,13 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
         with pytest.raises(HuntErrors) as caught:
             hunt(path)
         assert caught.value.errors[0].code == code
+
+
+@pytest.mark.parametrize("pack", [lambda b: gzip.compress(b, mtime=0), zstandard.compress], ids=["gz", "zst"])
+def test_a_table_that_is_cut_off_is_not_loaded_as_a_whole_one(tmp_path: Path, pack: Any) -> None:
+    """Cut so that what can be unpacked of it may end with a whole line."""
+    packed = pack("".join(f"{random.Random(n).randbytes(30).hex()}\n" for n in range(20_000)).encode())
+    path = tmp_path / ("names.csv.gz" if packed[:2] == b"\x1f\x8b" else "names.csv.zst")
+    path.write_bytes(packed[: len(packed) // 2])
+    with Session() as session, pytest.raises(HuntErrors, match="cut off"):
+        session.run(f"p = LOAD {str(path)!r}")

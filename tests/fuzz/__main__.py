@@ -1,4 +1,5 @@
-"""`python -m tests.fuzz N [SEED]`: run N generated hunts with every core. Faults are printed as they come, counts at the end."""
+"""`python -m tests.fuzz N [SEED]`: run N generated hunts with every core. `python -m tests.fuzz records N [SEED [FOLDER]]`: read N mutated
+log lines (FOLDER: of real data, else `../shared/data`). Faults are printed as they come, counts at the end."""
 
 from __future__ import annotations
 
@@ -7,11 +8,33 @@ import os
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
+from tests.fuzz import reading
 from tests.fuzz.running import TOGETHER, Tally, run_batch
 
 
 def main(arguments: list[str]) -> int:
+    return _records(arguments[1:]) if arguments[:1] == ["records"] else _hunts(arguments)
+
+
+def _records(arguments: list[str]) -> int:
+    wanted = int(arguments[0]) if arguments else 20_000
+    seed = int(arguments[1]) if len(arguments) > 1 else 1
+    folder = Path(arguments[2]) if len(arguments) > 2 else None
+    started, whole = time.perf_counter(), Tally()
+    sizes = [min(reading.TOGETHER, wanted - begin) for begin in range(0, wanted, reading.TOGETHER)]
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+        for tally in pool.imap_unordered(partial(reading.run_batch, seed, folder), enumerate(sizes)):
+            for fault in tally.faults:
+                print(fault, flush=True)
+            whole.add(tally)
+    told = ", ".join(f"{whole.counts[name]:,} {name}" for name in ("read", "unknown", "broken", "faults"))
+    print(f"{whole.counts['records']:,} lines, seed {seed}: {told} in {time.perf_counter() - started:,.0f} s")
+    return 1 if whole.faults else 0
+
+
+def _hunts(arguments: list[str]) -> int:
     wanted = int(arguments[0]) if arguments else 1000
     seed = int(arguments[1]) if len(arguments) > 1 else 1
     started, whole = time.perf_counter(), Tally()

@@ -27,10 +27,8 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
                     return f"it is not packed by {found.packed}, as its name says", None
         content = bytearray()
         for block in blocks(path):
-            content += block
-            if len(content) >= LOOKED_AT:
-                break
-        text = content[:LOOKED_AT].decode("utf-8")
+            content += block[: LOOKED_AT - len(content)]
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         return "it is no UTF-8 text", "save it as UTF-8"
     except CutOff:

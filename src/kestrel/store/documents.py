@@ -16,6 +16,8 @@ LONGEST = 1 << 26
 """Characters in which a record has to end."""
 SPAN = 1 << 20
 """Characters in which the end of a broken record is looked for."""
+SIDE_BY_SIDE = 1 << 15
+"""Characters of a line from which objects side by side are no slip between two lines."""
 STRICT = json.JSONDecoder()
 LENIENT = json.JSONDecoder(strict=False)
 """With control characters in its texts."""
@@ -131,7 +133,7 @@ def _is_record(text: str) -> bool:
 
 
 def is_spread(text: str) -> bool:
-    """Whether a text that begins with an object, or the beginning of one, has it on several lines, or several on a line."""
+    """Whether a text that begins with an object, or the beginning of one, has it on several lines, or many on one long line."""
     text = text.lstrip()
     line, _, rest = text.partition("\n")
     try:
@@ -140,4 +142,4 @@ def is_spread(text: str) -> bool:
         return bool(rest.strip()) and error.pos > len(line) + 1
     except (ValueError, RecursionError):
         return False
-    return end > len(line) or line[end:].lstrip()[:1] == "{"
+    return end > len(line) or (not rest and len(text) > SIDE_BY_SIDE and line[end:].lstrip()[:1] == "{")

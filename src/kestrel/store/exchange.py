@@ -23,7 +23,7 @@ from kestrel.schemas.transforms import quoted
 from kestrel.store.damage import damage
 from kestrel.store.database import EXACT, exact_literal
 from kestrel.store.metadata import NotValid, Told, told_by
-from kestrel.store.packed import opened
+from kestrel.store.packed import checking, opened
 from kestrel.store.query import quoted_name
 from kestrel.store.variable import described, fresh, kind_of_type
 from kestrel.text import nearest, path_text
@@ -190,6 +190,8 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] 
     if found is None or not os.path.isfile(path):
         why = "its name tells no format" if found is None else "it is a folder" if os.path.isdir(path) else "it is no regular file"
         raise CannotLoad(path, why)
+    if found.packed and not checking(path)():
+        raise CannotLoad(path, *damage(path, found))
     con.execute("SET preserve_insertion_order = true")
     try:
         yield _relation(con, found, path, texts)

@@ -17,7 +17,7 @@ from kestrel.store.archives import members
 from kestrel.store.bundles import documents, is_bundle
 from kestrel.store.database import EXACT, exact_literal
 from kestrel.store.documents import Documents, is_spread
-from kestrel.store.packed import CUT_OFF, DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start
+from kestrel.store.packed import CUT_OFF, DAMAGED, ZIP, CutOff, Damaged, Room, Trailing, UnreadableFile, blocks, compression, head, start, trouble
 from kestrel.store.texts import BLANK, MARKS, Decoder, encoding_of, refusal
 from kestrel.text import path_text
 
@@ -229,7 +229,7 @@ def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> int:
                 if texts and texts != [line]:
                     number += not valid
                     gone.append(row)
-                    for text in texts:
+                    for text in (mending.CONTROL.sub("\ufffd", text) for text in texts):
                         if len(text) > LONG:
                             long.append((row, text))
                         else:
@@ -291,18 +291,23 @@ class _Copy:
         """Add a line; a blank one is left out."""
         if not line:
             return
+        records = [line]
         if mending.CONTROL.search(line):
             records = mending.mended(line)
-            self.lines.mended += 1
-            if len(records) != 1:
-                records = [mending.CONTROL.sub("\ufffd", line)]
-            line = records[0]
+            self.lines.mended += bool(records)
+        for record in records or [mending.CONTROL.sub("\ufffd", line)]:
+            self._add(mending.CONTROL.sub("\ufffd", record))
+
+    def _add(self, record: str) -> None:
         self.written += 1
-        if len(line) > LONG:
-            self.lines.long.append(line)
-            return
-        self.room.take(len(line) + 1)
-        self._stream.write(line + "\n")
+        if len(record) > LONG:
+            self.lines.long.append(record)
+        else:
+            self.room.take(len(record) + 1)
+            try:
+                self._stream.write(record + "\n")
+            except OSError as error:
+                raise UnreadableFile(self.lines.name, trouble(error)) from error
 
     def finished(self, cut: bool) -> Lines:
         """The lines of the copy. `cut`: of a file that ends too early; raises UnreadableFile where it has no complete record."""

@@ -18,8 +18,9 @@ from kestrel.schemas.shape import Reading, shapes
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f]")
 HALF = re.compile(r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-SUSPECT = r"\\u[dD][89a-fA-F]|[\x00-\x1f]|\}\s*\{"
-"""What a line that is no JSON has if it can be mended (RE2)."""
+SUSPECT = r"^[\x00-\x20]*\{"
+"""What a line that is no JSON begins with if it may be mended (RE2)."""
+BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
 class Number(str):
@@ -28,7 +29,7 @@ class Number(str):
 
 def mended(line: str) -> list[str]:
     """The records of a line that is no JSON for DuckDB: halves of surrogate pairs become U+FFFD, control characters are escaped,
-    several objects on one line are several records. Empty if it has none."""
+    several objects on one line are several records, and what follows the last that can be read is one that cannot. Empty if it has none."""
     text = HALF.sub(lambda m: m[1] or "\\ufffd", line)
     if CONTROL.search(text):
         text = TEXT.sub(lambda m: CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", m[0]), text)
@@ -40,11 +41,11 @@ def mended(line: str) -> list[str]:
         while place < len(text):
             value, end = decode(text, place)
             if not isinstance(value, dict):
-                return []
+                raise ValueError("no object")
             found.append(text[place:end])
-            place = end + len(text[end:]) - len(text[end:].lstrip(" \t\r\n,"))
+            place = BETWEEN.match(text, end).end()  # type: ignore[union-attr]
     except ValueError:
-        return []
+        return [*found, text[place:]] if found else []
     except RecursionError:
         return [text]
     return found
