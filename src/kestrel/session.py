@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,7 @@ from kestrel.graph.formats import format_of
 from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
-from kestrel.model.vocabulary import vocabulary
+from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
@@ -137,11 +137,11 @@ class Session:
             outside=tuple(parameters),
         )
 
-    def _peek(self, path: str) -> Load:
-        """What a saved file says of its rows."""
+    def _peek(self, path: str, kind: str | None) -> Load:
+        """What a saved file says of its rows, which are of a type where one is named."""
         from kestrel.store.exchange import peek
 
-        step, columns = peek(self.store.con, path)
+        step, columns = peek(self.store.con, path, kind)
         self._peeked[step] = columns
         return step
 
@@ -587,14 +587,26 @@ def _given(kind: str | None, rows: Any) -> New:
         rows = rows.to_pylist()
     elif hasattr(rows, "to_dict") and hasattr(rows, "columns"):
         rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    found = vocabulary().type_named(kind or "process")
-    if found is None:
-        raise ValueError(f"there is no entity type {kind!r}")
+    rows = list(rows)
+    found = _type_of_rows(kind, rows)
     made = []
     for row in rows:
         cells = row if isinstance(row, dict) else {found.main: row}
         made.append(tuple((str(k), v) for k, v in cells.items() if k not in ("type", "id")))
     return New(found.name, tuple(made))
+
+
+def _type_of_rows(kind: str | None, rows: Iterable[Any]) -> EntityType:
+    """The type of rows given from Python: the one named, else the one they say; processes where neither does."""
+    said = {str(row["type"]) for row in rows if isinstance(row, dict) and isinstance(row.get("type"), str)}
+    named = dict.fromkeys(([kind] if kind else []) + sorted(said))
+    found = {entity.name: entity for name in named or ("process",) if (entity := vocabulary().type_named(name))}
+    unknown = next((name for name in named if vocabulary().type_named(name) is None), None)
+    if unknown is not None:
+        raise ValueError(f"there is no entity type {unknown!r}")
+    if len(found) > 1:
+        raise ValueError(f"a variable has entities of one type, and these are {', '.join(found)}")
+    return next(iter(found.values()))
 
 
 def _uris(step: Step) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from kestrel.errors import HuntErrors, KestrelError
-from kestrel.graph.formats import format_of
+from kestrel.graph.formats import LISTS, SUFFIXES, format_of
 from kestrel.graph.predicate import AttributePath, Scalar
 from kestrel.graph.steps import (
+    FIRST,
+    LAST,
     TABLE,
     Aggregate,
     Applied,
@@ -43,9 +45,11 @@ from kestrel.lower.mistakes import (
     NoIdentity,
     NoKeys,
     NoRecords,
+    NoReference,
     NoSource,
     NotLocal,
     NotNumbers,
+    RowOfAnotherType,
     TwoColumns,
     UnknownFormat,
     UnknownRelation,
@@ -69,7 +73,7 @@ MOST = 2**62
 """A larger LIMIT is as good as none."""
 
 
-def _no_file(path: str) -> Load:
+def _no_file(path: str, kind: str | None) -> Load:
     return Load(path, TABLE)
 
 
@@ -81,8 +85,8 @@ class Lowering(Patterns):
     last_sources: tuple[Source, ...] = ()
     is_profile: Callable[[str], bool] = lambda _: False
     default_variable: str = Settings.default_variable
-    peek: Callable[[str], Load] = _no_file
-    """What a saved file says of its rows. Raises KestrelError."""
+    peek: Callable[[str, str | None], Load] = _no_file
+    """What a saved file says of its rows, which are of a type where one is named. Raises KestrelError."""
     check_analytic: Callable[[str, Sequence[str], Collection[str]], None] = lambda *_: None
     """Raises KestrelError for an analytic that is not there, or that cannot take variables of these types or such arguments."""
     turns: dict[str, int] = field(default_factory=dict)
@@ -129,7 +133,7 @@ class Lowering(Patterns):
                 return Explain(known, variable.text, statement.span) if known else None
             case tree.Save(variable, pool):
                 known = self.variable(variable)
-                file = self._file(pool)
+                file = self._file(pool, SUFFIXES)
                 if file is not None:
                     self.saved[file] = known
                 if known is None or file is None:
@@ -172,6 +176,9 @@ class Lowering(Patterns):
             case tree.Parameter():
                 known = self.parameter(value)
                 return None if known is None else self._plain(known)
+            case tree.Reference(variable, attribute, span) if variable not in self.scope:
+                self.errors.append(NoReference(variable, attribute, self.scope, span))
+                return None
             case tree.Reference(variable, attribute, span):
                 self.errors.append(WrongValue(f"{variable}.{attribute}", "text, a number, a time, true, false or a list of these", span))
                 return None
@@ -333,7 +340,7 @@ class Lowering(Patterns):
     # -- entities and rows from elsewhere ------------------------------------------------------------------------
 
     def _new(self, new: tree.New) -> Step | None:
-        kind = self.type_named(new.type) if new.type else vocabulary().types["process"]
+        kind = self._type_of_rows(new)
         if kind is None:
             return None
         rows: list[tuple[tuple[str, Scalar | None], ...]] = []
@@ -354,9 +361,30 @@ class Lowering(Patterns):
             rows.append(tuple(cells))
         return New(kind.name, tuple(rows))
 
+    def _type_of_rows(self, new: tree.New) -> EntityType | None:
+        """The type of the rows of NEW: as the statement says, else as the rows do; processes where neither does."""
+        kind = self.type_named(new.type) if new.type else None
+        if new.type and kind is None:
+            return None
+        for value in (v for row in new.rows if isinstance(row, tuple) for name, v in row if name == "type" and v is not None):
+            given = self.parameter(value) if isinstance(value, tree.Parameter) else value
+            if given is None:
+                return None
+            if not isinstance(given, tree.Text):
+                self.errors.append(WrongValue("type", "text", value.span, 'write it like {"type": "file", "name": "a.exe"}'))
+                return None
+            own = self.type_named(tree.Word(given.value, value.span))
+            if own is None:
+                return None
+            if kind and own.name != kind.name:
+                self.errors.append(RowOfAnotherType(own.name, kind.name, new.type is not None, value.span))
+                return None
+            kind = own
+        return kind or vocabulary().types["process"]
+
     def _load(self, load: tree.Load) -> Step | None:
         wanted = self.type_named(load.type) if load.type else None
-        path = self._file(load.path)
+        path = self._file(load.path, (*SUFFIXES, *LISTS))
         if path is None or (load.type and wanted is None):
             return None
         if path in self.saved:
@@ -366,15 +394,15 @@ class Lowering(Patterns):
             found = Load(path, type_of(step), sources_of(step))
         else:
             try:
-                found = self.peek(path)
+                found = self.peek(path, wanted.name if wanted else None)
             except KestrelError as error:
                 error.span = load.path.span
                 self.errors.append(error)
                 return None
         return Load(path, wanted.name, found.sources, found.range) if wanted else found
 
-    def _file(self, pool: tree.Pool) -> str | None:
-        """The absolute path of a file to save or load, of a format that is known."""
+    def _file(self, pool: tree.Pool, endings: Collection[str]) -> str | None:
+        """The absolute path of a file to save or load, of a format that has one of these endings."""
         texts = self._pool_texts(pool)
         if len(texts) != 1:
             return None
@@ -382,21 +410,23 @@ class Lowering(Patterns):
             self.errors.append(NotLocal(texts[0], pool.span))
             return None
         path = _absolute(texts[0])
-        if format_of(path) is None:
-            self.errors.append(UnknownFormat(texts[0], pool.span))
+        found = format_of(path)
+        if found is None or (found.kind == "text" and not set(endings) & set(LISTS)):
+            self.errors.append(UnknownFormat(texts[0], endings, pool.span))
             return None
         return path
 
     # -- variables from variables --------------------------------------------------------------------------------
 
     def _merge(self, merge: tree.Merge) -> Step | None:
-        steps = [self.variable(v) for v in merge.variables]
+        steps = [self.variable(o) if isinstance(o, tree.Word) else self._expression(o) for o in merge.operands]
         known = [s for s in steps if s is not None]
         if len(known) < len(steps):
             return None
+        names = [o if isinstance(o, tree.Word) else o.variable for o in merge.operands]
         kinds = list(dict.fromkeys(type_of(s) for s in known))
         if len(kinds) > 1:
-            table = next((v for v, s in zip(merge.variables, known, strict=True) if type_of(s) == TABLE), None)
+            table = next((v for v, s in zip(names, known, strict=True) if type_of(s) == TABLE), None)
             self.errors.append(NoIdentity("`+` with entities", table.text, table.span) if table else MixedTypes(kinds, merge.span))
             return None
         distinct = tuple(dict.fromkeys(known))
@@ -536,23 +566,30 @@ class Lowering(Patterns):
             case None:
                 return None
             case tree.Range(first, last):
-                start, stop = self._moment_of(first), self._moment_of(last)
+                start, stop = self._moment_of(first), self._moment_of(last) if last else LAST
                 if start is None or stop is None:
                     return None
                 if stop < start:
                     self.errors.append(BackwardRange(clause.span))
                     return None
+                if stop == start:
+                    self._no_time("START and STOP are the same time")
                 return TimeRange(start, stop)
             case tree.Last(count, unit):
                 number = self._count(count)
                 if number is None:
                     return None
+                if number == 0:
+                    self._no_time(f"`LAST 0 {unit}S` begins and ends now")
                 try:
                     return TimeRange(self.now - timedelta(seconds=SECONDS[unit] * number), self.now)
                 except OverflowError:
-                    return TimeRange(datetime(1, 1, 1, tzinfo=UTC), self.now)
+                    return TimeRange(FIRST, self.now)
             case _:
                 assert_never(clause)
+
+    def _no_time(self, why: str) -> None:
+        self.notices.append(Notice("empty-range", f"{why}: no record is in this time range"))
 
     def _moment_of(self, given: tree.Time | tree.Parameter) -> datetime | None:
         value: Any = self.parameter(given) if isinstance(given, tree.Parameter) else given
@@ -602,6 +639,13 @@ def lower(text: Text, hunt: tree.Hunt, lowering: Lowering, mistakes: Collection[
     lowering.errors = list({(e.code, e.span, e.message): e for e in [*mistakes, *lowering.errors]}.values())
     if mistakes or any(e.code.startswith("K04") for e in lowering.errors):  # a step that could not name its source made others lack one
         lowering.errors = [e for e in lowering.errors if not isinstance(e, NoSource)]
+    lowering.errors = [e for e in lowering.errors if not (isinstance(e, NoReference) and _goes_on(e, mistakes))]
     if lowering.errors:
         raise HuntErrors(text, lowering.errors)
     return actions
+
+
+def _goes_on(reference: NoReference, mistakes: Collection[KestrelError]) -> bool:
+    """Whether what was read as a reference is the beginning of a text whose next word could not be read."""
+    end = reference.span.end if reference.span else 0
+    return any(m.span is not None and m.span.start == end + 1 for m in mistakes)

@@ -96,7 +96,7 @@ class Given:
         """The rows of a file: entities where it has a type, else a table."""
         con = self.store.con
         texts = [name for name, kind in model_attributes(step.type).items() if kind == "text"]
-        raw = load(con, Path(step.path), texts)
+        raw = load(con, Path(step.path), texts, vocabulary().entity(step.type).main if step.type != TABLE else "value")
         names = [name for name, _ in described(con, raw)]
         if step.type == TABLE:
             columns = "".join(f", {quoted_name(name)} AS c{n}" for n, name in enumerate(names))
