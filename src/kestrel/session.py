@@ -28,7 +28,7 @@ from kestrel.result import Notice as Told
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
-from kestrel.sources.pool import is_profile, open_pool
+from kestrel.sources.pool import UnknownScheme, is_profile, open_pool
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
@@ -99,11 +99,15 @@ class Session:
         if self.settings.summary:
             yield self._summary(made, started, paid)
 
-    def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> None:
-        """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
+    def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None, offline: bool = False) -> None:
+        """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered. `offline`: files
+        and data sources that are not there are no mistakes."""
         source = Text(text, name)
         hunt, mistakes, doubtful = parse_partly(text)
-        lower(source, hunt, self._lowering(parameters or {}), mistakes, doubtful)
+        lowering = self._lowering(parameters or {})
+        if offline:
+            lowering.offline, lowering.open_source = True, self._open_if_there
+        lower(source, hunt, lowering, mistakes, doubtful)
 
     def _lower(self, source: Text, parameters: Mapping[str, Any]) -> tuple[Hunt, list[Action]]:
         hunt, mistakes, doubtful = parse_partly(source.text)
@@ -136,6 +140,15 @@ class Session:
             turns=dict(self._turns),
             outside=tuple(parameters),
         )
+
+    def _open_if_there(self, text: str, quoted: bool) -> tuple[Source, ...]:
+        """The sources that a pool names; one that cannot be opened stands for itself. Raises UnknownScheme."""
+        try:
+            return open_pool(text, quoted, self.settings.default_scheme)
+        except UnknownScheme:
+            raise
+        except KestrelError:
+            return (Source(text, ()),)
 
     def _peek(self, path: str, kind: str | None) -> Load:
         """What a saved file says of its rows, which are of a type where one is named."""

@@ -97,6 +97,8 @@ class Lowering(Patterns):
     """The parameters that are given from outside, which no `$name = value` changes."""
     given: dict[str, Any] = field(default_factory=dict)
     """What `$name = value` gives in this cell."""
+    offline: bool = False
+    """Whether a file to load that is not there is no mistake."""
     saved: dict[str, Step | None] = field(default_factory=dict)
     """What this cell has written before the statement, by path; None where that statement is wrong."""
 
@@ -396,6 +398,8 @@ class Lowering(Patterns):
             try:
                 found = self.peek(path, wanted.name if wanted else None)
             except KestrelError as error:
+                if self.offline:
+                    return Load(path, wanted.name) if wanted else None
                 error.span = load.path.span
                 self.errors.append(error)
                 return None
