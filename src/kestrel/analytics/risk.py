@@ -1,7 +1,8 @@
 """`APPLY risk`: how much each process deserves a look, and why.
 
 `x_risk_score` is 0 to 100, `x_risk_reasons` a list of sentences, each with its points and, where one applies, the ATT&CK
-technique. `x_risk_explanation` says how the points make the score, and which rules for the same techniques did not hold. The rules are data (`risk.yaml`). What an encoded PowerShell command says is decoded and judged as well.
+technique. `x_risk_explanation` says how the points make the score, and which rules for the same techniques did not hold.
+The rules are data (`risk.yaml`). What an encoded PowerShell command says is decoded and judged as well.
 A score is a reason to look, not a verdict; 0 means that no rule knows the process.
 """
 
