@@ -133,8 +133,8 @@ def test_a_beacon_of_random_intervals_is_what_one_host_alone_does_by_day_and_by_
     rows = traffic(sorted(rng.uniform(0, 3 * 86400) for _ in range(40)))
     for n, host in enumerate(hosts):
         work = [day * 86400 + rng.uniform(8, 17) * 3600 for day in range(3) for _ in range(20)]
-        rows += traffic(sorted(work), "203.0.114.1", **{"src_ref.value": host})
-        rows += traffic(sorted(work), f"203.0.115.{n}", **{"src_ref.value": host})
+        rows += traffic(sorted(work), "203.0.114.1", 443, **{"src_ref.value": host})
+        rows += traffic(sorted(work), f"203.0.115.{n}", 443, **{"src_ref.value": host})
         rows += traffic(sorted(rng.uniform(0, 3 * 86400) for _ in range(60)), "10.0.9.9", 445, **{"src_ref.value": host})
     for n, row in enumerate(rows):
         row["id"] = f"network-traffic--{n}"

@@ -147,6 +147,9 @@ def offered(marked: str) -> list[str]:
         ("DISP TIMESTAMPED(p) WHERE |", "name", "dst_port"),
         ("x = n WHERE |", "dst_port", "pid"),
         # times
+        ("x = p WHERE pid = 1 + |", "p", "AND LIMIT"),
+        ("x = p WHERE name LIKE 'a!%' |", "ESCAPE AND LIMIT", "IN"),
+        ("x = p WHERE name = 'a!%' |", "AND LIMIT", "ESCAPE"),
         ("GET process WHERE pid = 4 START |", "t'2021-04-03T01:02:03Z' t'2022-01-02T11:00:00Z' t'2022-01-01T12:00:00Z'", "STOP"),
         ("GET process WHERE pid = 4 START t'2021|", "t'2021-04-03T01:02:03Z'", "t'2022-01-01T12:00:00Z'"),
         ("GET process WHERE pid = 4 START 2021|", "t'2021-04-03T01:02:03Z'", "t'2022-01-01T12:00:00Z'"),

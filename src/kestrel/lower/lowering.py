@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from kestrel.errors import HuntErrors, KestrelError
 from kestrel.graph.formats import LISTS, SUFFIXES, format_of
 from kestrel.graph.predicate import AttributePath, Scalar
 from kestrel.graph.steps import (
-    FIRST,
-    LAST,
     TABLE,
     Aggregate,
     Applied,
@@ -38,7 +35,6 @@ from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Expla
 from kestrel.lower.columns import kind_of
 from kestrel.lower.mistakes import (
     AppliedTwice,
-    BackwardRange,
     ImpossibleRelation,
     MixedPools,
     MixedTypes,
@@ -59,7 +55,7 @@ from kestrel.lower.mistakes import (
     WrongValue,
 )
 from kestrel.lower.names import Subject
-from kestrel.lower.patterns import Patterns
+from kestrel.lower.ranges import MOST, SECONDS, Ranges
 from kestrel.model.vocabulary import ADDRESS_TYPES, EntityType, vocabulary
 from kestrel.settings import Settings
 from kestrel.syntax import tree
@@ -68,17 +64,13 @@ from kestrel.syntax.parts import place_of
 from kestrel.text import Source as Text
 from kestrel.text import Span, nearest
 
-SECONDS = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
-MOST = 2**62
-"""A larger LIMIT is as good as none."""
-
 
 def _no_file(path: str, kind: str | None) -> Load:
     return Load(path, TABLE)
 
 
 @dataclass
-class Lowering(Patterns):
+class Lowering(Ranges):
     """Lowers one cell: `scope` are the variables known, `open_source` finds what a URI, path or profile names."""
 
     open_source: Callable[[str, bool], tuple[Source, ...]] = lambda _, __: ()
@@ -216,8 +208,8 @@ class Lowering(Patterns):
 
     def _get(self, get: tree.Get) -> Step | None:
         kind = self.type_named(get.type)
-        span = self._time(get.time)
-        limit, offset = self._limit(get.limit)
+        span = self.time_range(get.time)
+        limit, offset = self.cut(get.limit)
         named = [(pool, step) for pool in get.pools if (step := self._as_variable(pool)) is not None]
         if named:
             return self._get_from_variables(get, kind, named, span, limit, offset)
@@ -318,8 +310,8 @@ class Lowering(Patterns):
         if relation is None:
             self.errors.append(UnknownRelation(find.verb.text, find.verb.span))
         where = self.predicate(find.where, Subject(kind.name)) if find.where and kind else None
-        span = self._time(find.time)
-        limit, offset = self._limit(find.limit)
+        span = self.time_range(find.time)
+        limit, offset = self.cut(find.limit)
         if kind is None or given is None or relation is None:
             return None
         if type_of(given) == TABLE:
@@ -451,7 +443,7 @@ class Lowering(Patterns):
         where = self.predicate(expression.where, subject) if expression.where else None
         columns = tuple(p for a in expression.attributes if (p := self.path(a, subject)))
         sort = self.path(expression.sort.attribute, subject) if expression.sort else None
-        limit, offset = self._limit(expression.limit)
+        limit, offset = self.cut(expression.limit)
         if len(self.errors) > before:
             return None
         plain = not (where or columns or sort or limit is not None or offset)
@@ -562,70 +554,6 @@ class Lowering(Patterns):
         for variable, version in zip(statement.variables, versions, strict=True):
             self.scope[variable.text] = version
         return Analyse(names[0], tuple(v.text for v in statement.variables), versions, statement.span)
-
-    # -- time and limits -----------------------------------------------------------------------------------------
-
-    def _time(self, clause: tree.TimeClause | None) -> TimeRange | None:
-        match clause:
-            case None:
-                return None
-            case tree.Range(first, last):
-                start, stop = self._moment_of(first), self._moment_of(last) if last else LAST
-                if start is None or stop is None:
-                    return None
-                if stop < start:
-                    self.errors.append(BackwardRange(clause.span))
-                    return None
-                if stop == start:
-                    self._no_time("START and STOP are the same time")
-                return TimeRange(start, stop)
-            case tree.Last(count, unit):
-                number = self._count(count)
-                if number is None:
-                    return None
-                if number == 0:
-                    self._no_time(f"`LAST 0 {unit}S` begins and ends now")
-                try:
-                    return TimeRange(self.now - timedelta(seconds=SECONDS[unit] * number), self.now)
-                except OverflowError:
-                    return TimeRange(FIRST, self.now)
-            case _:
-                assert_never(clause)
-
-    def _no_time(self, why: str) -> None:
-        self.notices.append(Notice("empty-range", f"{why}: no record is in this time range"))
-
-    def _moment_of(self, given: tree.Time | tree.Parameter) -> datetime | None:
-        value: Any = self.parameter(given) if isinstance(given, tree.Parameter) else given
-        match value:
-            case None:
-                return None
-            case tree.Time(moment):
-                return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            case tree.Text(text):
-                try:
-                    moment = datetime.fromisoformat(text)
-                    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-                except (ValueError, OverflowError):
-                    pass
-        self.errors.append(WrongParameter(getattr(given, "name", ""), "a time", given.span, "2021-04-03T00:00:00Z"))
-        return None
-
-    def _count(self, given: int | tree.Parameter) -> int | None:
-        if isinstance(given, int):
-            return given
-        value = self.parameter(given)
-        if isinstance(value, tree.Number) and isinstance(value.value, int) and value.value >= 0:
-            return value.value
-        if value is not None:
-            self.errors.append(WrongParameter(given.name, "a whole number", given.span, "10"))
-        return None
-
-    def _limit(self, limit: tree.Limit | None) -> tuple[int | None, int]:
-        if limit is None:
-            return None, 0
-        count, offset = self._count(limit.count), self._count(limit.offset)
-        return None if count is None or count >= MOST else count, min(offset or 0, MOST)
 
 
 def _absolute(path: str) -> str:

@@ -96,14 +96,13 @@ class Patterns(Names):
             for item in items:
                 if isinstance(item, tree.Text) and not can_escape(item.value, comparison.escape):
                     self.errors.append(BadLike(comparison.escape, item.span))
-        values = tuple(v for i in items if (v := self._value(i, path, operator)) is not None)
+        found = [(v, i.span) for i in items if (v := self._value(i, path, operator)) is not None]
+        if operator in ("=", "IN"):
+            for value, span in found:
+                self._fits_column(value, path, span)
         if len(self.errors) > before:
             return None
-        if operator in ("=", "IN"):
-            for value, item in zip(values, items, strict=True):
-                self._fits_column(value, path, item.span)
-            if len(self.errors) > before:
-                return None
+        values = tuple(value for value, _ in found)
         for item in items:
             self._doubt(item, path, operator)
             if operator in ("<", "<=", ">", ">=") and isinstance(item, tree.Reference):

@@ -419,7 +419,7 @@ class _Reader:
                 elif closing and self.at_cursor:
                     self.offers.sign(closing[-1])
                     raise Reached
-                elif self.at_cursor or self.begins_clause() or self.begins_statement(lost):
+                elif self.at_cursor or self.begins_clause() or self.begins_statement(lost) or self.text.startswith("+", self.place):
                     return
                 else:
                     self.skip()
