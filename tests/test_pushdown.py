@@ -55,6 +55,11 @@ def test_an_escaped_sign_is_any_one_sign() -> None:
     assert not any(fits("100 and more !x", condition) for condition in asked)
 
 
+def test_a_number_no_server_takes_is_any_number() -> None:
+    query = RecordQuery((), "process", ((Comparison(AttributePath("process", (), "pid"), "<", (2**63,)),),), None)
+    assert {c.operator for wanted in wanted_by(query, None, None) for group in wanted.any_of or () for c in group} == {"EXISTS"}
+
+
 def test_an_open_range_has_no_end() -> None:
     start = datetime(2021, 4, 3, tzinfo=UTC)
     assert Wanted.within(TimeRange(start)) == Wanted(start, None)

@@ -19,6 +19,8 @@ from kestrel.text import batched
 
 MANY = 10_000
 """So many unique ids or numbers are asked for at once."""
+MOST = 2**63
+"""Larger numbers are asked for by no server: a comparison with one is of any value."""
 FEW = 50
 """So many texts are: each may be spelt in another case, and stands in every field it may be in."""
 
@@ -67,7 +69,7 @@ def _conditions(test: Test, values: Lookup | None) -> Iterator[Condition]:
             listed += values(value)
         elif isinstance(value, str) and test.operator in ("=", "IN", "LIKE") and (not value.isascii() or test.escape):
             accented.append(_widened(value, test))
-        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        elif isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST):
             listed.append(value)
         else:
             yield _condition(test, ANYTHING)

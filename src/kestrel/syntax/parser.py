@@ -211,6 +211,8 @@ class _Parser:
                 hint = "a second condition is joined by AND" if after_pattern else "one at a time: the others have a statement of their own"
                 if re.compile(r"LIMIT\s+\S+\s*$", re.IGNORECASE).search(self.text, max(0, self.place - 60), self.place):
                     hint = "what is left out before the first row is the OFFSET: `LIMIT 10 OFFSET 5`"
+            elif word == "+":
+                hint = "`+` joins variables, in a statement of its own: `y = a + b`"
             elif word.upper() in CLAUSES and not ("AND" in self.taken or "LIMIT" in self.taken):
                 hint = "name that first, `y = ...`, and go on from there"
             elif self.end == self.place and self.text[self.place - 1] in "'\"" and word[0].isalnum():
