@@ -9,6 +9,7 @@ import pyarrow
 import pytest
 
 from kestrel import Session
+from kestrel.errors import HuntErrors
 from tests.events import connection, creation, write
 
 
@@ -46,3 +47,25 @@ def test_a_new_process_cannot_be_followed(tmp_path: Path, session: Session) -> N
     assert [e.code for e in caught.value.errors] == ["K0302"]
     session.run("q = GET process WHERE name = p.name")
     assert len(session["q"]) == 1
+
+
+def test_rows_from_python_say_their_type() -> None:
+    with Session() as session:
+        session["f"] = [{"type": "file", "name": "evil.exe"}, {"name": "bad.exe"}]
+        assert session["f"].type == "file" and len(session["f"]) == 2
+        with pytest.raises(ValueError, match="one type"):
+            session["g"] = ("process", [{"type": "file", "name": "evil.exe"}])
+        with pytest.raises(ValueError, match="fil"):
+            session["h"] = [{"type": "fil", "name": "evil.exe"}]
+
+
+def test_a_check_offline_passes_over_what_is_not_there() -> None:
+    hunt = "p = GET process FROM missing.json, stixshifter://nobody WHERE name = 'a' q = LOAD gone.parquet r = FIND process CREATED BY q"
+    with Session() as session:
+        session.check(hunt, offline=True)
+        with pytest.raises(HuntErrors):
+            session.check(hunt)
+        with pytest.raises(HuntErrors, match="K0203"):
+            session.check(hunt.replace("name = 'a'", "nam = 'a'"), offline=True)
+        with pytest.raises(HuntErrors, match="K0408"):
+            session.check(hunt.replace("stixshifter", "stixshitfer"), offline=True)

@@ -149,7 +149,7 @@ def test_lines_are_remembered_for_the_user_alone(start: Callable[[], Terminal], 
         ("DISP p", True),
         ("p = NEW ['a'", False),
         ("p = GET process FROM x WHERE", False),
-        ("p = GET process FROM x WHERE name = 'a' START t'2021-01-01'", False),
+        ("p = GET process FROM x WHERE name = 'a' START t'2021-01-01' STOP", False),
         ("p = GET process FROM x WHERE # why\n  name = 'a'", True),
         ("p = GET process FROM x WHERE [name = 'a'", False),
         ("p = GET process FROM x WHERE\n", True),
@@ -165,3 +165,23 @@ def test_when_enter_runs_a_hunt(text: str, runs: bool) -> None:
 def test_without_a_terminal_it_loads_nothing_of_the_prompt() -> None:
     code = "import sys, kestrel, kestrel.cli; print([m for m in ('prompt_toolkit', 'pygments', 'rich') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_words_of_other_shells(start: Callable[[], Terminal]) -> None:
+    terminal = start()
+    terminal.types(f"help{ENTER}")
+    terminal.sees("FIND .*entities that stand in a relation")
+    terminal.types(f"?{ENTER}")
+    terminal.sees("FIND .*entities that stand in a relation")
+    terminal.types(F1)
+    terminal.sees("FIND .*entities that stand in a relation")
+    terminal.types(f"help process{ENTER}")
+    terminal.sees("the number the operating system gave the process")
+    terminal.types(f"quit = NEW ['first.exe']{ENTER}")
+    terminal.sees(TIME)
+    terminal.types(f"quit{ENTER}")
+    terminal.sees(r"name\s+(.*\s+)*first\.exe")
+    terminal.types(f"exit{ENTER}")
+    terminal.child.expect(pexpect.EOF)
+    terminal.child.close()
+    assert terminal.child.exitstatus == 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from itertools import groupby, islice
@@ -53,6 +54,35 @@ def help_on(session: Session, word: str) -> helping.Help | None:
     return helping.help_on(word, _context(session))
 
 
+LEAVING = frozenset({"exit", "quit", "exit()", "quit()"})
+HELP = re.compile(r"help|help\(\)|\?+|\?+\s*(?P<word>.+?)[\s?]*|help\s+(?P<topic>[^\s=]\S*)|(?P<before>[\w@.$-]+)\s*\?+", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A whole input that is no hunt: to leave, a question for help (`help` is None where there is none for `word`), or the name of a
+    variable, whose `hunt` shows it."""
+
+    word: str
+    leave: bool = False
+    hunt: str | None = None
+    help: helping.Help | None = None
+
+
+def aside(session: Session, text: str) -> Aside | None:
+    """What a whole input asks for that is no hunt; None for a hunt. A variable's name is first of all the variable."""
+    word = text.strip()
+    if word in session:
+        return Aside(word, hunt=f"DISP {word}")
+    if word.lower() in LEAVING:
+        return Aside(word, leave=True)
+    asked = HELP.fullmatch(word)
+    if asked is None:
+        return None
+    about = asked["word"] or asked["topic"] or asked["before"]
+    return Aside(about or word, help=help_on(session, about) if about else helping.overview())
+
+
 def remember(session: Session, result: Result) -> None:
     """Keep what a result tells of variables, for completion."""
     match result:
@@ -93,7 +123,7 @@ def learn(session: Session, stopped: Callable[[], bool] = lambda: False) -> None
 
 def finished(text: str) -> bool:
     """Whether a text can run: an empty line ends it, or it can be read, or going on could not mend it."""
-    if text.lstrip().startswith("?") or not text.rpartition("\n")[2].strip():
+    if text.lstrip().startswith("?") or HELP.fullmatch(text.strip()) or not text.rpartition("\n")[2].strip():
         return True
     return state_of(text) != "incomplete"
 

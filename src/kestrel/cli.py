@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _hunt_arguments(check)
     _parameter_argument(check)
+    check.add_argument("--offline", action="store_true", help="files and data sources that are not there are no mistakes")
     check.set_defaults(act=_check)
 
     fmt = commands.add_parser("fmt", help="print a hunt in its standard form", description="Print a hunt in its standard form.")
@@ -267,7 +268,7 @@ def _check(options: argparse.Namespace) -> int:
     from kestrel.session import Session
 
     try:
-        Session().check(source.text, source.name, dict(options.parameters))
+        Session().check(source.text, source.name, dict(options.parameters), options.offline)
     except HuntErrors as error:
         print(error, file=sys.stderr)
         return 1

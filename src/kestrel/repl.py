@@ -21,7 +21,7 @@ from prompt_toolkit.styles import Style
 from rich.console import Console
 from rich.text import Text
 
-from kestrel.assist import complete, finished, help_at, help_on
+from kestrel.assist import aside, complete, finished, help_at
 from kestrel.config import state_folder
 from kestrel.display.progress import Progress
 from kestrel.display.terminal import show
@@ -30,12 +30,12 @@ from kestrel.running import STOPPED, Runner
 from kestrel.session import Session, failures
 from kestrel.settings import load_settings
 from kestrel.signals import Stopped
-from kestrel.syntax.help import Help
+from kestrel.syntax.help import Help, overview
 from kestrel.syntax.highlight import KestrelLexer
 from kestrel.text import Source
 from kestrel.version import __version__
 
-WELCOME = f"Kestrel {__version__}   F1 or ?word: help   Alt-Enter: new line   Ctrl-C: stop   Ctrl-D: leave"
+WELCOME = f"Kestrel {__version__}   F1 or ?word: help   Alt-Enter: new line   Ctrl-C: stop   Ctrl-D or exit: leave"
 PROMPT, CONTINUED = "kestrel> ", "    ...> "
 NAME = "<prompt>"
 COLOURS = Style.from_dict(
@@ -108,10 +108,13 @@ class Repl:
             except EOFError:
                 break
             self.runner.settle()
-            if text.strip().startswith("?"):
-                self._tell(help_on(self.session, text.strip(" ?\n")))
+            asked = aside(self.session, text)
+            if asked and asked.leave:
+                break
+            if asked and asked.hunt is None:
+                self._tell(asked.help)
             elif text.strip():
-                self._run(text)
+                self._run(asked.hunt if asked and asked.hunt else text)
                 self.runner.rest()
         self.runner.settle()
 
@@ -158,7 +161,7 @@ class Repl:
         @keys.add("f1", filter=typing)
         def _(event: KeyPressEvent) -> None:
             document = event.current_buffer.document
-            told = help_at(self.session, document.text, document.cursor_position)
+            told = help_at(self.session, document.text, document.cursor_position) if document.current_line.strip() else overview()
             run_in_terminal(lambda: self._tell(told))
 
         return keys

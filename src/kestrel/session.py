@@ -25,14 +25,14 @@ from kestrel.graph.origin import Named, Origin
 from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, read_by, read_for, sources_of, type_of
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
-from kestrel.model.vocabulary import vocabulary
+from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Input, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
 from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
-from kestrel.sources.pool import is_profile, open_pool, profile_named
+from kestrel.sources.pool import UnknownScheme, is_profile, open_pool, profile_named
 from kestrel.store.machine import machine_error
 from kestrel.store.readings import Readings
 from kestrel.syntax import parse_partly, to_text
@@ -125,11 +125,15 @@ class Session:
         if self.settings.summary:
             yield self._summary(made, started, paid)
 
-    def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None) -> None:
-        """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered."""
+    def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None, offline: bool = False) -> None:
+        """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered. `offline`: files
+        and data sources that are not there are no mistakes."""
         source = Text(text, name)
         hunt, mistakes, doubtful = parse_partly(text)
-        lower(source, hunt, self._lowering(parameters or {}), mistakes, doubtful)
+        lowering = self._lowering(parameters or {})
+        if offline:
+            lowering.offline, lowering.open_source = True, self._open_if_there
+        lower(source, hunt, lowering, mistakes, doubtful)
 
     def _lower(self, source: Text, parameters: Mapping[str, Any]) -> tuple[Hunt, list[Action]]:
         hunt, mistakes, doubtful = parse_partly(source.text)
@@ -173,12 +177,12 @@ class Session:
         found = open_pool(pool, quoted, default_scheme=self.settings.default_scheme)
         return tuple(map(self.readings.current, found))
 
-    def _peek(self, path: str) -> tuple[Load, list[Notice]]:
-        """What a saved file says of its rows."""
+    def _peek(self, path: str, kind: str | None) -> tuple[Load, list[Notice]]:
+        """What a saved file says of its rows, which are of a type where one is named."""
         from kestrel.store.exchange import peek
 
         reading = self.readings.reading((path,))
-        found = peek(self.store.con, path)
+        found = peek(self.store.con, path, kind)
         step = replace(found.step, reading=reading)
         self._peeked[step] = found.columns
         wrong = f"what `{path_text(path)}` says of its type, sources and time range is not as Kestrel writes it, and is ignored"
@@ -198,6 +202,15 @@ class Session:
         self.files.evidence.add(read)
         inputs = [f for source in read_by(save.step) for f in source.files]
         self.files.check(Path(save.path), save.replace or self.settings.replace, inputs)
+
+    def _open_if_there(self, text: str, quoted: bool) -> tuple[Source, ...]:
+        """The sources that a pool names; one that cannot be opened stands for itself. Raises UnknownScheme."""
+        try:
+            return open_pool(text, quoted, self.settings.default_scheme)
+        except UnknownScheme:
+            raise
+        except KestrelError:
+            return (Source(text, ()),)
 
     def known_columns(self, step: Step) -> Mapping[str, str] | None:
         """The columns of a file that was looked at, or of an analytic's answer that is there."""
@@ -717,14 +730,26 @@ def _given(kind: str | None, rows: Any) -> New:
         rows = rows.to_pylist()
     elif hasattr(rows, "to_dict") and hasattr(rows, "columns"):
         rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    found = vocabulary().type_named(kind or "process")
-    if found is None:
-        raise ValueError(f"there is no entity type {kind!r}")
+    rows = list(rows)
+    found = _type_of_rows(kind, rows)
     made = []
     for row in rows:
         cells = row if isinstance(row, dict) else {found.main: row}
         made.append(tuple((str(k), v) for k, v in cells.items() if k not in ("type", "id")))
     return New(found.name, tuple(made))
+
+
+def _type_of_rows(kind: str | None, rows: Iterable[Any]) -> EntityType:
+    """The type of rows given from Python: the one named, else the one they say; processes where neither does."""
+    said = {str(row["type"]) for row in rows if isinstance(row, dict) and isinstance(row.get("type"), str)}
+    named = dict.fromkeys(([kind] if kind else []) + sorted(said))
+    found = {entity.name: entity for name in named or ("process",) if (entity := vocabulary().type_named(name))}
+    unknown = next((name for name in named if vocabulary().type_named(name) is None), None)
+    if unknown is not None:
+        raise ValueError(f"there is no entity type {unknown!r}")
+    if len(found) > 1:
+        raise ValueError(f"a variable has entities of one type, and these are {', '.join(found)}")
+    return next(iter(found.values()))
 
 
 def failures(error: HuntErrors) -> list[Failure]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from kestrel import Session
 from kestrel.analytics import Outcome, find
+from kestrel.demo.story import HOME
 from kestrel.errors import KestrelError
 from kestrel.result import Table
 from tests.analytics.variables import Given, table
@@ -123,3 +125,28 @@ def test_unknown_arguments_name_the_known_ones() -> None:
         find("beacons").check(["network-traffic"], ["contact"])
     assert caught.value.code == "K0508"
     assert caught.value.hint == "did you mean `contacts`? it takes `contacts`, `burst`"
+
+
+def test_a_beacon_of_random_intervals_is_what_one_host_alone_does_by_day_and_by_night() -> None:
+    rng = random.Random(3)
+    hosts = [f"10.0.0.{n}" for n in range(1, 9)]
+    rows = traffic(sorted(rng.uniform(0, 3 * 86400) for _ in range(40)))
+    for n, host in enumerate(hosts):
+        work = [day * 86400 + rng.uniform(8, 17) * 3600 for day in range(3) for _ in range(20)]
+        rows += traffic(sorted(work), "203.0.114.1", 443, **{"src_ref.value": host})
+        rows += traffic(sorted(work), f"203.0.115.{n}", 443, **{"src_ref.value": host})
+        rows += traffic(sorted(rng.uniform(0, 3 * 86400) for _ in range(60)), "10.0.9.9", 445, **{"src_ref.value": host})
+    for n, row in enumerate(rows):
+        row["id"] = f"network-traffic--{n}"
+    by_destination: dict[str, int] = {}
+    for row, found in zip(rows, table(detect(rows)), strict=True):
+        by_destination[row["dst_ref.value"]] = max(found["x_beacon_score"], by_destination.get(row["dst_ref.value"], 0))
+    beacon = by_destination.pop("203.0.113.7")
+    assert beacon > 75 and max(by_destination.values()) < 70
+
+
+def test_the_beacon_of_the_demo_comes_first() -> None:
+    with Session() as session:
+        shown = session.run("t = GET network-traffic FROM demo://host101 APPLY beacons ON t")
+    first = next(r for r in shown if isinstance(r, Table)).rows[0]
+    assert (first[2], first[3]) == HOME

@@ -178,3 +178,20 @@ def test_real_attacks_come_first(log: str, name: str, line: str, technique: str,
     highest = [row for row in shown.rows if row[0] == shown.rows[0][0] >= 40]
     assert any(top.lower() == name and line in command and technique in str(why) for _, top, command, why, _ in highest)
     assert sum(row["x_risk_score"] >= 40 for row in table(found)) <= 4
+
+
+def test_an_explanation_says_what_each_rule_gives_and_what_was_not_found() -> None:
+    one = Given([{"id": "process--1", "name": "SharpDump.exe", "command_line": '"C:\\Program Files\\SharpDump.exe"'}], "process")
+    (row,) = table(find("risk").run([one], {}, Path()))
+    assert row["x_risk_score"] == 30 and row["x_risk_reasons"] == ["a tool that dumps the memory of processes (T1003.001, 30)"]
+    assert row["x_risk_explanation"].startswith("all 30 points come from one rule; not found: ")
+    assert "the memory of LSASS is dumped (T1003.001, 75)" in row["x_risk_explanation"]
+    two = Given([{"id": "process--2", "name": "sharpdump.exe", "command_line": "sharpdump.exe lsass.dmp"}], "process")
+    (row,) = table(find("risk").run([two], {}, Path()))
+    assert row["x_risk_score"] == round(100 * (1 - 0.25 * 0.7))
+    assert "100 * (1 - 0.25 * 0.70) = 82" in row["x_risk_explanation"]
+
+
+def test_where_no_rule_holds_there_is_nothing_to_explain() -> None:
+    (row,) = table(find("risk").run([Given([{"id": "process--3", "name": "notepad.exe", "command_line": "notepad"}], "process")], {}, Path()))
+    assert row["x_risk_score"] == 0 and "x_risk_explanation" not in row

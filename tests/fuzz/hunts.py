@@ -18,6 +18,7 @@ OPERATORS = ("=", "!=", "==", "<", "<=", ">", ">=", "IN", "NOT IN", "LIKE", "NOT
 NETWORKS = ("10.0.0.0/8", "fe80::/10", "0.0.0.0/0", "10.0.0.1", "::/0")
 EXPRESSIONS = (".*", "^c", "(?i)CMD", "[0-9]+$", "a|b", "\\\\.exe", "\\d{2,3}", "(?P<n>x)", "")
 WRONG_EXPRESSIONS = ("(", "(?=x)", "[z-a]", "x{1000}{1000}", "x**", "(?<n>x)", "\\C", "\\p{Foo}", "(?i", "\\8")
+ESCAPED = ("c!%%", "!_md.exe", "%!!%", "%é%")
 LIKES = ("%", "_", "%.exe", "c%", "%\\\\%", "", "%%%", "C__.EXE")
 TIMES = (
     "2021-01-01T00:00:00Z",
@@ -172,6 +173,10 @@ class Hunt:
         attribute = self._attribute(kind)
         if not self.chance.randrange(10):
             return f"{prefix}{attribute} IS {self.chance.choice(('', 'NOT '))}NULL"
+        if not self.chance.randrange(30):
+            pattern = self._quoted(self._pick(ESCAPED, ("!", "x!y"), 4))
+            escape = self._pick(("'!'", '"!"'), ("'%'", "'!!'", "!"), 6)
+            return f"{prefix}{attribute} LIKE {pattern} ESCAPE {escape}"
         operator = self.chance.choice(OPERATORS)
         value = self._value(kind, attribute, operator)
         if operator.endswith("IN") or (operator[0] not in "<>" and not self.chance.randrange(15)):
@@ -201,6 +206,8 @@ class Hunt:
         match self.chance.randrange(10):
             case 0:
                 start, stop = sorted((self.chance.choice(TIMES), self.chance.choice(TIMES)), key=lambda t: t.strip("t'"))
+                if not self.chance.randrange(6):
+                    return f" START {start}"
                 return f" START {self._pick((start,), ('$when', 'yesterday', '2021-13-01', stop), 6)} STOP {self._pick((stop,), ('$when', start), 6)}"
             case 1:
                 return f" LAST {self._pick(('1', '5000', '0'), ('$count', '99999999999999'), 6)} {self._pick(UNITS, ('weeks', ''), 9)}"
@@ -319,7 +326,8 @@ class Hunt:
         first = self._variable()
         kind = self.kinds.get(first, "process")
         others = [self._variable(kind) for _ in range(self.chance.randint(1, 3))]
-        return f"{self._target(kind)} = {' + '.join([first, *others])}"
+        joined = [name if self.chance.randrange(5) else f"{name} WHERE {self._pattern(kind)}" for name in (first, *others[:-1])]
+        return f"{self._target(kind)} = {' + '.join([*joined, *others[-1:]])}"
 
     def _apply(self) -> str:
         right = ["indicators"]

@@ -16,8 +16,9 @@ from kestrel import Session
 from kestrel.errors import HuntErrors
 from kestrel.model.vocabulary import vocabulary
 from kestrel.settings import Settings
+from kestrel.store.account import Account
 from kestrel.store.dataset import configure
-from kestrel.store.scan import Account, Reader
+from kestrel.store.scan import Reader
 from tests.fuzz.mutations import every_line, mutated
 from tests.fuzz.running import Tally
 

@@ -253,3 +253,14 @@ def test_the_kernel_runs_with_the_interpreter_that_installed_it(tmp_path: Path) 
 def test_help_has_every_command(notebook: Notebook) -> None:
     for command in COMMANDS:
         assert notebook.client.inspect(command, len(command), reply=True, timeout=20)["content"]["found"], command
+
+
+def test_words_of_other_shells(notebook: Notebook) -> None:
+    notebook.run("shown = NEW ['first.exe']")
+    assert notebook.outputs("shown")[0]["rows"][0][0] == "first.exe"
+    assert "FIND" in notebook.run("help")[1][0]["content"]["data"]["text/plain"]
+    assert "FIND" in notebook.run(" ?\n")[1][0]["content"]["data"]["text/plain"]
+    reply, _ = notebook.run("exit")
+    assert reply["status"] == "ok" and reply["payload"] == [{"source": "ask_exit", "keepkernel": False}]
+    notebook.run("exit = NEW ['second.exe']")
+    assert notebook.outputs("exit")[0]["rows"][0][0] == "second.exe", "a variable of that name wins"

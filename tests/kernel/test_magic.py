@@ -76,3 +76,13 @@ def test_an_interrupt_stops_the_hunt_and_keeps_the_session(shell: Any, tmp_path:
     with pytest.raises(UsageError, match="stopped"):
         shell.run_cell_magic("kestrel", "", f"big = GET process FROM '{file}' WHERE name = 'p1.exe'")
     assert run(shell, "DISP kept ATTR name")[0][DATA]["rows"] == [["a.exe"]]
+
+
+def test_words_of_other_shells(shell: Any) -> None:
+    run(shell, "n = NEW ['a.exe']")
+    assert run(shell, "n")[0][DATA]["rows"][0][0] == "a.exe"
+    assert "FIND" in run(shell, "help")[0]["text/plain"]
+    assert "process" in run(shell, "?process")[0]["text/plain"]
+    assert run(shell, "exit") == []
+    with pytest.raises(UsageError):
+        run(shell, "?zzz")

@@ -147,10 +147,13 @@ def offered(marked: str) -> list[str]:
         ("DISP TIMESTAMPED(p) WHERE |", "name", "dst_port"),
         ("x = n WHERE |", "dst_port", "pid"),
         # times
+        ("x = p WHERE pid = 1 + |", "p", "AND LIMIT"),
+        ("x = p WHERE name LIKE 'a!%' |", "ESCAPE AND LIMIT", "IN"),
+        ("x = p WHERE name = 'a!%' |", "AND LIMIT", "ESCAPE"),
         ("GET process WHERE pid = 4 START |", "t'2021-04-03T01:02:03Z' t'2022-01-02T11:00:00Z' t'2022-01-01T12:00:00Z'", "STOP"),
         ("GET process WHERE pid = 4 START t'2021|", "t'2021-04-03T01:02:03Z'", "t'2022-01-01T12:00:00Z'"),
         ("GET process WHERE pid = 4 START 2021|", "t'2021-04-03T01:02:03Z'", "t'2022-01-01T12:00:00Z'"),
-        ("GET process WHERE pid = 4 START t'2021-04-03T01:02:03Z' |", "STOP", "LIMIT"),
+        ("GET process WHERE pid = 4 START t'2021-04-03T01:02:03Z' |", "STOP LIMIT", "LAST"),
         ("GET process WHERE pid = 4 START 2021-04-03 STOP |", "t'2021-04-04T00:00:01Z' t'2022-01-02T12:00:00Z'", "LIMIT"),
         ("GET process WHERE pid = 4 LAST 3 |", "DAYS HOURS", "LIMIT"),
         ("GET process WHERE pid = 4 LAST 3 d|", "DAYS", ""),
@@ -308,7 +311,7 @@ def test_any_text_has_an_answer(text: str, data: st.DataObject) -> None:
 def test_every_keyword_is_told() -> None:
     operators = {o for kind in OPERATORS.values() for o in kind}
     used = {*COMMANDS, *TRANSFORMS, *VIEWS, *AGGREGATIONS, *GET_CLAUSES, *FIND_CLAUSES, *EXPRESSION_CLAUSES, *OFFERED_UNITS, *operators}
-    assert used | {"STOP", "OFFSET", "BY", "AS", "WITH", "ON", "TO", "ANY", "AND", "OR", "ASC", "DESC", "BIN"} == set(keywords())
+    assert used | {"STOP", "OFFSET", "BY", "AS", "WITH", "ON", "TO", "ANY", "AND", "OR", "ASC", "DESC", "BIN", "ESCAPE"} == set(keywords())
     assert all("form" in keywords()[c] and "example" in keywords()[c] for c in COMMANDS)
 
 

@@ -41,6 +41,7 @@ listed = st.lists(scalar, max_size=4).map(lambda items: tree.ListOf(tuple(items)
 comparison = st.one_of(
     st.builds(tree.Comparison, path, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), scalar, st.booleans()),
     st.builds(tree.Comparison, path, st.sampled_from(["LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"]), st.one_of(scalar, listed), st.booleans()),
+    st.builds(tree.Comparison, path, st.just("LIKE"), text.map(tree.Text), st.booleans(), st.sampled_from(["!", "\\", "'", "\u00e9"])),
     st.builds(tree.Comparison, path, st.just("IN"), st.one_of(listed, parameter, st.builds(tree.Reference, name, plain)), st.booleans()),
 )
 pattern: Strategy = st.recursive(
@@ -56,7 +57,7 @@ count = st.one_of(st.integers(0, 10**12), parameter)
 where = st.one_of(st.none(), pattern)
 span = st.one_of(
     st.none(),
-    st.builds(tree.Range, st.one_of(moment, parameter), st.one_of(moment, parameter)),
+    st.builds(tree.Range, st.one_of(moment, parameter), st.one_of(moment, parameter, st.none())),
     st.builds(tree.Last, count, st.sampled_from(["DAY", "HOUR", "MINUTE", "SECOND"])),
 )
 limit = st.one_of(st.none(), st.builds(tree.Limit, count))
@@ -77,6 +78,7 @@ expression = st.builds(
     st.one_of(st.none(), sort),
     paged,
 )
+filtered = scalar.map(lambda value: tree.Expression(tree.Word("p"), where=tree.Comparison(tree.Path(None, "pid"), "=", value)))
 row = st.lists(st.tuples(st.one_of(attribute, text), st.one_of(st.none(), scalar, listed)), max_size=3).map(tuple)
 rows = st.one_of(st.lists(scalar, max_size=3), st.lists(row, max_size=3)).map(tuple)
 binned = st.builds(
@@ -93,7 +95,7 @@ yielding: Strategy = st.one_of(
     st.builds(tree.SortBy, word, sort),
     st.builds(tree.Group, word, st.lists(st.one_of(path, binned), min_size=1, max_size=3).map(tuple), st.lists(aggregation, max_size=3).map(tuple)),
     st.builds(tree.Join, word, word, st.one_of(st.none(), st.tuples(path, path))),
-    st.lists(word, min_size=2, max_size=4).map(lambda v: tree.Merge(tuple(v))),
+    st.tuples(st.lists(st.one_of(word, filtered), min_size=1, max_size=3), word).map(lambda v: tree.Merge((*v[0], v[1]))),
     expression,
 )
 standing = yielding.filter(lambda y: not isinstance(y, tree.Expression | tree.Merge))

@@ -4,21 +4,26 @@ Traffic of one source to one destination, port and protocol is a series. Its con
 its rows; those less than `burst` seconds after the one before belong to it (a page needs many connections). A series with at
 least `contacts` of them is scored by
 
-    100 * regularity * evidence
-    regularity = 1 - MAD / median of the intervals between contacts, not below 0 (MAD: median absolute deviation)
-    evidence   = the square root of  min(1, contacts / 20) * min(1, span / 1 hour)
+    100 * (1 - (1 - clockwork) * (1 - persistence))
 
-so that a gap or a few late calls change little, and a handful of calls within a minute proves little. Columns:
-`x_beacon_score` (0 to 100), `x_beacon_interval` (the median, seconds) and `x_beacon_count` (contacts), the same for every row
-of a series. A destination that is no one host elsewhere (loopback, multicast, ...) is scored 0. Programs that ask for updates are
-regular, too: the score finds clockwork, not malice.
+    clockwork   = regularity * the square root of  min(1, contacts / 20) * min(1, span / 1 hour)
+    regularity  = 1 - MAD / median of the intervals between contacts, not below 0 (MAD: median absolute deviation)
+    persistence = rarity * hours / 24 * the square root of  min(1, contacts / 20) * min(1, span / 1 day)
+    rarity      = (1 - 1 / N) / n  for an address outside that n of the N sources contact, 0 for any other
+    hours       = how many of the 24 hours of the day have a contact
+
+so that a gap or a few late calls change little, and a handful of calls within a minute proves little. Beacons of today draw their
+intervals at random: what gives those away is that one host alone calls an address outside, by day and by night. Where the traffic is of
+one source only, rarity is not known and only clockwork counts. Columns: `x_beacon_score` (0 to 100), `x_beacon_interval` (the median,
+seconds) and `x_beacon_count` (contacts), the same for every row of a series. A destination that is no one host elsewhere (loopback,
+multicast, ...) is scored 0. Programs that ask for updates are regular, too: the score finds habits, not malice.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -30,6 +35,7 @@ from kestrel.result import Table
 ENOUGH = 20
 LONG = 3600.0
 """Contacts, and seconds from the first to the last, beyond which more prove nothing more."""
+DAY = 86400.0
 SHOWN = 20
 """Series of the table that is shown, the highest scores first."""
 
@@ -53,7 +59,8 @@ def detect(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: M
         key, moment = _series(row), _seconds(row.get("first_observed"))
         if key and moment is not None:
             times[key].append(moment)
-    rhythms = {key: rhythm(found, arguments["burst"], arguments["contacts"]) for key, found in times.items()}
+    rarities = _rarities(times)
+    rhythms = {key: rhythm(found, arguments["burst"], arguments["contacts"], rarities.get(key[1], 0.0)) for key, found in times.items()}
     rhythms = {key: r if _is_a_host(key[1]) else Rhythm(0, r.interval, r.count) for key, r in rhythms.items()}
     table = []
     for row in rows:
@@ -91,8 +98,18 @@ def _shown(keys: Sequence[Series], rhythms: Mapping[Series, Rhythm], times: Mapp
         yield (found.score, *key, found.interval, found.count, first, last)
 
 
-def rhythm(times: Sequence[float], burst: float, least: int) -> Rhythm:
-    """The rhythm of contacts at these times, in seconds."""
+def _rarities(series: Iterable[Series]) -> dict[str, float]:
+    """How rare each destination outside is among the sources that contact any."""
+    sources: dict[str, set[str]] = defaultdict(set)
+    for source, destination, _, _ in series:
+        if _is_outside(destination):
+            sources[destination].add(source)
+    every = len(set().union(*sources.values())) if sources else 0
+    return {destination: (1 - 1 / every) / len(found) for destination, found in sources.items()}
+
+
+def rhythm(times: Sequence[float], burst: float, least: int, rarity: float = 0.0) -> Rhythm:
+    """The rhythm of contacts at these times, in seconds; `rarity` (0 to 1) of their destination."""
     contacts: list[float] = []
     before = float("-inf")
     for moment in sorted(times):
@@ -107,8 +124,11 @@ def rhythm(times: Sequence[float], burst: float, least: int) -> Rhythm:
         return Rhythm(0, round(middle, 3), len(contacts))
     deviation = median([abs(i - middle) for i in intervals])
     regularity = max(0.0, 1 - deviation / middle)
-    evidence = (min(1.0, len(contacts) / ENOUGH) * min(1.0, (contacts[-1] - contacts[0]) / LONG)) ** 0.5
-    return Rhythm(round(100 * regularity * evidence), round(middle, 3), len(contacts))
+    enough, span = min(1.0, len(contacts) / ENOUGH), contacts[-1] - contacts[0]
+    clockwork = regularity * (enough * min(1.0, span / LONG)) ** 0.5
+    hours = len({int(c % DAY // 3600) for c in contacts})
+    persistence = rarity * hours / 24 * (enough * min(1.0, span / DAY)) ** 0.5
+    return Rhythm(round(100 * (1 - (1 - clockwork) * (1 - persistence))), round(middle, 3), len(contacts))
 
 
 def median(values: Sequence[float]) -> float:
@@ -137,6 +157,18 @@ def _seconds(value: Any) -> float | None:
     if not isinstance(value, datetime):
         return None
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+
+
+INTERNAL = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10")]
+"""The addresses of networks that the internet does not reach."""
+
+
+def _is_outside(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return _is_a_host(address) and not any(found in network for network in INTERNAL)
 
 
 def _is_a_host(address: str) -> bool:

@@ -110,6 +110,8 @@ def _test(pattern: tree.Pattern, type: str) -> Test:
         case tree.IsNull(path, negated):
             asked = columns(path, type)
             return lambda facts: any(facts.get(c) for c in asked) is negated
+        case tree.Comparison(escape=escape) if escape:
+            raise NotUnderstood("ESCAPE")
         case tree.Comparison(path, operator, value, negated):
             return _comparison(columns(path, type), operator, _literals(value), negated)
         case _:

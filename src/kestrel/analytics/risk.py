@@ -1,7 +1,8 @@
 """`APPLY risk`: how much each process deserves a look, and why.
 
 `x_risk_score` is 0 to 100, `x_risk_reasons` a list of sentences, each with its points and, where one applies, the ATT&CK
-technique. The rules are data (`risk.yaml`). What an encoded PowerShell command says is decoded and judged as well.
+technique. `x_risk_explanation` says how the points make the score, and which rules for the same techniques did not hold.
+The rules are data (`risk.yaml`). What an encoded PowerShell command says is decoded and judged as well.
 A score is a reason to look, not a verdict; 0 means that no rule knows the process.
 """
 
@@ -22,6 +23,8 @@ from kestrel.result import Table
 
 SHOWN = 20
 """Processes of the table that is shown, the highest scores first."""
+NEAR = 3
+"""Rules that do not hold of an explanation: those that would add the most."""
 LONGEST = 32_767
 """Signs of a command line that are looked at: Windows has none that is longer."""
 ENCODED = re.compile(r"\s[-/–—―]e(?:c|n[a-z]*)?\s+[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE)
@@ -113,12 +116,28 @@ def score(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: Ma
     for row, process in zip(rows, processes, strict=True):
         reasons = sorted([*judged[process], *rare(process)], key=lambda r: -r.points)
         total = combined(r.points for r in reasons)
-        table.append({"id": row["id"], "x_risk_score": total, "x_risk_reasons": [str(r) for r in reasons] or None})
-        if total:
-            found.append((total, row.get("name"), row.get("command_line"), [str(r) for r in reasons], row["id"]))
+        told, why = [str(r) for r in reasons], explanation(total, reasons)
+        table.append({"id": row["id"], "x_risk_score": total, "x_risk_reasons": told or None} | ({"x_risk_explanation": why} if why else {}))
+        if why:
+            found.append((total, row.get("name"), row.get("command_line"), [*told, why], row["id"]))
     found.sort(key=lambda f: (-f[0], str(f[4])))
     shown = Table(name, ("x_risk_score", "name", "command_line", "x_risk_reasons", "id"), tuple(found[:SHOWN]), len(found))
     return Outcome((table,), (shown,))
+
+
+def explanation(total: int, reasons: Sequence[Reason]) -> str | None:
+    """How the points of the rules that hold make the score, and what of the same techniques was not found; None where none holds."""
+    if not reasons:
+        return None
+    if len(reasons) == 1:
+        text = f"all {total} points come from one rule"
+    else:
+        spared = " * ".join(f"{(100 - r.points) / 100:.2f}" for r in reasons)
+        text = f"points add up like independent chances: 100 * (1 - {spared}) = {total}"
+    held = {r.text for r in reasons}
+    techniques = {r.technique for r in reasons if r.technique}
+    others = sorted({r.reason for r in rules() if r.reason.technique in techniques and r.reason.text not in held}, key=lambda r: (-r.points, r.text))
+    return f"{text}; not found: {'; '.join(map(str, others[:NEAR]))}" if others else text
 
 
 def combined(points: Iterable[int]) -> int:

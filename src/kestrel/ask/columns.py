@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 
 from kestrel.ask.live import Condition, Wanted
 from kestrel.ask.query import RecordQuery
+from kestrel.graph.likes import signs
 from kestrel.graph.predicate import Test, ValuesOf
 from kestrel.graph.steps import TimeRange
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
@@ -17,6 +19,8 @@ from kestrel.text import batched
 
 MANY = 10_000
 """So many unique ids or numbers are asked for at once."""
+MOST = 2**63
+"""Larger numbers are asked for by no server: a comparison with one is of any value."""
 FEW = 50
 """So many texts are: each may be spelt in another case, and stands in every field it may be in."""
 
@@ -49,7 +53,7 @@ def wanted_by(query: RecordQuery, span: TimeRange | None, values: Lookup | None)
 
 
 def _within(span: TimeRange | None, groups: tuple[tuple[Condition, ...], ...], kinds: tuple[str, ...] = ()) -> Wanted:
-    return Wanted(span.start if span else None, span.stop if span else None, groups, kinds)
+    return Wanted(span.since if span else None, span.until if span else None, groups, kinds)
 
 
 def _any_of_type(type_name: str) -> Condition:
@@ -61,10 +65,13 @@ def _any_of_type(type_name: str) -> Condition:
 def _conditions(test: Test, values: Lookup | None) -> Iterator[Condition]:
     """A comparison as conditions, one of which holds where it does: its values in batches."""
     listed: list[str | int | float] = []
+    accented: list[str | int | float] = []
     for value in test.values:
         if isinstance(value, ValuesOf) and values:
             listed += values(value)
-        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        elif isinstance(value, str) and test.operator in ("=", "IN", "LIKE") and (not value.isascii() or test.escape):
+            accented.append(_widened(value, test))
+        elif isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST):
             listed.append(value)
         else:
             yield _condition(test, ANYTHING)
@@ -73,8 +80,19 @@ def _conditions(test: Test, values: Lookup | None) -> Iterator[Condition]:
     if operator is None:
         yield _condition(test, ANYTHING)
         return
-    for part in batched(listed, FEW) if listed else ((),):
+    for part in batched(listed, FEW) if listed or not accented else ():
         yield _condition(test, Pattern(operator, tuple(part)))
+    for part in batched(accented, FEW):
+        yield _condition(test, Pattern("LIKE", tuple(part)))
+
+
+def _widened(value: str, test: Test) -> str:
+    """A literal as a pattern of LIKE without ESCAPE, which fits every spelling of its accents: it may take in more."""
+    composed = unicodedata.normalize("NFC", value)
+    if not value.isascii() and composed.isascii():
+        return "%"
+    pattern = list(signs(composed, test.escape) if test.escape else ((s, test.operator != "LIKE") for s in composed))
+    return "".join("%" if not s.isascii() or (s == "_" and not value.isascii()) else "_" if literal and s in "%_" else s for s, literal in pattern)
 
 
 def _condition(test: Test, wanted: Pattern) -> Condition:

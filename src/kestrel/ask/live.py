@@ -36,7 +36,7 @@ class Wanted:
     @classmethod
     def within(cls, span: TimeRange | None) -> Wanted:
         """Every record of a time range."""
-        return cls(span.start, span.stop) if span else cls()
+        return cls(span.since, span.until) if span else cls()
 
 
 @dataclass(frozen=True, slots=True)

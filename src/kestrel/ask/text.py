@@ -100,11 +100,11 @@ def _step(step: Step, names: StepNames) -> str:
 def predicate_text(predicate: Predicate, kind: str, names: StepNames) -> str:
     """A predicate as the language writes it; paths of another type than `kind` with their type before them."""
     match predicate:
-        case Test(path, operator, values, negated):
+        case Test(path, operator, values, negated, escape):
             shown = ", ".join(_value(v, names) for v in values)
             listed = f"({shown})" if operator == "IN" or len(values) != 1 else shown
             word = "!=" if negated and operator == "=" else f"NOT {operator}" if negated else operator
-            return f"{_path(path, kind)} {word} {listed}"
+            return f"{_path(path, kind)} {word} {listed}" + (f" ESCAPE {_value(escape, names)}" if escape else "")
         case Missing(path, negated):
             return f"{_path(path, kind)} IS {'NOT ' if negated else ''}NULL"
         case All(parts):
@@ -138,8 +138,8 @@ def _value(value: Scalar | ValuesOf, names: StepNames) -> str:
 def _range(span: TimeRange | None) -> str:
     if span is None:
         return ""
-    start, stop = (m.isoformat().replace("+00:00", "Z") for m in (span.start, span.stop))
-    return f" START t'{start}' STOP t'{stop}'"
+    start, stop = (m.isoformat().replace("+00:00", "Z") if m else "" for m in (span.since, span.until))
+    return f" START t'{start or span.start.isoformat()}'" + (f" STOP t'{stop}'" if stop else "")
 
 
 def _cut(limit: int | None, offset: int = 0) -> str:

@@ -14,6 +14,8 @@ SUFFIXES: dict[str, Literal["csv", "json", "ndjson", "parquet", "stix"]] = {
     ".parquet": "parquet",
     ".stix.json": "stix",
 }
+LISTS: dict[str, Literal["text"]] = {".txt": "text"}
+"""What LOAD reads beside them: text with one value a line."""
 PACKED: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
 
 
@@ -21,7 +23,7 @@ PACKED: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
 class FileFormat:
     """`packed` is how the whole file is compressed; of a Parquet file, how its pages are (`.parquet.gz` as Kestrel 1.x means it)."""
 
-    kind: Literal["csv", "json", "ndjson", "parquet", "stix"]
+    kind: Literal["csv", "json", "ndjson", "parquet", "stix", "text"]
     packed: Literal["gzip", "zstd"] | None = None
 
 
@@ -31,5 +33,5 @@ def format_of(path: str) -> FileFormat | None:
     packed = next((p for suffix, p in PACKED.items() if name.endswith(suffix)), None)
     if packed:
         name = name.rpartition(".")[0]
-    found = next((kind for suffix, kind in sorted(SUFFIXES.items(), key=lambda s: -len(s[0])) if name.endswith(suffix)), None)
+    found = next((kind for suffix, kind in sorted([*SUFFIXES.items(), *LISTS.items()], key=lambda s: -len(s[0])) if name.endswith(suffix)), None)
     return FileFormat(found, packed) if found else None

@@ -61,12 +61,14 @@ class ValuesOf:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """`path operator values`; `negated`: there is a value and none satisfies it. Values are in canonical form."""
+    """`path operator values`; `negated`: there is a value and none satisfies it. Values are in canonical form. `escape`: the
+    character after which `%` and `_` of LIKE stand for themselves."""
 
     path: AttributePath
     operator: Operator
     values: tuple[Scalar | ValuesOf, ...]
     negated: bool = False
+    escape: str = ""
     span: Span = field(default=NOWHERE, compare=False)
 
 

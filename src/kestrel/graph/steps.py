@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal, assert_never
 
@@ -16,12 +16,27 @@ TABLE = "table"
 """The type of rows without identity: what GROUP gives, and LOAD of a file that names no entity type."""
 
 
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+"""The ends of a range that is open."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From `start` (inclusive) to `stop` (exclusive), UTC."""
+    """From `start` (inclusive) to `stop` (exclusive), UTC. Without an end it is open-ended."""
 
-    start: datetime
-    stop: datetime
+    start: datetime = FIRST
+    stop: datetime = LAST
+
+    @property
+    def since(self) -> datetime | None:
+        """Its start; None where it is open."""
+        return None if self.start == FIRST else self.start
+
+    @property
+    def until(self) -> datetime | None:
+        """Its stop; None where it is open."""
+        return None if self.stop == LAST else self.stop
 
     def union(self, other: TimeRange) -> TimeRange:
         return TimeRange(min(self.start, other.start), max(self.stop, other.stop))

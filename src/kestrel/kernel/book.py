@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kestrel.assist import aside
 from kestrel.display.notebook import EMBEDDED, bundle, failure_text
 from kestrel.errors import HuntErrors
 from kestrel.lower.names import as_value
@@ -93,8 +94,12 @@ def run_book(
     with contextlib.chdir(folder), contextlib.nullcontext(session) if session else Session(rows=EMBEDDED) as hunt:
         for number, cell in enumerate(cells, start=1):
             cell["execution_count"] = number
+            text = source_of(cell)
+            asked = aside(hunt, text)
+            if asked and asked.hunt is None:  # for whoever sits at the notebook
+                continue
             try:
-                for result in (stream or hunt.stream)(source_of(cell), "cell"):
+                for result in (stream or hunt.stream)(asked.hunt if asked and asked.hunt else text, "cell"):
                     cell["outputs"].append({"output_type": "display_data", "data": _lines(bundle(result, hunt.settings.rows)), "metadata": {}})
                     show(result)
             except HuntErrors as error:

@@ -14,7 +14,7 @@ from typing import Any
 from ipykernel.kernelbase import Kernel
 from traitlets import Float
 
-from kestrel.assist import complete, help_at, state_of
+from kestrel.assist import Aside, aside, complete, help_at, state_of
 from kestrel.display.notebook import EMBEDDED, bundle, failure_text
 from kestrel.errors import Bug, HuntErrors
 from kestrel.kernel.pages import page
@@ -43,6 +43,7 @@ ICONS = {
     "time": "text",
 }
 """What completion offers, in Jupyter's words for it: they choose the icon."""
+LEAVE = "The session ends when its kernel is shut down."
 PAGES = "kestrel.page"
 """The comm on which a table on screen asks for further rows."""
 
@@ -99,11 +100,13 @@ class KestrelKernel(Kernel):
             self.history.append(code)
         send = _no_output if silent else self._send
         with self.turn:
-            failed = self._ask(code, send) if code.lstrip().startswith("?") else self._run(code, send)
+            asked = aside(self.hunt, code)
+            failed = self._answer(asked, send) if asked and asked.hunt is None else self._run(asked.hunt if asked and asked.hunt else code, send)
         if failed:
             send("error", failed)
             return {"status": "error", "execution_count": self.execution_count, **failed}
-        return {"status": "ok", "execution_count": self.execution_count, "payload": [], "user_expressions": {}}
+        payload = [{"source": "ask_exit", "keepkernel": False}] if asked and asked.leave else []
+        return {"status": "ok", "execution_count": self.execution_count, "payload": payload, "user_expressions": {}}
 
     def _run(self, code: str, send: Callable[[str, dict[str, Any]], None]) -> dict[str, Any] | None:
         """Run the hunt of a cell. Returns the content of its error message, or None."""
@@ -127,16 +130,15 @@ class KestrelKernel(Kernel):
         self.runner.rest()
         return None
 
-    def _ask(self, code: str, send: Callable[[str, dict[str, Any]], None]) -> dict[str, Any] | None:
-        """`?word` tells what the word means."""
-        from kestrel.assist import help_on
-
-        word = code.strip(" ?\n")
-        told = help_on(self.hunt, word)
-        if told is None:
-            sentence = f"there is no help for `{word}`"
+    def _answer(self, asked: Aside, send: Callable[[str, dict[str, Any]], None]) -> dict[str, Any] | None:
+        """What a cell is told that asks for help or to leave. Returns the content of its error message, or None."""
+        if asked.leave:
+            send("stream", {"name": "stdout", "text": f"{LEAVE}\n"})
+        elif asked.help is None:
+            sentence = f"there is no help for `{asked.word}`"
             return _failed("NoHelp", sentence, sentence)
-        send("display_data", {"data": _help(told), "metadata": {}})
+        else:
+            send("display_data", {"data": _help(asked.help), "metadata": {}})
         return None
 
     def _send(self, kind: str, content: dict[str, Any]) -> None:

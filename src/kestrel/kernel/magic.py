@@ -12,6 +12,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
+from kestrel.assist import Aside, aside
 from kestrel.display.notebook import EMBEDDED, bundle
 from kestrel.errors import HuntErrors
 from kestrel.result import Result, Summary
@@ -44,14 +45,27 @@ class KestrelMagics(Magics):
         `$name` stands for the Python variable of that name: text, a number, a time, or a list, array or Series of these.
         """
         text = line if cell is None else f"{line}\n{cell}" if line.strip() else cell
+        asked = aside(self.session, text)
+        if asked and asked.hunt is None:
+            self._answer(asked)
+            return
         try:
-            made = self._run(text)
+            made = self._run(asked.hunt if asked and asked.hunt else text)
         except HuntErrors as error:
             raise UsageError(f"\n{error}") from None
         except Stopped:
             raise UsageError(STOPPED) from None
         for name in made:
             self._hand_over(name)
+
+    def _answer(self, asked: Aside) -> None:
+        """What a cell is told that asks for help or to leave. Raises UsageError where there is no help."""
+        if asked.leave:
+            print("The session ends with the notebook's kernel.")
+        elif asked.help is None:
+            raise UsageError(f"there is no help for `{asked.word}`")
+        else:
+            display({"text/plain": f"{asked.help.title}\n{asked.help.text}"}, raw=True)  # type: ignore[no-untyped-call]
 
     def _run(self, text: str) -> list[str]:
         """The names of the variables a hunt made. While it runs, Ctrl-C stops it and nothing else."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from kestrel.errors import HuntErrors, KestrelError
-from kestrel.graph.formats import format_of
+from kestrel.graph.formats import LISTS, SUFFIXES, format_of
 from kestrel.graph.predicate import AttributePath, Scalar
 from kestrel.graph.steps import (
     TABLE,
@@ -36,16 +35,17 @@ from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Expla
 from kestrel.lower.columns import kind_of
 from kestrel.lower.mistakes import (
     AppliedTwice,
-    BackwardRange,
     ImpossibleRelation,
     MixedPools,
     MixedTypes,
     NoIdentity,
     NoKeys,
     NoRecords,
+    NoReference,
     NoSource,
     NotLocal,
     NotNumbers,
+    RowOfAnotherType,
     TwoColumns,
     UnknownFormat,
     WrongBin,
@@ -56,7 +56,7 @@ from kestrel.lower.mistakes import (
 )
 from kestrel.lower.names import Subject
 from kestrel.lower.origins import ByName, with_known_sources
-from kestrel.lower.patterns import Patterns
+from kestrel.lower.ranges import MOST, SECONDS, Ranges
 from kestrel.model.vocabulary import ADDRESS_TYPES, EntityType, vocabulary
 from kestrel.settings import Settings
 from kestrel.syntax import tree
@@ -65,25 +65,21 @@ from kestrel.syntax.parts import place_of
 from kestrel.text import Source as Text
 from kestrel.text import Span, nearest
 
-SECONDS = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
-MOST = 2**62
-"""A larger LIMIT is as good as none."""
 
-
-def _no_file(path: str) -> tuple[Load, list[Notice]]:
+def _no_file(path: str, kind: str | None) -> tuple[Load, list[Notice]]:
     return Load(path, TABLE), []
 
 
 @dataclass
-class Lowering(Patterns):
+class Lowering(Ranges):
     """Lowers one cell: `scope` are the variables known, `open_source` finds what a URI, path or profile names."""
 
     open_source: Callable[[str, bool], tuple[Source, ...]] = lambda _, __: ()
     last_sources: tuple[Source, ...] = ()
     is_profile: Callable[[str], bool] = lambda _: False
     default_variable: str = Settings.default_variable
-    peek: Callable[[str], tuple[Load, list[Notice]]] = _no_file
-    """What a saved file says of its rows, and what is to be said about that. Raises KestrelError."""
+    peek: Callable[[str, str | None], tuple[Load, list[Notice]]] = _no_file
+    """What a saved file says of its rows, which are of a type where one is named, and what is to be said about that. Raises KestrelError."""
     by_name: ByName = lambda _: None
     current: Callable[[Source], Source] = lambda source: source
     """A source with what its files contain now."""
@@ -105,6 +101,8 @@ class Lowering(Patterns):
     """The parameters that are given from outside, which no `$name = value` changes."""
     given: dict[str, Any] = field(default_factory=dict)
     """What `$name = value` gives in this cell."""
+    offline: bool = False
+    """Whether a file to load that is not there is no mistake."""
     saved: dict[str, Step | None] = field(default_factory=dict)
     """What this cell has written before the statement, by path; None where that statement is wrong."""
 
@@ -142,7 +140,7 @@ class Lowering(Patterns):
                 return Explain(known, variable.text, statement.span) if known else None
             case tree.Save(variable, pool):
                 known = self.variable(variable)
-                file = self._file(pool)
+                file = self._file(pool, SUFFIXES)
                 written = file in self.saved
                 if file is not None:
                     self.saved[file] = known
@@ -197,6 +195,9 @@ class Lowering(Patterns):
             case tree.Parameter():
                 known = self.parameter(value)
                 return None if known is None else self._plain(known)
+            case tree.Reference(variable, attribute, span) if variable not in self.scope:
+                self.errors.append(NoReference(variable, attribute, self.scope, span))
+                return None
             case tree.Reference(variable, attribute, span):
                 self.errors.append(WrongValue(f"{variable}.{attribute}", "text, a number, a time, true, false or a list of these", span))
                 return None
@@ -232,8 +233,8 @@ class Lowering(Patterns):
 
     def _get(self, get: tree.Get) -> Step | None:
         kind = self.type_named(get.type)
-        span = self._time(get.time)
-        limit, offset = self._limit(get.limit)
+        span = self.time_range(get.time)
+        limit, offset = self.cut(get.limit)
         named = [(pool, step) for pool in get.pools if (step := self._as_variable(pool)) is not None]
         if named:
             return self._get_from_variables(get, kind, named, span, limit, offset)
@@ -338,8 +339,8 @@ class Lowering(Patterns):
         if relation is None:
             self.errors.append(no_relation(find.verb.text, find.variable.text, find.verb.span))
         where = self.predicate(find.where, Subject(kind.name)) if find.where and kind else None
-        span = self._time(find.time)
-        limit, offset = self._limit(find.limit)
+        span = self.time_range(find.time)
+        limit, offset = self.cut(find.limit)
         if kind is None or given is None or relation is None:
             return None
         if type_of(given) == TABLE:
@@ -362,7 +363,7 @@ class Lowering(Patterns):
     # -- entities and rows from elsewhere ------------------------------------------------------------------------
 
     def _new(self, new: tree.New) -> Step | None:
-        kind = self.type_named(new.type) if new.type else vocabulary().types["process"]
+        kind = self._type_of_rows(new)
         if kind is None:
             return None
         rows: list[tuple[tuple[str, Scalar | None], ...]] = []
@@ -383,9 +384,30 @@ class Lowering(Patterns):
             rows.append(tuple(cells))
         return New(kind.name, tuple(rows))
 
+    def _type_of_rows(self, new: tree.New) -> EntityType | None:
+        """The type of the rows of NEW: as the statement says, else as the rows do; processes where neither does."""
+        kind = self.type_named(new.type) if new.type else None
+        if new.type and kind is None:
+            return None
+        for value in (v for row in new.rows if isinstance(row, tuple) for name, v in row if name == "type" and v is not None):
+            given = self.parameter(value) if isinstance(value, tree.Parameter) else value
+            if given is None:
+                return None
+            if not isinstance(given, tree.Text):
+                self.errors.append(WrongValue("type", "text", value.span, 'write it like {"type": "file", "name": "a.exe"}'))
+                return None
+            own = self.type_named(tree.Word(given.value, value.span))
+            if own is None:
+                return None
+            if kind and own.name != kind.name:
+                self.errors.append(RowOfAnotherType(own.name, kind.name, new.type is not None, value.span))
+                return None
+            kind = own
+        return kind or vocabulary().types["process"]
+
     def _load(self, load: tree.Load) -> Step | None:
         wanted = self.type_named(load.type) if load.type else None
-        path = self._file(load.path)
+        path = self._file(load.path, (*SUFFIXES, *LISTS))
         if path is None or (load.type and wanted is None):
             return None
         if path in self.saved:
@@ -395,8 +417,10 @@ class Lowering(Patterns):
             found = Load(path, type_of(step), sources_of(step), reading=step.content)
         else:
             try:
-                claimed, notices = self.peek(path)
+                claimed, notices = self.peek(path, wanted.name if wanted else None)
             except KestrelError as error:
+                if self.offline:
+                    return Load(path, wanted.name) if wanted else None
                 error.span = load.path.span
                 self.errors.append(error)
                 return None
@@ -406,8 +430,8 @@ class Lowering(Patterns):
             self.notices += [*notices, *unknown]
         return replace(found, type=wanted.name) if wanted else found
 
-    def _file(self, pool: tree.Pool) -> str | None:
-        """The absolute path of a file to save or load, of a format that is known."""
+    def _file(self, pool: tree.Pool, endings: Collection[str]) -> str | None:
+        """The absolute path of a file to save or load, of a format that has one of these endings."""
         texts = self._pool_texts(pool)
         if len(texts) != 1:
             return None
@@ -415,21 +439,23 @@ class Lowering(Patterns):
             self.errors.append(NotLocal(texts[0], pool.span))
             return None
         path = _absolute(texts[0])
-        if format_of(path) is None:
-            self.errors.append(UnknownFormat(texts[0], pool.span))
+        found = format_of(path)
+        if found is None or (found.kind == "text" and not set(endings) & set(LISTS)):
+            self.errors.append(UnknownFormat(texts[0], endings, pool.span))
             return None
         return path
 
     # -- variables from variables --------------------------------------------------------------------------------
 
     def _merge(self, merge: tree.Merge) -> Step | None:
-        steps = [self.variable(v) for v in merge.variables]
+        steps = [self.variable(o) if isinstance(o, tree.Word) else self._expression(o) for o in merge.operands]
         known = [s for s in steps if s is not None]
         if len(known) < len(steps):
             return None
+        names = [o if isinstance(o, tree.Word) else o.variable for o in merge.operands]
         kinds = list(dict.fromkeys(type_of(s) for s in known))
         if len(kinds) > 1:
-            table = next((v for v, s in zip(merge.variables, known, strict=True) if type_of(s) == TABLE), None)
+            table = next((v for v, s in zip(names, known, strict=True) if type_of(s) == TABLE), None)
             self.errors.append(NoIdentity("`+` with entities", table.text, table.span) if table else MixedTypes(kinds, merge.span))
             return None
         distinct = tuple(dict.fromkeys(known))
@@ -450,7 +476,7 @@ class Lowering(Patterns):
         where = self.predicate(expression.where, subject) if expression.where else None
         columns = tuple(p for a in expression.attributes if (p := self.path(a, subject)))
         sort = self.path(expression.sort.attribute, subject) if expression.sort else None
-        limit, offset = self._limit(expression.limit)
+        limit, offset = self.cut(expression.limit)
         if len(self.errors) > before:
             return None
         plain = not (where or columns or sort or limit is not None or offset)
@@ -562,63 +588,6 @@ class Lowering(Patterns):
             self.scope[variable.text] = version
         return Analyse(names[0], tuple(v.text for v in statement.variables), versions, statement.span, tuple(self.inputs.items()))
 
-    # -- time and limits -----------------------------------------------------------------------------------------
-
-    def _time(self, clause: tree.TimeClause | None) -> TimeRange | None:
-        match clause:
-            case None:
-                return None
-            case tree.Range(first, last):
-                start, stop = self._moment_of(first), self._moment_of(last)
-                if start is None or stop is None:
-                    return None
-                if stop < start:
-                    self.errors.append(BackwardRange(clause.span))
-                    return None
-                return TimeRange(start, stop)
-            case tree.Last(count, unit):
-                number = self._count(count)
-                if number is None:
-                    return None
-                try:
-                    return TimeRange(self.now - timedelta(seconds=SECONDS[unit] * number), self.now)
-                except OverflowError:
-                    return TimeRange(datetime(1, 1, 1, tzinfo=UTC), self.now)
-            case _:
-                assert_never(clause)
-
-    def _moment_of(self, given: tree.Time | tree.Parameter) -> datetime | None:
-        value: Any = self.parameter(given) if isinstance(given, tree.Parameter) else given
-        match value:
-            case None:
-                return None
-            case tree.Time(moment):
-                return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            case tree.Text(text):
-                try:
-                    moment = datetime.fromisoformat(text)
-                    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-                except (ValueError, OverflowError):
-                    pass
-        self.errors.append(WrongParameter(getattr(given, "name", ""), "a time", given.span, "2021-04-03T00:00:00Z"))
-        return None
-
-    def _count(self, given: int | tree.Parameter) -> int | None:
-        if isinstance(given, int):
-            return given
-        value = self.parameter(given)
-        if isinstance(value, tree.Number) and isinstance(value.value, int) and value.value >= 0:
-            return value.value
-        if value is not None:
-            self.errors.append(WrongParameter(given.name, "a whole number", given.span, "10"))
-        return None
-
-    def _limit(self, limit: tree.Limit | None) -> tuple[int | None, int]:
-        if limit is None:
-            return None, 0
-        count, offset = self._count(limit.count), self._count(limit.offset)
-        return None if count is None or count >= MOST else count, min(offset or 0, MOST)
-
 
 def _absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path.removeprefix("file://")))
@@ -635,6 +604,13 @@ def lower(text: Text, hunt: tree.Hunt, lowering: Lowering, mistakes: Collection[
     lowering.errors = list({(e.code, e.span, e.message): e for e in [*mistakes, *lowering.errors]}.values())
     if mistakes or any(e.code.startswith("K04") for e in lowering.errors):  # a step that could not name its source made others lack one
         lowering.errors = [e for e in lowering.errors if not isinstance(e, NoSource)]
+    lowering.errors = [e for e in lowering.errors if not (isinstance(e, NoReference) and _goes_on(e, mistakes))]
     if lowering.errors:
         raise HuntErrors(text, lowering.errors)
     return actions
+
+
+def _goes_on(reference: NoReference, mistakes: Collection[KestrelError]) -> bool:
+    """Whether what was read as a reference is the beginning of a text whose next word could not be read."""
+    end = reference.span.end if reference.span else 0
+    return any(m.span is not None and m.span.start == end + 1 for m in mistakes)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from kestrel.errors import KestrelError
-from kestrel.graph.formats import PACKED, SUFFIXES
+from kestrel.graph.formats import PACKED
 from kestrel.graph.steps import TABLE
 from kestrel.lower.columns import EVENT_COLUMNS, model_attributes
 from kestrel.lower.expected import ENDING, FIELDS, TYPES, VERBS
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+from kestrel.syntax.strings import written
 from kestrel.text import Span, listed, nearest
 
 
@@ -20,7 +21,7 @@ class UnknownType(KestrelError):
     def __init__(self, name: str, span: Span) -> None:
         close = TYPES.get(name.lower()) or nearest(name, [*vocabulary().types, *vocabulary().type_aliases])
         hint = f"did you mean `{close}`?" if close else f"known types: {listed(vocabulary().common, 20)}"
-        super().__init__(f"there is no entity type `{name}`", span, hint)
+        super().__init__(f"there is no entity type `{name}`", span, hint if name != "*" else f"one type at a time: {listed(vocabulary().types, 100)}")
 
 
 class UnknownVariable(KestrelError):
@@ -31,6 +32,18 @@ class UnknownVariable(KestrelError):
         close = nearest(name, known)
         hint = f"did you mean `{close}`?" if close else f"variables so far: {listed(known)}" if known else "no variable is defined yet"
         super().__init__(f"there is no variable `{name}`", span, hint)
+
+
+class NoReference(UnknownVariable):
+    """`variable.attribute` where a value stands, and there is no such variable."""
+
+    def __init__(self, variable: str, attribute: str, known: Iterable[str], span: Span) -> None:
+        super().__init__(variable, known, span)
+        self.hint = (
+            f"{self.hint} For text write {written(f'{variable}.{attribute}')}"
+            if self.hint and self.hint.endswith("?")
+            else (f"{self.hint}; for text write {written(f'{variable}.{attribute}')}")
+        )
 
 
 class UnknownAttribute(KestrelError):
@@ -135,6 +148,34 @@ class UnorderedText(KestrelError):
     def __init__(self, attribute: str, operator: str, span: Span) -> None:
         super().__init__(
             f"`{attribute}` is text and cannot be compared with a number by `{operator}`", span, "compare text with `=`, LIKE or MATCHES"
+        )
+
+
+class RowOfAnotherType(KestrelError):
+    """A row of NEW says another type than the statement, or than a row before it."""
+
+    code: ClassVar[str] = "K0236"
+
+    def __init__(self, own: str, other: str, by_statement: bool, span: Span) -> None:
+        says = f"NEW says `{other}`" if by_statement else f"a row before it is `{other}`"
+        super().__init__(f"this row is of type `{own}`, and {says}", span, "a variable has entities of one type: write a NEW for each type")
+
+
+class UnorderedFlag(KestrelError):
+    code: ClassVar[str] = "K0237"
+
+    def __init__(self, flag: str, operator: str, span: Span) -> None:
+        super().__init__(f"`{flag}` is neither more nor less than anything, and `{operator}` asks for that", span, f"compare it with `= {flag}`")
+
+
+class BadLike(KestrelError):
+    code: ClassVar[str] = "K0238"
+
+    def __init__(self, escape: str, span: Span) -> None:
+        super().__init__(
+            f"`{escape}` is the ESCAPE character, and stands before something other than `%`, `_` and itself",
+            span,
+            f"write it twice where it is meant as it is: `{escape}{escape}`",
         )
 
 
@@ -250,9 +291,8 @@ class NoKeys(KestrelError):
 class UnknownFormat(KestrelError):
     code: ClassVar[str] = "K0223"
 
-    def __init__(self, path: str, span: Span) -> None:
-        endings = listed(SUFFIXES)
-        super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {endings}, alone or with {listed(PACKED)}")
+    def __init__(self, path: str, endings: Iterable[str], span: Span) -> None:
+        super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {listed(endings)}, alone or with {listed(PACKED)}")
 
 
 class OutOfRange(KestrelError):

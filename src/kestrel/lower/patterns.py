@@ -7,17 +7,32 @@ import re
 from datetime import UTC, datetime
 from typing import assert_never
 
+from kestrel.graph.likes import can_escape, lookalikes
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
 from kestrel.lower.actions import Notice
 from kestrel.lower.columns import has_rows, kind_of
 from kestrel.lower.expressions import LACKING, in_words
-from kestrel.lower.mistakes import BadExpression, BadNetwork, NotAddress, NotEntities, NotOne, OutOfRange, UnknownVariable, UnorderedText, WrongValue
+from kestrel.lower.mistakes import (
+    BadExpression,
+    BadLike,
+    BadNetwork,
+    NoReference,
+    NotAddress,
+    NotEntities,
+    NotOne,
+    OutOfRange,
+    UnorderedFlag,
+    UnorderedText,
+    WrongValue,
+)
 from kestrel.lower.names import Names, Subject
 from kestrel.model.vocabulary import vocabulary
 from kestrel.schemas.transforms import CANONICAL
 from kestrel.syntax import tree
+from kestrel.syntax.habits import name_of
 from kestrel.syntax.mistakes import BadEscape
-from kestrel.text import Span, nearest
+from kestrel.syntax.strings import written
+from kestrel.text import Span
 
 MOST = {"BIGINT": 2**63 - 1, "INTEGER": 2**31 - 1}
 """The largest number a column of each SQL type holds."""
@@ -65,6 +80,9 @@ class Patterns(Names):
         if len(self.errors) > before:
             return None
         if operator in ("<", "<=", ">", ">="):
+            if flag := next((i for i in items if isinstance(i, tree.Boolean)), None):
+                self.errors.append(UnorderedFlag("true" if flag.value else "false", operator, comparison.span))
+                return None
             if kind_of(path) == "text" and any(isinstance(i, tree.Number) for i in items):
                 self.errors.append(UnorderedText(path.text(), operator, comparison.span))
                 return None
@@ -74,9 +92,17 @@ class Patterns(Names):
         if operator in ("ISSUBSET", "ISSUPERSET") and kind_of(path) not in ("text", "any"):
             self.errors.append(NotAddress(path.text(), kind_of(path), operator, comparison.path.span))
             return None
-        values = tuple(v for i in items if (v := self._value(i, path, operator)) is not None)
+        if comparison.escape:
+            for item in items:
+                if isinstance(item, tree.Text) and not can_escape(item.value, comparison.escape):
+                    self.errors.append(BadLike(comparison.escape, item.span))
+        found = [(v, i.span) for i in items if (v := self._value(i, path, operator)) is not None]
+        if operator in ("=", "IN"):
+            for value, span in found:
+                self._fits_column(value, path, span)
         if len(self.errors) > before:
             return None
+        values = tuple(value for value, _ in found)
         for item in items:
             self._doubt(item, path, operator)
             if operator in ("<", "<=", ">", ">=") and isinstance(item, tree.Reference):
@@ -84,7 +110,7 @@ class Patterns(Names):
                 if text:
                     self.errors.append(UnorderedText(text, operator, comparison.span))
                     return None
-        return Test(path, operator, values, negated, comparison.value.span)
+        return Test(path, operator, values, negated, comparison.escape, comparison.value.span)
 
     def _text_against_number(self, path: AttributePath, values: tuple[Scalar | ValuesOf, ...]) -> str | None:
         """The one that is text where one side of a comparison is text and the other a number or a time."""
@@ -99,6 +125,7 @@ class Patterns(Names):
         """Tell of a comparison that means something, and most likely something else than was wanted."""
         if not isinstance(item, tree.Text):
             return
+        self._confusable(item)
         text = item.value
         bare = item.span.end - item.span.start == len(text)
         if bare and text in self.scope and operator in ("=", "IN"):
@@ -109,6 +136,12 @@ class Patterns(Names):
             self.notices.append(Notice("like-signs", f"`*` in `{text}` is a plain sign: in LIKE any run of signs is `%`"))
         elif operator in ("=", "IN") and "/" in text and vocabulary().entity(path.end).canonical.get(path.attribute) == "address":
             self.notices.append(Notice("network-not-address", f"no address is `{text}`: those inside a network are found by ISSUBSET"))
+
+    def _confusable(self, item: tree.Scalar) -> None:
+        """Tell of characters of a literal that look like others, for data that look the same may not be equal to it."""
+        if isinstance(item, tree.Text) and (found := lookalikes(item.value)):
+            named = ", ".join(f"`{s}` ({name_of(s)})" if s.isprintable() else name_of(s) for s in found[:5])
+            self.notices.append(Notice("look-alike", f"{written(item.value)} has characters that are easily taken for others: {named}"))
 
     def _items(self, value: tree.Value) -> tuple[tree.Scalar, ...]:
         """The single values of a list, parameters replaced by what was given for them."""
@@ -134,6 +167,9 @@ class Patterns(Names):
         """One value of an attribute, as NEW gives it."""
         before = len(self.errors)
         items = self._items(value)
+        if len(items) == 1 and isinstance(items[0], tree.Reference) and items[0].variable not in self.scope:
+            self._reference(items[0])
+            return None
         if len(items) != 1 or isinstance(items[0], tree.Reference):
             if len(self.errors) == before:
                 self.errors.append(NotOne(path.text(), value.span, "write a row for each value"))
@@ -141,12 +177,17 @@ class Patterns(Names):
         found = self._value(items[0], path)
         if isinstance(found, ValuesOf):
             return None
+        self._confusable(items[0])
+        return found if self._fits_column(found, path, value.span) else None
+
+    def _fits_column(self, value: Scalar | ValuesOf | None, path: AttributePath, span: Span) -> bool:
+        """Whether the column of an attribute can hold a value; a mistake where it cannot, for then no record has it."""
         entity = vocabulary().entity(path.end)
         most = MOST.get(entity.columns.get(entity.attributes.get(path.attribute, ""), ""))
-        if most and isinstance(found, int | float) and (abs(found) > most or found != int(found)):
-            self.errors.append(OutOfRange(path.text(), found, most, value.span))
-            return None
-        return found
+        if not path.kind and most and isinstance(value, int | float) and (abs(value) > most or value != int(value)):
+            self.errors.append(OutOfRange(path.text(), value, most, span))
+            return False
+        return True
 
     def argument(self, value: tree.Value) -> Scalar | ValuesOf | tuple[Scalar | ValuesOf, ...] | None:
         """A value given to an analytic."""
@@ -170,15 +211,12 @@ class Patterns(Names):
         several = isinstance(value, tree.ListOf) or len(found) != 1
         return tuple(found) if several else found[0]
 
-    def _reference(self, value: tree.Reference) -> ValuesOf | str | None:
-        """The values of an attribute of a variable; where there is none of that name, text with a dot in it."""
+    def _reference(self, value: tree.Reference) -> ValuesOf | None:
+        """The values of an attribute of a variable."""
         step = self.scope.get(value.variable)
         if step is None:
-            if value.variable in self.broken:
-                return None
-            if not nearest(value.variable, self.scope):
-                return f"{value.variable}.{value.attribute}"
-            self.errors.append(UnknownVariable(value.variable, self.scope, value.span))
+            if value.variable not in self.broken:
+                self.errors.append(NoReference(value.variable, value.attribute, self.scope, value.span))
             return None
         self.inputs[value.variable] = step
         found = self.attribute(value.attribute, self.subject(value.variable, step), value.span)
@@ -186,12 +224,8 @@ class Patterns(Names):
 
     def _value(self, value: tree.Scalar, path: AttributePath, operator: str = "=") -> Scalar | ValuesOf | None:
         match value:
-            case tree.Reference(variable, _):
-                if operator != "=" and variable not in self.scope and variable not in self.broken:
-                    self.errors.append(UnknownVariable(variable, self.scope, value.span))
-                    return None
-                found = self._reference(value)
-                return self._literal(found, path, operator, value.span) if isinstance(found, str) else found
+            case tree.Reference():
+                return self._reference(value)
             case tree.Text(text):
                 return self._literal(text, path, operator, value.span)
             case tree.Number(number):
@@ -228,7 +262,7 @@ class Patterns(Names):
                 return CANONICAL[form](text) if form else text
 
     def _number(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
-        if isinstance(value, bool | int | float):
+        if isinstance(value, bool | int | float) and math.isfinite(value):
             return _in_range(value)
         text = str(value)
         try:
@@ -237,10 +271,12 @@ class Patterns(Names):
             pass
         try:
             number = float(text)
-            return int(number) if number.is_integer() and abs(number) < 2**63 else number
         except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
             self.errors.append(WrongValue(path.text(), "number", span, value=text))
             return None
+        return int(number) if number.is_integer() and abs(number) < 2**63 else number
 
     def _moment(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
         if isinstance(value, datetime):
@@ -282,8 +318,8 @@ class Patterns(Names):
 
 
 def _in_range(number: int | float) -> int | float:
-    """A number as the engine can hold it: beyond 64 bits as the nearest float."""
-    if abs(number) < 2**63:
+    """A number as the engine can hold it: beyond 128 bits as the nearest float."""
+    if abs(number) < 2**127:
         return number
     try:
         return float(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, assert_never
 
 import duckdb
 
+from kestrel.graph.likes import signs
 from kestrel.graph.predicate import Scalar, Test, ValuesOf
 from kestrel.lower.expressions import in_words
 from kestrel.lower.mistakes import BadExpression
@@ -34,6 +36,11 @@ class Comparer:
         match test.operator:
             case "=" | "IN" | "!=":
                 x, parts = key(x) if key else x, []
+                accented = [v for v in fitting if isinstance(v, str) and not v.isascii()]
+                fitting = [v for v in fitting if v not in accented]
+                if accented:
+                    composed = [unicodedata.normalize("NFC", v) for v in accented]
+                    parts.append(f"nfc_normalize({shown}) IN (SELECT unnest({query.value(composed)}::VARCHAR[]))")
                 if len(fitting) == 1:
                     parts.append(f"{_typed(x, kind, fitting[0])} = {query.value(fitting[0])}")
                 elif fitting and kind != "any":
@@ -47,7 +54,7 @@ class Comparer:
                 parts += [f"{_ordered(x, kind)} {test.operator} ANY (SELECT {_ordered('value', kind)} FROM {t})" for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "LIKE":
-                parts = [f"{shown} ILIKE {query.value(str(v))}" for v in plain]
+                parts = [_like(shown, str(v), test.escape, query) for v in plain]
                 parts += [f"EXISTS (SELECT 1 FROM {t} WHERE {shown} ILIKE CAST(value AS VARCHAR))" for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "MATCHES":
@@ -114,6 +121,20 @@ def fit(value: Scalar, kind: str) -> Scalar | None:
             return value if isinstance(value, datetime) else None
         case _:
             return value
+
+
+ESCAPE = "\x1b"
+"""What stands before `%` and `_` in SQL where they stand for themselves, whatever does in the hunt."""
+
+
+def _like(x: str, pattern: str, escape: str, query: Query) -> str:
+    """Whether a text fits a pattern, ignoring case and, where the pattern is not ASCII, whether accents are composed."""
+    if not pattern.isascii():
+        x, pattern = f"nfc_normalize({x})", unicodedata.normalize("NFC", pattern)
+    if not escape:
+        return f"{x} ILIKE {query.value(pattern)}"
+    known = (f"{ESCAPE}{sign}" if itself or sign == ESCAPE else sign for sign, itself in signs(pattern, escape))
+    return f"{x} ILIKE {query.value(''.join(known))} ESCAPE '{ESCAPE}'"
 
 
 def _ordered(x: str, kind: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
+import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,8 +30,8 @@ from kestrel.store.query import quoted_name
 from kestrel.store.variable import described, fresh, kind_of_type
 from kestrel.text import nearest, path_text
 
-PLAIN = [("json", "JSON")]
-"""The columns DuckDB gives a JSON file without objects."""
+PLAIN = "json"
+"""The column DuckDB gives a JSON file without objects."""
 FAITHFUL = {
     "BIGINT": "-?(0|[1-9][0-9]{0,18})",
     "DOUBLE": r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?",
@@ -68,8 +70,9 @@ class Peeked:
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()) -> str:
-    """The rows of a file as a table, in the order of the file; the columns named in `texts` as they are written.
+def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = (), main: str = "value") -> str:
+    """The rows of a file as a table, in the order of the file; the columns named in `texts` as they are written, and plain values in
+    the column `main`.
 
     Raises CannotLoad, NotWritten."""
     table = fresh("file")
@@ -80,14 +83,15 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
             raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
         return table
     with _reading(con, path, texts) as relation:
-        con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {relation}")
-    if described(con, table) == PLAIN:
-        return _of_plain_values(con, table)
+        con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {_plain_values(con, path, relation, main) or relation}")
+    if [n for n, _ in described(con, table)] == [PLAIN] and con.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} (id VARCHAR)")
     return table
 
 
-def peek(con: duckdb.DuckDBPyConnection, path: str) -> Peeked:
-    """What can be known of a file before its rows are read. Raises CannotLoad, NotWritten."""
+def peek(con: duckdb.DuckDBPyConnection, path: str, wanted: str | None = None) -> Peeked:
+    """What can be known of a file before its rows are read; plain values are of the `wanted` type where one is. Raises CannotLoad,
+    NotWritten."""
     file = Path(path)
     found = format_of(path)
     if _is_bundle(file):
@@ -95,6 +99,9 @@ def peek(con: duckdb.DuckDBPyConnection, path: str) -> Peeked:
         return Peeked(Load(path, written), {n: kind_of_type(sql_type([row[n] for row in rows])) for n in names})
     told, is_valid = Told(), True
     with _reading(con, file) as relation:
+        main = vocabulary().entity(wanted).main if wanted else "value"
+        if _plain_values(con, file, relation, main):
+            return Peeked(Load(path, wanted or TABLE), {main: "text"})
         columns = described(con, f"(SELECT * FROM {relation})")
         if found and found.kind == "parquet":
             try:
@@ -102,7 +109,7 @@ def peek(con: duckdb.DuckDBPyConnection, path: str) -> Peeked:
             except NotValid:
                 is_valid = False
         kind = told.type or _type_in(con, relation, dict(columns))
-    if columns == PLAIN:
+    if [n for n, _ in columns] == [PLAIN] and columns[0][1] == "JSON":  # an array without elements
         return Peeked(Load(path, kind or "process", told.sources, told.range), {}, is_valid)
     return Peeked(Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}, is_valid)
 
@@ -124,12 +131,38 @@ def _type_of_columns(names: Mapping[str, str]) -> str | None:
     return min(fitting, key=lambda t: len(model_attributes(t)), default=None)
 
 
-def _of_plain_values(con: duckdb.DuckDBPyConnection, table: str) -> str:
-    """The rows of a JSON file of plain values: each under the main attribute of its type; none where there are no rows."""
-    if con.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} (id VARCHAR)")
-    else:
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT json ->> '$' AS name FROM {table}")
+def _plain_values(con: duckdb.DuckDBPyConnection, path: Path, relation: str, main: str) -> str | None:
+    """A FROM item of the values of a list (text with one a line, JSON without objects) in one column; None for any other file.
+    Raises CannotLoad for JSON of which some elements are objects and others are not."""
+    found = format_of(str(path))
+    assert found is not None
+    if found.kind == "text":
+        return f"(SELECT {PLAIN} AS {quoted_name(main)} FROM {relation})"
+    if found.kind not in ("json", "ndjson") or [n for n, _ in described(con, f"(SELECT * FROM {relation})")] != [PLAIN]:
+        return None
+    form = "array" if found.kind == "json" else "newline_delimited"
+    packed = quoted(found.packed or "none")
+    objects = f"read_json_objects({exact_literal(path)}, {EXACT}, format = '{form}', compression = {packed}, maximum_object_size = 1073741824)"
+    kinds = {str(k) for (k,) in con.execute(f"SELECT DISTINCT json_type(json) FROM {objects}").fetchall()} - {"NULL", "None"}
+    if not kinds or kinds == {"OBJECT"}:
+        return None
+    if kinds & {"OBJECT", "ARRAY"}:
+        raise CannotLoad(path, "its elements are not all plain values, nor all objects", 'write every element as {"name": "cmd.exe"}')
+    return f"(SELECT json ->> '$' AS {quoted_name(main)} FROM {objects} WHERE json_type(json) <> 'NULL')"
+
+
+def _lines(con: duckdb.DuckDBPyConnection, path: Path, found: FileFormat) -> str:
+    """A table of the lines of a text, each without the space around it; without empty lines and those that begin with `#`.
+    Raises CannotLoad."""
+    content = _content(path, found)
+    try:
+        text = content.decode("utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CannotLoad(path, "it is not UTF-8 text") from error
+    lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
+    table = fresh("lines")
+    values = [line for line in lines if line and not line.startswith("#")]
+    con.execute(f"CREATE TEMP TABLE {table} AS SELECT unnest(?::VARCHAR[]) AS {PLAIN}", [values])
     return table
 
 
@@ -140,14 +173,12 @@ def _is_bundle(path: Path) -> bool:
 
 def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
     """Type, columns and rows of a saved STIX bundle. Raises CannotLoad, NotWritten."""
+    found = format_of(str(path))
+    assert found is not None
+    content = _content(path, found)
     try:
-        with opened(path) as stream:
-            bundle = json.loads(stream.read())
-    except Exception as error:  # zstandard has an error class of its own
-        if not isinstance(error, OSError | EOFError | ValueError | RecursionError | zlib.error) and type(error).__name__ != "ZstdError":
-            raise
-        found = format_of(str(path))
-        assert found is not None
+        bundle = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise CannotLoad(path, *damage(path, found)) from error
     try:
         kind, rows = rows_of(bundle if isinstance(bundle, dict) else {})
@@ -157,6 +188,17 @@ def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
     except NotAsWritten as error:
         raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
     return kind, names, rows
+
+
+def _content(path: Path, found: FileFormat) -> bytes:
+    """A whole file, unpacked. Raises CannotLoad."""
+    try:
+        with opened(path) as stream:
+            return stream.read()
+    except Exception as error:  # zstandard has an error class of its own
+        if not isinstance(error, OSError | EOFError | ValueError | zlib.error) and type(error).__name__ != "ZstdError":
+            raise
+        raise CannotLoad(path, *damage(path, found)) from error
 
 
 def put_rows(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -214,6 +256,8 @@ def _relation(con: duckdb.DuckDBPyConnection, found: FileFormat, path: Path, tex
             return _json(con, f"read_json({name}, format = 'array', compression = {packed}, maximum_object_size = 1073741824", texts)
         case "ndjson":
             return _json(con, f"read_json({name}, format = 'newline_delimited', compression = {packed}, maximum_object_size = 1073741824", texts)
+        case "text":
+            return _lines(con, path, found)
         case _:
             return f"read_parquet({name})"
 

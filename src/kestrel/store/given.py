@@ -104,7 +104,7 @@ class Given:
         for file, _, _ in readings.changed([step.file]):
             raise NotHeld(file)
         states = readings.states([step.file])
-        raw = load(con, Path(step.path), texts)
+        raw = load(con, Path(step.path), texts, vocabulary().entity(step.type).main if step.type != TABLE else "value")
         readings.remember(states)
         names = [name for name, _ in described(con, raw)]
         if step.type == TABLE:

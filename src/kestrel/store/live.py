@@ -121,7 +121,7 @@ class Live:
 
     def ask_creations(self, source: Source, ids: Sequence[str], span: TimeRange) -> list[str]:
         """Files with the creation records of processes that were created before the records at hand; only what was not asked yet is."""
-        stop = span.stop if self.is_narrow(source, span) else span.start
+        stop = span.until if self.is_narrow(source, span) else span.start
         known = self.creations.setdefault((source.place, stop), Creations())
         new = [i for i in ids if i not in known.asked]
         fetcher = self.fetcher(source)

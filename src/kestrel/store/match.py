@@ -291,7 +291,10 @@ def tests(predicate: Predicate) -> Iterator[Test]:
 
 def within_range(span: TimeRange | None) -> tuple[str, ...]:
     """Conditions on `t`; none for all time. The texts are those of datetimes, never of a hunt."""
-    return (f"t >= {moment(span.start)}", f"t < {moment(span.stop)}") if span else ()
+    if span is None:
+        return ()
+    start, stop = (f"t {sign} {moment(end)}" if end else "" for sign, end in ((">=", span.since), ("<", span.until)))
+    return tuple(filter(None, (start, stop))) or ("t IS NOT NULL",)
 
 
 def moment(value: datetime) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kestrel.ask.columns import by_keys, by_pids, by_unique_ids, keys_of, slots_of, wanted_by
 from kestrel.ask.live import Wanted
 from kestrel.ask.query import RecordQuery
 from kestrel.ask.rules import ask
-from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, Test
+from kestrel.graph.predicate import All, Any_, AttributePath, Predicate
 from kestrel.graph.steps import Find, Get, Source, TimeRange
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.schemas.layout import Slot, layout
@@ -52,7 +53,9 @@ class Narrow:
         if where is None or query.any_of is None:
             return
         for kind in dict.fromkeys(test.path.end for group in query.any_of for test in group if test.path.references):
-            related = [Test(AttributePath(kind, (), t.path.attribute), t.operator, t.values) for g in query.any_of for t in g if t.path.end == kind]
+            related = [
+                replace(t, path=AttributePath(kind, (), t.path.attribute), negated=False) for g in query.any_of for t in g if t.path.end == kind
+            ]
             self._complete_matching(sources, step.sources, span, kind, Any_(tuple(related)))
         asked: Predicate = Any_(tuple(All(group) for group in query.any_of))
         if step.type in ("process", "network-traffic") or _spans_records(where):
@@ -61,9 +64,10 @@ class Narrow:
     def _first(self, sources: Sequence[Source], step: Get, query: RecordQuery, span: TimeRange, limit: int) -> None:
         """The first entities of a type alone: parts of the time range, each twice as long as the ones before, until they are there.
         Whatever else there is was first recorded later."""
-        begun, length = span.start, (span.stop - span.start) / PARTS
+        now = max(datetime.now(UTC), span.start) + timedelta(days=1)
+        begun, length = span.start, (min(span.stop, now) - span.start) / PARTS
         while True:
-            end = min(span.stop, begun + length)
+            end = begun + length if begun < now and length < span.stop - begun else span.stop
             self._bring(sources, span, wanted_by(query, TimeRange(begun, end), self.store.listed))
             dataset = self.store.dataset(step.sources, span)
             assert dataset is not None

@@ -286,9 +286,9 @@ class _Reader:
         if transform:
             self.need_sign(")")
         owner = self.owner(name)
-        while self.sign("+"):
-            self.variable(lambda given: owner.type in (None, given))
         self.clauses(owner, (*EXPRESSION_CLAUSES, "AS") if display else EXPRESSION_CLAUSES)
+        while not display and self.sign("+"):
+            self.clauses(self.owner(self.variable(lambda given: owner.type in (None, given))), ("WHERE",))
         return self.variables.get(name or "")
 
     # -- clauses -------------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ class _Reader:
         """Clauses in any order, each once; what is none of them is passed over up to the next statement."""
         left = list(allowed)
         lost = False
-        while not self.begins_statement(lost):
+        while not self.begins_statement(lost) and not self.text.startswith("+", self.place):
             word = self.keyword(*left)
             if word:
                 left = [w for w in left if w != word and not {w, word} <= TIMES]
@@ -316,8 +316,8 @@ class _Reader:
                 self.pattern(owner)
             case "START":
                 self.time("START")
-                self.need("STOP")
-                self.time("STOP")
+                if self.keyword("STOP"):
+                    self.time("STOP")
             case "LAST":
                 if self.at_cursor:
                     self.offers.add(Item(s, "time", f"the {s.lower()} before now") for s in OFFERED_SPANS)
@@ -421,7 +421,7 @@ class _Reader:
                 elif closing and self.at_cursor:
                     self.offers.sign(closing[-1])
                     raise Reached
-                elif self.at_cursor or self.begins_clause() or self.begins_statement(lost):
+                elif self.at_cursor or self.begins_clause() or self.begins_statement(lost) or self.text.startswith("+", self.place):
                     return
                 else:
                     self.skip()
@@ -462,9 +462,22 @@ class _Reader:
         elif self.at_cursor:
             self.offers.words(TESTS)
             raise Reached
-        elif not self.keyword(*TESTS):
+        else:
+            test = self.keyword(*TESTS)
+            if test is None:
+                return
+            self.value(attribute)
+            if test == "LIKE" and self.keyword("ESCAPE"):
+                self.escape()
             return
         self.value(attribute)
+
+    def escape(self) -> None:
+        """The character of ESCAPE."""
+        if self.at_cursor:
+            self.offers.sign("'!'")
+            raise Reached
+        self.string()
 
     def attribute(self, owner: Owner, also: Iterable[Item] = (), without: Iterable[str] = ()) -> str | None:
         """An attribute path, without the type before it."""

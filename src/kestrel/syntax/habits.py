@@ -50,6 +50,7 @@ ADVICE = {
     "STARTSWITH": "compare by `LIKE 'text%'`",
     "ENDSWITH": "compare by `LIKE '%text'`",
     "ILIKE": "write LIKE, which ignores case",
+    "ESCAPE": "ESCAPE follows the text of LIKE: `LIKE '100!%' ESCAPE '!'`",
     "EQUALS": "write `=`",
     "EQ": "write `=`",
     "&&": "write AND",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kestrel.syntax.complete import complete
 from kestrel.syntax.context import Context, Relation, Variable
 from kestrel.syntax.offers import Item, keywords, percent, summary
+from kestrel.syntax.parser import COMMANDS
 
 NAME = re.compile(r"[\w@$-]+(?:\[\*\])?")
 READ = re.compile(r"^(?:[^'\"#\n]|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")*\Z", re.MULTILINE)
@@ -37,6 +38,14 @@ def help_at(text: str, offset: int, context: Context) -> Help | None:
         if told:
             return Help(*told, at_end.start if found else start, end)
     return None
+
+
+def overview() -> Help:
+    """What there is to write, for whoever asks for help and names nothing."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {command:{width}}  {keywords()[command]['about']}" for command in COMMANDS]
+    more = "`?word` or `help word` explains a command, a type, an attribute or a variable. A variable's name alone shows it."
+    return Help("Hunts are statements like `p = GET process FROM logs.json WHERE name = 'cmd.exe'`", "\n".join([*lines, more]), 0, 0)
 
 
 def help_on(word: str, context: Context) -> Help | None:

@@ -13,6 +13,7 @@ from kestrel.syntax.parser import AGGREGATIONS, ATTRIBUTE, COMMANDS, ISO, JOININ
 
 CLAUSES = tuple("FROM WHERE START STOP LAST LIMIT OFFSET ATTR SORT BY DEPTH ANY AS WITH ON TO REPLACE ASC DESC".split())
 TESTS = tuple(w for w in JOINING if w not in ("AND", "OR", "NOT"))
+ESCAPE = r"ESCAPE(?=\s*[rR]?['\"])"
 groups: Callable[..., Any] = bygroups
 NAME, KIND, PATH = WORD.pattern, TYPE.pattern, ATTRIBUTE.pattern
 
@@ -44,6 +45,7 @@ class KestrelLexer(RegexLexer):
             (rf"{PATH}(?=\s*(?:[=<>]|!=)|\s+(?:NOT\s+)?(?:{'|'.join(TESTS)})\b)", Name.Attribute),
             (words((*COMMANDS, *CLAUSES), prefix=r"\b", suffix=r"\b"), Keyword),
             (words((*JOINING, "NULL"), prefix=r"\b", suffix=r"\b"), Operator.Word),
+            (rf"\b{ESCAPE}", Operator.Word),
             (rf"({NAME})(\.)({PATH})", groups(Name, Punctuation, Name.Attribute)),
             (words((*VIEWS, *(u for u in UNITS if len(u) > 1)), prefix=r"\b", suffix=r"\b"), Keyword.Type),
             (NAME, Name),

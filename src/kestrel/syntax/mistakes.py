@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from kestrel.errors import KestrelError
 from kestrel.syntax.habits import ADVICE, INVISIBLE, LOOKALIKES, advice, name_of
+from kestrel.syntax.strings import written as quoted
 from kestrel.text import Span, nearest
 
 NEXT = "the next statement"
@@ -92,6 +93,57 @@ class Misplaced(KestrelError):
 
     def __init__(self, clause: str, command: str, takes: Iterable[str], span: Span) -> None:
         super().__init__(f"{command} takes no {clause}", span, f"it takes {', '.join(takes)}")
+
+
+class BesidePlus(KestrelError):
+    """`written`: the operand as it stands in the hunt."""
+
+    code: ClassVar[str] = "K0232"
+
+    def __init__(self, clause: str, written: str, span: Span) -> None:
+        hint = f"give it a statement of its own, `y = {written[:60]}`, and write `y` here; only WHERE can stand beside `+`"
+        super().__init__(f"{clause} cannot stand beside `+`", span, hint)
+
+
+class DottedText(KestrelError):
+    """Text with a dot that is no reference, for no variable can have such a name."""
+
+    code: ClassVar[str] = "K0233"
+
+    def __init__(self, text: str, span: Span) -> None:
+        super().__init__(f"`{text[:40]}` has a dot and no quotes", span, f"text with a dot is quoted: {quoted(text)}")
+
+
+class TwoObservations(KestrelError):
+    code: ClassVar[str] = "K0234"
+
+    def __init__(self, word: str, span: Span) -> None:
+        together = "`a + b` unites them" if word == "OR" else "FIND and `v.attribute` lead from one to the other"
+        super().__init__(
+            f"{word} joins two observations `[ ]`, and a pattern is about one entity",
+            span,
+            f"write both conditions in one bracket, `[a {word} b]`, or ask for each with a GET of its own: {together}",
+        )
+
+
+class StixOnly(KestrelError):
+    """Something of STIX patterns that the language does not have."""
+
+    code: ClassVar[str] = "K0235"
+
+    INSTEAD: ClassVar[Mapping[str, str]] = {
+        "FOLLOWEDBY": "ask for each with a GET of its own, the second with `first_observed > a.first_observed`",
+        "WITHIN": "a time range is `START t'...' STOP t'...'` or `LAST 5 MINUTES`, after the pattern",
+        "REPEATS": "how often something was observed is `number_observed >= 5`; how many there are of a value says `GROUP x BY name`",
+        "START": "the time stands after the whole pattern: `WHERE [...] START t'...' STOP t'...'`",
+        "STOP": "the time stands after the whole pattern: `WHERE [...] START t'...' STOP t'...'`",
+        "h''": "attributes hold text: write the value as it is shown, like '0a1b'",
+        "b''": "attributes hold text: write the value as it is shown, like '0a1b'",
+    }
+
+    def __init__(self, word: str, span: Span) -> None:
+        inside = word in ("START", "STOP")
+        super().__init__(f"{word} cannot stand inside a pattern" if inside else f"{word} of STIX patterns is not supported", span, self.INSTEAD[word])
 
 
 class BadEscape(KestrelError):

@@ -16,12 +16,16 @@ from kestrel.syntax.mistakes import (
     NEXT,
     BadEscape,
     BadTime,
+    BesidePlus,
+    DottedText,
     LookAlike,
     Misplaced,
     OpenBracket,
     OpenString,
+    StixOnly,
     TooDeep,
     TwiceGiven,
+    TwoObservations,
     Unexpected,
     WrongOperand,
 )
@@ -53,6 +57,8 @@ ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\
 BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
 POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
+QUALIFIERS = ("FOLLOWEDBY", "WITHIN", "REPEATS")
+"""What STIX patterns have between and after observations, and hunts have not."""
 AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 START_ATTRIBUTE = re.compile(r"start\s*(?:[=<>!,)\n]|$|(?:IN|IS|LIKE|MATCHES|ASC|DESC)\b)", re.IGNORECASE)
 """`start` where it is the attribute of traffic: no time follows."""
@@ -87,7 +93,7 @@ Plain = str | int | float | bool | datetime | list["Plain"]
 def read_value(text: str) -> Plain:
     """A value given from outside a hunt, as the language reads it: a number, a time, true or false, quoted text or a list.
     Anything else is the text itself, and so is a number whose spelling would be lost (`007`)."""
-    parser = _Parser(text)
+    parser = _Parser(text, outside=True)
     parser._space()
     try:
         value = parser._value()
@@ -109,12 +115,16 @@ def _plain(value: tree.Value, text: str) -> Plain:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, outside: bool = False) -> None:
         self.text = text
+        self.outside = outside
+        """Whether this is a value from outside a hunt, which knows no variables: there a dot needs no quotes."""
         self.place = 0
         self.end = 0
         """Where the last thing read ended, before the white space after it."""
         self.brackets = 0
+        self.observations = 0
+        """How many STIX observations, `[ ]`, were read so far."""
         self.depth = 0
         self.errors: list[KestrelError] = []
         self.broken: set[str] = set()
@@ -187,6 +197,10 @@ class _Parser:
 
     def _no_statement(self) -> NoReturn:
         """Something stands here that neither begins a statement nor goes on with the one before it."""
+        if self.taken:
+            self._qualifier()
+            if joined := re.compile(r"(AND|OR)\s*\(*\s*\[", re.IGNORECASE).match(self.text, self.place):
+                raise TwoObservations(joined[1].upper(), Span(*joined.span(1)))
         found = FOUND.match(self.text, self.place)
         word = found.group() if found else ""
         fresh_line = self._fresh_line()
@@ -199,6 +213,8 @@ class _Parser:
                 hint = "a second condition is joined by AND" if after_pattern else "one at a time: the others have a statement of their own"
                 if re.compile(r"LIMIT\s+\S+\s*$", re.IGNORECASE).search(self.text, max(0, self.place - 60), self.place):
                     hint = "what is left out before the first row is the OFFSET: `LIMIT 10 OFFSET 5`"
+            elif word == "+":
+                hint = "`+` joins variables, in a statement of its own: `y = a + b`"
             elif word.upper() in CLAUSES and not ("AND" in self.taken or "LIMIT" in self.taken):
                 hint = "name that first, `y = ...`, and go on from there"
             elif self.end == self.place and self.text[self.place - 1] in "'\"" and word[0].isalnum():
@@ -249,9 +265,7 @@ class _Parser:
         if not upper or upper in RESERVED or self._suspect():
             self._fail("GET, FIND, NEW, LOAD, SORT, GROUP, JOIN or a variable", YIELDING, self._no_command(upper))
         expression = self._expression()
-        if self._peek("+"):
-            return self._merge(expression, start)
-        return expression
+        return self._merge(expression, start) if self._peek("+") else expression
 
     def _no_command(self, upper: str) -> str | None:
         """What to say of a result that no command gives."""
@@ -275,11 +289,32 @@ class _Parser:
         return bool(nearest(word, YIELDING) or word in ADVICE or asked)
 
     def _merge(self, first: tree.Expression, start: int) -> tree.Merge:
-        words = [first.variable]
-        self.taken = ("`+`",)
+        """`+` and what it joins; a WHERE belongs to the operand before it, and the last operand has none: it could be meant for all."""
+        operands = [self._operand(first)]
         while self._take("+"):
-            words.append(self._variable())
-        return tree.Merge(tuple(words), self._since(start))
+            operand = self._expression()
+            operands.append(self._operand(operand))
+            if operand.where is not None and not self._peek("+"):
+                after = BETWEEN.match(self.text, operand.variable.span.end)
+                assert after is not None
+                self.place, self.taken = after.end(), ("`+`",)
+                self._no_statement()
+        self.taken = ("`+`",)
+        return tree.Merge(tuple(operands), self._since(start))
+
+    def _operand(self, expression: tree.Expression) -> tree.Word | tree.Expression:
+        """What stands beside `+`. Raises BesidePlus for a clause that would have to be dropped."""
+        beside = {
+            f"{expression.transform}( )": expression.transform,
+            "ATTR": expression.attributes,
+            "SORT BY": expression.sort,
+            "OFFSET" if expression.limit and expression.limit.count == EVERY else "LIMIT": expression.limit,
+        }
+        clause = next((name for name, found in beside.items() if found), None)
+        if clause:
+            written = self.text[expression.span.start : expression.span.end]
+            raise BesidePlus(clause, " ".join(written.split()), expression.span)
+        return expression if expression.where is not None else expression.variable
 
     def _get(self, start: int) -> tree.Get:
         kind = self._type()
@@ -524,10 +559,11 @@ class _Parser:
             start = self.place
             upper = self._peek_word().upper()
             joining = self.taken if found and self.taken in (("ASC", "DESC"), ("AND", "OR"), ("`,`",)) else ()
-            self.taken = (*joining, *("SORT BY" if c == "SORT" else c for c in allowed if own.get(c, c) not in found))
+            stop = ("STOP",) if is_open(found.get("time")) else ()
+            self.taken = (*joining, *stop, *("SORT BY" if c == "SORT" else c for c in allowed if own.get(c, c) not in found))
             if upper not in CLAUSES or self._is_assignment() or (upper == "SORT" and not self._is_sort_clause()):
                 return found
-            if upper not in allowed:
+            if upper not in allowed and not (upper == "STOP" and is_open(found.get("time"))):
                 if upper in ("BY", "AS", "WITH", "STOP", "OFFSET") or upper not in CLAUSES:
                     if upper == "STOP":
                         raise Misplaced("STOP before START", command, ("START t'...' STOP t'...'",), self._word().span)
@@ -536,6 +572,9 @@ class _Parser:
                 raise Misplaced("SORT BY" if upper == "SORT" else upper, command, shown, self._word().span)
             word = self._word()
             self.taken = ()
+            if upper == "STOP":
+                found["time"] = tree.Range(found["time"].start, self._time(), found["time"].span.to(self._since(start)))
+                continue
             key = "time" if upper in ("START", "LAST") else upper
             if key in found and not (key == "LIMIT" and found[key].count == EVERY):
                 raise TwiceGiven("the time" if key == "time" else upper, word.span)
@@ -594,9 +633,8 @@ class _Parser:
 
     def _range(self, start: int) -> tree.Range:
         first = self._time()
-        if not self._keyword("STOP"):
-            self._fail("STOP and a time", ("STOP",))
-        return tree.Range(first, self._time(), self._since(start))
+        stop = self._time() if self._keyword("STOP") else None
+        return tree.Range(first, stop, self._since(start))
 
     def _last(self, start: int) -> tree.Last:
         count = self._parameter() if self._peek("$") else None
@@ -669,15 +707,21 @@ class _Parser:
     def _pattern(self) -> tree.Pattern:
         start = self.place
         parts = [self._conjunction()]
+        self._qualifier()
         while self._keyword("OR"):
             parts.append(self._conjunction())
+            self._qualifier()
         return parts[0] if len(parts) == 1 else tree.Or(tuple(parts), self._since(start))
 
     def _conjunction(self) -> tree.Pattern:
         start = self.place
+        before = self.observations
         parts = [self._term()]
-        while self._keyword("AND"):
+        while joined := self._keyword("AND"):
+            between = self.observations
             parts.append(self._term())
+            if before < between < self.observations:
+                raise TwoObservations("AND", joined.span)
         return parts[0] if len(parts) == 1 else tree.And(tuple(parts), self._since(start))
 
     def _term(self) -> tree.Pattern:
@@ -695,15 +739,25 @@ class _Parser:
                     part = self._pattern()
                     if not self._peek(closing):
                         self._still_open(opening, closing, start)
+                        self._qualifier()
+                        if self._peek_word().upper() in ("START", "STOP") and not self._is_assignment():
+                            raise StixOnly(self._peek_word().upper(), self._word().span)
                         if self._peek_word().upper() in COMMANDS:
                             raise OpenBracket(opening, closing, Span(start, start + 1))
                         self._fail(f"AND, OR or `{closing}`", ("AND", "OR"))
                     self.brackets -= inside
+                    self.observations += inside
                     self._take(closing)
                     return part
             return self._comparison()
         finally:
             self.depth -= 1
+
+    def _qualifier(self) -> None:
+        """Raise StixOnly where the pattern goes on as only one of STIX can."""
+        word = self._peek_word().upper()
+        if word in QUALIFIERS and not self._is_assignment():
+            raise StixOnly(word, self._word().span)
 
     def _comparison(self) -> tree.Pattern:
         start = self.place
@@ -736,7 +790,20 @@ class _Parser:
                 pass
             case _ if listed and operator not in ("LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
                 raise WrongOperand(f"`{operator}` compares with one value, this is a list", value.span, "use IN for lists")
-        return tree.Comparison(path, cast(tree.Operator, operator), value, negated, self._since(start))
+        escape = self._escape(value) if operator == "LIKE" and self._keyword("ESCAPE") else ""
+        return tree.Comparison(path, cast(tree.Operator, operator), value, negated, escape, self._since(start))
+
+    def _escape(self, value: tree.Value) -> str:
+        """The character of ESCAPE."""
+        if not re.compile(r"[rR]?['\"]").match(self.text, self.place):
+            self._fail("a character in quotes", (), "write it like `LIKE '100!%' ESCAPE '!'`")
+        found = self._string()
+        if len(found.value) != 1 or found.value in "%_":
+            raise WrongOperand("ESCAPE takes one character other than `%` and `_`", found.span, "write it like `LIKE '100!%' ESCAPE '!'`")
+        for item in value.items if isinstance(value, tree.ListOf) else (value,):
+            if isinstance(item, tree.Reference):
+                raise WrongOperand("ESCAPE goes with a pattern that is written out", item.span, "values of a variable are patterns without ESCAPE")
+        return found.value
 
     def _operator(self) -> str:
         match = OPERATOR.match(self.text, self.place)
@@ -806,6 +873,8 @@ class _Parser:
             return cast(tree.Time, self._time())
         if re.compile(r"[rR]?['\"]").match(self.text, start):
             return self._string()
+        if re.compile(r"[hHbB]['\"]").match(self.text, start):
+            raise StixOnly(f"{self.text[start].lower()}''", Span(start, start + 2))
         if self._peek("$"):
             return self._parameter()
         if match := ISO.match(self.text, start):
@@ -827,6 +896,8 @@ class _Parser:
         reference = REFERENCE.fullmatch(text)
         if reference:
             return tree.Reference(reference["variable"], _canonical(reference["attribute"]), span)
+        if "." in text and not text[0].isdigit() and not self.outside:
+            raise DottedText(text, span)
         return tree.Text(text, span)
 
     def _number(self) -> tree.Number:
@@ -914,6 +985,9 @@ class _Parser:
     # -- words and signs -----------------------------------------------------------------------------------------
 
     def _type(self) -> tree.Word:
+        if self._peek("*"):
+            self._move(self.place + 1)
+            return tree.Word("*", Span(self.end - 1, self.end))
         match = TYPE.match(self.text, self.place)
         if not match or match.group().upper() in RESERVED:
             self._fail("an entity type, like process", (), "the type comes first: `GET process FROM ... WHERE ...`" if match else None)
@@ -1010,6 +1084,11 @@ class _Parser:
             if LOOKALIKES.get(self.text[text : text + 1]) == quote:
                 raise LookAlike(sign, Span(place, text + 1), f"`{quote}{self.text[place + 1 : text]}{quote}`")
         raise LookAlike(sign, Span(place, place + 1))
+
+
+def is_open(clause: tree.TimeClause | None) -> bool:
+    """Whether a time is a START to which STOP may still be added."""
+    return isinstance(clause, tree.Range) and clause.stop is None
 
 
 def _canonical(attribute: str) -> str:

@@ -90,8 +90,8 @@ def _yielding(value: tree.Yielding, column: int) -> str:
             return text + (" WITH " + ", ".join(_aggregation(a) for a in aggregations) if aggregations else "")
         case tree.Join(left, right, keys):
             return f"JOIN {left.text}, {right.text}" + (f" BY {_path(keys[0])}, {_path(keys[1])}" if keys else "")
-        case tree.Merge(variables):
-            return " + ".join(v.text for v in variables)
+        case tree.Merge(operands):
+            return " + ".join(o.text if isinstance(o, tree.Word) else _expression(o) for o in operands)
         case tree.Expression():
             return _expression(value)
         case _:
@@ -116,7 +116,7 @@ def _tail(where: tree.Pattern | None, time: tree.TimeClause | None, limit: tree.
         found.append(f"WHERE {_pattern(where)}")
     match time:
         case tree.Range(start, stop):
-            found.append(f"START {_value(start)} STOP {_value(stop)}")
+            found.append(f"START {_value(start)}" + (f" STOP {_value(stop)}" if stop else ""))
         case tree.Last(count, unit):
             found.append(f"LAST {_count(count)} {unit}")
         case None:
@@ -167,8 +167,9 @@ def _aggregation(aggregation: tree.Aggregation) -> str:
 
 def _pattern(pattern: tree.Pattern) -> str:
     match pattern:
-        case tree.Comparison(path, operator, value, negated):
-            return f"{_path(path)} {'NOT ' if negated else ''}{operator} {_value(value)}"
+        case tree.Comparison(path, operator, value, negated, escape):
+            text = f"{_path(path)} {'NOT ' if negated else ''}{operator} {_value(value)}"
+            return f"{text} ESCAPE {written(escape)}" if escape else text
         case tree.IsNull(path, negated):
             return f"{_path(path)} IS {'NOT ' if negated else ''}NULL"
         case tree.And(parts):

@@ -96,12 +96,14 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "IN", "LIKE", "MATCHES", "IS
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`path [NOT] op value`. `==` is `=`; `= (list)` is `IN`; `!= (list)` is `NOT IN`."""
+    """`path [NOT] op value`. `==` is `=`; `= (list)` is `IN`; `!= (list)` is `NOT IN`. `escape`: the character after which `%` and
+    `_` of LIKE stand for themselves; empty for none."""
 
     path: Path
     operator: Operator
     value: Value
     negated: bool = False
+    escape: str = ""
     span: Span = _span()
 
 
@@ -143,10 +145,10 @@ Pattern = Comparison | IsNull | And | Or | Not
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`START t STOP t`."""
+    """`START t [STOP t]`. `stop` is None where the range is open-ended."""
 
     start: Time | Parameter
-    stop: Time | Parameter
+    stop: Time | Parameter | None = None
     span: Span = _span()
 
 
@@ -303,9 +305,9 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """`a + b + c`."""
+    """`a + b WHERE pattern + c`: each operand a variable, or an expression that has WHERE and no other clause."""
 
-    variables: tuple[Word, ...]
+    operands: tuple[Word | Expression, ...]
     span: Span = _span()
 
 
