@@ -85,7 +85,7 @@ def line(number: int, **fields: Any) -> str:
         ("half-a-pair.json", (TEXT + "\n" + line(55, CommandLine="a ZZ b").replace("ZZ", "\\ud83d")).encode(), 11, 0, 0, 0),
         ("half-a-pair-in-an-array.json", ("[" + ",".join([*LINES, line(55, CommandLine="ZZ").replace("ZZ", "\\udc00")]) + "]").encode(), 11, 0, 0, 0),
         ("control-sign.json", (TEXT + "\n" + line(56, CommandLine="ZZ").replace("ZZ", "a\tb\x01\x07")).encode(), 11, 0, 0, 0),
-        ("zeroes-at-the-end.json", TEXT.encode() + b"\n" + bytes(4096), 10, 0, 0, 0),
+        ("zeroes-at-the-end.json", TEXT.encode() + b"\n" + bytes(4096), 10, 1, 0, 0),
         ("huge-numbers.json", (TEXT + "\n" + line(57, Big=0)[:-2] + "9" * 400 + ', "Far": 1e999}').encode(), 11, 0, 0, 0),
         ("no-objects.json", ("[" + ", ".join([*LINES, "5", '"x"', "null", "true"]) + "]").encode(), 10, 4, 0, 0),
         ("broken-element.json", ("[" + ", ".join([*LINES[:5], '{"EventID": tru, "a": [{}, {}]}', *LINES[5:]]) + "]").encode(), 10, 1, 0, 0),

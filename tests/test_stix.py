@@ -184,7 +184,7 @@ def test_a_bundle_cut_short_is_read_as_far_as_it_goes(tmp_path: Path, session: S
     path.write_text(text[:-120])
     session.run(f"p = GET process FROM '{path}'")
     account = next(iter(session.store.datasets.values())).account
-    assert (len(session["p"]), account.read, account.broken) == (2, 3, 1)
+    assert (len(session["p"]), account.read, account.broken, account.cut_off) == (2, 2, 0, {str(path): 2})
 
 
 def test_a_pid_and_name_are_one_process_only_in_one_source_without_host(tmp_path: Path, session: Session) -> None:

@@ -29,7 +29,7 @@ TOGETHER = 64 << 20
 """Bytes that are read together."""
 FETCHED = 10_000
 """Lines that are taken out of DuckDB at once, to be mended."""
-BLANKS = "chr(9) || chr(0) || ' '"
+BLANKS = "chr(9) || ' '"
 
 
 @dataclass
