@@ -39,6 +39,7 @@ from kestrel.graph.steps import (
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.result import Notice
 from kestrel.schemas.layout import layout
+from kestrel.store import empty
 from kestrel.store.compare import Comparer
 from kestrel.store.dataset import Dataset, configure, fingerprint, keep, open_dataset, size_of, write_cache
 from kestrel.store.find import Finder
@@ -202,7 +203,9 @@ class Store:
         sources, files = looked_at_by(step)
         key = content_id(step) + fingerprint(sources) + self.live.state(sources) + self._state(files)
         if key not in self.variables:
-            self.variables[key] = self._reading(lambda: self._evaluate(step))
+            variable = self._reading(lambda: self._evaluate(step))
+            self.notices += empty.reasons(self, step, variable)
+            self.variables[key] = variable
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self.tell_missing(step, paths(step.where))
         return self.variables[key]
