@@ -53,7 +53,7 @@ class NotAuthorised(LiveError):
         if status == 403 and not from_server:
             hint = "this is not an answer of Elasticsearch or OpenSearch: a proxy or firewall between may not let the request through"
         elif status == 403 and privilege:
-            hint = f"its key or user lacks the privilege `{privilege}` on these indices; Kestrel needs `read` and `view_index_metadata`"
+            hint = f"the privilege `{privilege}` is missing: its key or user must be allowed to read the indices (`read`) and their mappings (`view_index_metadata`)"
         elif status == 403:
             hint = "its key or user must be allowed to read the indices and their mappings (privileges `read` and `view_index_metadata`)"
         elif given:
