@@ -45,7 +45,7 @@ def test_a_closed_index(server: Server, index: Index, profiled: Profiled, sessio
     server.ask("POST", f"/{index.name}/_close")
     profiled(server.url, name.format(index.name))
     text = said(session)
-    assert "error[K0432]" in text and f"`{index.name}`" in text and "it is closed" in text and f"POST /{index.name}/_open" in text
+    assert "error[K0432]" in text and f"`{index.name}`" in text and ") is closed" in text and f"POST /{index.name}/_open" in text
 
 
 def test_a_closed_index_among_others_is_named(server: Server, indexed: Indexed, index: Index, profiled: Profiled, session: Session) -> None:
@@ -62,7 +62,7 @@ def test_an_index_blocked_for_reading(server: Server, index: Index, profiled: Pr
     server.ask("PUT", f"/{index.name}/_settings", {"index.blocks.read": True})
     profiled(server.url, name.format(index.name))
     text = said(session)
-    assert "error[K0432]" in text and f"`{index.name}`" in text and "it is blocked" in text and "`index.blocks.read`" in text
+    assert "error[K0432]" in text and f"`{index.name}`" in text and ") is blocked" in text and "`index.blocks.read`" in text
     assert "privilege" not in text
 
 

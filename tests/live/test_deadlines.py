@@ -13,13 +13,13 @@ from kestrel.errors import HuntErrors
 from kestrel.sources.elastic import client, fetch
 from tests.live.documents import HUNT, process
 from tests.live.fixtures import Profiled
-from tests.servers.fault import Drip, DripHead, Endless, HangBody, HangHead
+from tests.servers.fault import Drip, DripHead, Endless, Fault, HangBody, HangHead
 from tests.servers.fixtures import Indexed
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 
 REQUESTS = {"fields": "_field_caps", "mapping": "_mapping", "count": "/_search/?", "point": "keep_alive", "page": "/_search?"}
-SLOW = {"head": HangHead(), "body": HangBody(), "drip": Drip(0.1), "headers": DripHead(0.1)}
+SLOW: dict[str, Fault] = {"head": HangHead(), "body": HangBody(), "drip": Drip(0.1), "headers": DripHead(0.1)}
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_an_endless_answer_is_given_up(proxy: Proxy, session: Session, monkeypat
     with pytest.raises(HuntErrors) as raised:
         session.run(HUNT)
     text = str(raised.value)
-    assert "error[K0705]" in text and "larger than" in text or "error[K0701]" in text and "no answer within" in text
+    assert ("error[K0705]" in text and "larger than" in text) or ("error[K0701]" in text and "no answer within" in text)
     assert time.monotonic() - began < 30
 
 

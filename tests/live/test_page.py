@@ -60,8 +60,9 @@ def test_a_time_is_what_the_server_understands_by_it(written: str, formatted: An
 
 
 def page_of(*hits: bytes) -> bytes:
-    return b'{"took": 1, "timed_out": false, "_shards": {"total": 1, "successful": 1, "failed": 0}, "hits": {"total": {"value": 3}, "hits": [%b]}}' % (
-        b", ".join(hits)
+    return (
+        b'{"took": 1, "timed_out": false, "_shards": {"total": 1, "successful": 1, "failed": 0}, "hits": {"total": {"value": 3}, "hits": [%b]}}'
+        % (b", ".join(hits))
     )
 
 
@@ -70,7 +71,13 @@ GOOD = b'{"_index": "a", "_id": "1", "_source": {"x": 1}, "sort": [1]}'
 
 @pytest.mark.parametrize(
     "bad",
-    [b'{"_index": "a", "_id": "2", "_source": {"x": NaN}, "sort": [2]}', b'{"_index": "a", "_id": 2, "_source": {}}', b"7", b"null", b'{"_source": {}}'],
+    [
+        b'{"_index": "a", "_id": "2", "_source": {"x": NaN}, "sort": [2]}',
+        b'{"_index": "a", "_id": 2, "_source": {}}',
+        b"7",
+        b"null",
+        b'{"_source": {}}',
+    ],
 )
 def test_an_invalid_hit_costs_no_other(bad: bytes) -> None:
     page = read_page(page_of(GOOD, bad, GOOD))

@@ -117,9 +117,7 @@ def test_names_with_dots_are_found_and_fetched(server: Server, indexed: Indexed,
 
 
 @pytest.mark.parametrize("name", ["PC1", "pc1"])
-def test_the_host_is_the_events_computer(
-    server: Server, indexed: Indexed, profiled: Profiled, session: Session, name: str, whole: int
-) -> None:
+def test_the_host_is_the_events_computer(server: Server, indexed: Indexed, profiled: Profiled, session: Session, name: str, whole: int) -> None:
     """Forwarded events: `host.name` is the collector's, and the same for all."""
     profiled(server.url, indexed(server, [process(n) for n in range(6)]).name, options={"fetch_whole": whole})
     session.run(f"h = GET x-oca-asset FROM stixshifter://host101 WHERE hostname LIKE '{name}' {RANGE}")

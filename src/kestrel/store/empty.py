@@ -66,7 +66,11 @@ def _reason(source: Source, found: Recognition, span: TimeRange | None) -> Notic
         return Notice("none-in-range", f"`{source.uri}` has no documents from {_time(span.start)} to {_time(span.stop)}{ends}")
     if found.unknown:
         more = "; ".join(likeness(found))
-        return Notice("unknown-records", f"{_unrecognised(source.uri, found, span is not None)} and cannot be searched{f' ({more})' if more else ''}", found.unknown)
+        return Notice(
+            "unknown-records",
+            f"{_unrecognised(source.uri, found, span is not None)} and cannot be searched{f' ({more})' if more else ''}",
+            found.unknown,
+        )
     return None
 
 

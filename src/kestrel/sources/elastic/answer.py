@@ -46,7 +46,9 @@ def _number(of: dict[str, Any], name: str) -> int:
 
 def _clusters(told: dict[str, Any]) -> str:
     details = told.get("details")
-    names = [n for n, d in details.items() if isinstance(d, dict) and d.get("status") not in (None, "successful")] if isinstance(details, dict) else []
+    names = (
+        [n for n, d in details.items() if isinstance(d, dict) and d.get("status") not in (None, "successful")] if isinstance(details, dict) else []
+    )
     number = sum(_number(told, part) for part in UNFINISHED)
     return f"{number} of its {_number(told, 'total') or number} clusters{f' ({chr(44).join(sorted(names))})' if names else ''}"
 

@@ -273,7 +273,9 @@ class Client:
             raise Expired
         came = f"{status}{': ' + why if why else ''}"
         if kind == "circuit_breaking_exception":
-            return self.failed(asked, f"it lacks memory ({came})", "lower `result_limit` in the `options` of its connection, or ask for a shorter time range")
+            return self.failed(
+                asked, f"it lacks memory ({came})", "lower `result_limit` in the `options` of its connection, or ask for a shorter time range"
+            )
         if status == 429:
             return self.failed(asked, f"it has too much to do ({came})")
         if status >= 500:

@@ -93,9 +93,7 @@ def _described(found: Recognition, examples: Sequence[Mapping[str, Any]]) -> Rec
     near = max(examples, key=lambda d: _likeness(d)[0], default={})
     names = sorted(near)
     shown = (*names[:SHOWN], f"{len(names) - SHOWN} more") if len(names) > SHOWN else tuple(names)
-    return Recognition(
-        found.total, found.everywhere, found.first, found.last, found.formats, found.unknown, shown, _likeness(near)[1], found.sampled
-    )
+    return Recognition(found.total, found.everywhere, found.first, found.last, found.formats, found.unknown, shown, _likeness(near)[1], found.sampled)
 
 
 def _likeness(document: Mapping[str, Any]) -> tuple[int, str]:

@@ -45,15 +45,14 @@ class NotTrusted(LiveError):
 class NotAuthorised(LiveError):
     code: ClassVar[str] = "K0703"
 
-    def __init__(
-        self, profile: str, url: str, status: int, why: str, given: bool, privilege: str | None = None, from_server: bool = True
-    ) -> None:
+    def __init__(self, profile: str, url: str, status: int, why: str, given: bool, privilege: str | None = None, from_server: bool = True) -> None:
         """`privilege`: the one that is missing, if the server names it. `from_server`: whether the answer is one of Elasticsearch or OpenSearch,
         and not of something in between."""
         if status == 403 and not from_server:
             hint = "this is not an answer of Elasticsearch or OpenSearch: a proxy or firewall between may not let the request through"
         elif status == 403 and privilege:
-            hint = f"the privilege `{privilege}` is missing: its key or user must be allowed to read the indices (`read`) and their mappings (`view_index_metadata`)"
+            hint = f"the privilege `{privilege}` is missing: its key or user must be allowed to read the indices (`read`) "
+            hint += "and their mappings (`view_index_metadata`)"
         elif status == 403:
             hint = "its key or user must be allowed to read the indices and their mappings (privileges `read` and `view_index_metadata`)"
         elif given:
@@ -116,11 +115,11 @@ class NoSource(LiveError):
     code: ClassVar[str] = "K0431"
 
     def __init__(self, profile: str, url: str, indices: Sequence[str]) -> None:
-        names = listed(indices) or "some of its indices"
         super().__init__(
-            f"{url} of the profile `{profile}` does not keep the documents of {names}: `_source` is disabled in the mapping",
+            f"{_named(indices)} of the profile `{profile}` ({url}) {'do' if len(indices) > 1 else 'does'} not keep the documents: "
+            "`_source` is disabled in the mapping",
             None,
-            "leave the index out of `indices` of its connection, or index its documents anew with `_source` enabled",
+            "leave it out of `indices` of its connection, or index its documents again with `_source` enabled",
         )
 
 
@@ -130,9 +129,13 @@ class IndexNotReadable(LiveError):
     code: ClassVar[str] = "K0432"
 
     def __init__(self, profile: str, url: str, indices: Sequence[str], state: str, why: str = "") -> None:
-        names = listed(indices) or "an index"
         if state == "closed":
             hint = f"open it (`POST /{indices[0] if indices else 'INDEX'}/_open`), or leave it out of `indices` of its connection"
         else:
-            hint = "remove the block from the settings of the index (`index.blocks.read`), or leave it out of `indices` of its connection"
-        super().__init__(f"{url} of the profile `{profile}` does not let {names} be read: it is {state}{f' ({why})' if why else ''}", None, hint)
+            hint = "remove the block from its settings (`index.blocks.read`), or leave it out of `indices` of its connection"
+        verb = "are" if len(indices) > 1 else "is"
+        super().__init__(f"{_named(indices)} of the profile `{profile}` ({url}) {verb} {state}{f' ({why})' if why else ''}", None, hint)
+
+
+def _named(indices: Sequence[str]) -> str:
+    return f"the {'indices' if len(indices) > 1 else 'index'} {listed(indices)}" if indices else "an index"
