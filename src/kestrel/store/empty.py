@@ -24,7 +24,7 @@ class NothingRecognised(KestrelError):
 
     def __init__(self, uri: str, recognition: Recognition, ranged: bool) -> None:
         super().__init__(
-            f"{_unrecognised(uri, recognition, ranged)}, so nothing can be found in them",
+            f"{_unrecognised(uri, recognition, ranged)}, so nothing can be found",
             None,
             "; ".join([*likeness(recognition), f"known log formats: {listed(n for n in shapes() if n != 'stix')}"]),
         )
@@ -68,17 +68,21 @@ def _reason(source: Source, found: Recognition, span: TimeRange | None) -> Notic
         more = "; ".join(likeness(found))
         return Notice(
             "unknown-records",
-            f"{_unrecognised(source.uri, found, span is not None)} and cannot be searched{f' ({more})' if more else ''}",
+            f"{_unrecognised(source.uri, found, span is not None)}{f' ({more})' if more else ''}",
             found.unknown,
         )
     return None
 
 
 def _unrecognised(uri: str, found: Recognition, ranged: bool) -> str:
-    number = found.sampled or found.total
-    of = f"a sample of {number:,} of the {found.total:,}" if 0 < found.sampled < found.total else f"the {number:,}"
-    one = found.unknown == 1
-    return f"{found.unknown:,} of {of} documents of `{uri}`{' in the time range' if ranged else ''} {'is' if one else 'are'} of no known log format"
+    number, unknown = found.sampled or found.total, found.unknown
+    sample = f"a sample of {number:,} of " if 0 < found.sampled < found.total else ""
+    documents = f"documents of `{uri}`{' in the time range' if ranged else ''}"
+    if number == 1:
+        return f"the only {documents.replace('documents', 'document', 1)} is of no known log format"
+    if unknown == number:
+        return f"none of {sample}the {found.total:,} {documents} is of a known log format"
+    return f"{unknown:,} of {sample}the {found.total:,} {documents} {'is' if unknown == 1 else 'are'} of no known log format"
 
 
 def _time(time: object) -> str:

@@ -36,6 +36,8 @@ FIRST_WAIT = 0.2
 """Seconds before it is asked the second time; three times as many before each further one."""
 CONNECT = 10.0
 """Seconds to wait for a connection."""
+LAST = 5.0
+"""Seconds that closing a point in time may take; it ends by itself otherwise."""
 PATIENCE = 60.0
 """The longest wait that `Retry-After` may ask for, in seconds."""
 LARGEST = 256 << 20
@@ -119,7 +121,7 @@ class Client:
                 raise Stopped()
             wait = 0.0
             try:
-                status, headers, content = self._send(method, path, body)
+                status, headers, content = self._send(method, path, body, min(self.place.timeout, LAST) if last else self.place.timeout)
             except (self._http.exceptions.HTTPError, OSError, ssl.SSLError) as error:
                 trouble = self._unreached(error)
                 if isinstance(trouble, NotTrusted) or (isinstance(trouble, Unreachable) and trouble.lasting and not self.reached):
@@ -162,7 +164,7 @@ class Client:
                 self.took += took / 1000
         return wrong
 
-    def _send(self, method: str, path: str, body: Any) -> tuple[int, Any, bytes]:
+    def _send(self, method: str, path: str, body: Any, seconds: float) -> tuple[int, Any, bytes]:
         headers = {"accept": "application/json"}
         if not _is_near(self.place.url):
             headers["accept-encoding"] = "gzip"
@@ -177,7 +179,7 @@ class Client:
             headers=headers,
             redirect=False,
             preload_content=False,
-            timeout=self._http.Timeout(connect=CONNECT, read=self.place.timeout),
+            timeout=self._http.Timeout(connect=min(CONNECT, seconds), read=seconds),
         )
         whole = False
         try:
@@ -210,7 +212,7 @@ class Client:
             case exceptions.NewConnectionError() | ConnectionRefusedError():
                 return Unreachable(profile, url, "it refuses the connection, as where no server listens", lasting=True)
             case exceptions.ConnectTimeoutError():
-                return Unreachable(profile, url, f"no connection within {CONNECT:.0f} s", lasting=True)
+                return Unreachable(profile, url, f"no connection within {min(CONNECT, self.place.timeout):g} s", lasting=True)
             case exceptions.ReadTimeoutError() | TimeoutError():
                 return Unreachable(
                     profile,

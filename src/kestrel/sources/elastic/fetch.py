@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -72,7 +71,7 @@ class Elastic:
                 self._check_there()
                 raise
             found = Fields.of(answer, mappings)
-            self._check_open(whole=not found.types)
+            self._check_open()
             if not found.types:
                 self._check_there()
             self.notices += self._limits(found, mappings)
@@ -88,24 +87,23 @@ class Elastic:
             if not name.startswith("-") and ":" not in name and not any(fnmatchcase(k, name) for k in known):
                 raise NoSuchIndex(self.place.profile, self.place.url, name, listed(sorted(n for n in known if not n.startswith("."))))
 
-    @cached_property
-    def closed(self) -> list[str]:
-        """Indices that are closed: a pattern passes them over without a word. Empty where that cannot be asked."""
-        path = f"_resolve/index/{self.place.path}?expand_wildcards=open,closed&filter_path=indices.name,indices.attributes"
+    def _check_open(self) -> None:
+        """A notice of closed indices, which a pattern passes over without a word. Raises IndexNotReadable where there are no others. Nothing
+        where that cannot be asked."""
+        path = f"_resolve/index/{self.place.path}?expand_wildcards=open,closed&filter_path=indices.name,indices.attributes,data_streams.name"
         try:
-            found = self.client.ask("which of its indices are closed", "GET", path).get("indices", ())
+            answer = self.client.ask("which of its indices are closed", "GET", path)
         except Stopped:
             raise
         except KestrelError:
-            return []
-        return sorted(i["name"] for i in found if isinstance(i, dict) and "closed" in (i.get("attributes") or ()))
-
-    def _check_open(self, whole: bool) -> None:
-        """Raises IndexNotReadable where closed indices are all there is (`whole`: no other has a field); else a notice names them."""
-        if self.closed and whole:
-            raise IndexNotReadable(self.place.profile, self.place.url, self.closed, "closed")
-        if self.closed:
-            self.notices.append(f"{_indices(len(self.closed), 'is', 'are')} closed and cannot be searched: {listed(self.closed)}")
+            return
+        every = {i["name"]: "closed" in (i.get("attributes") or ()) for i in answer.get("indices") or () if isinstance(i, dict) and "name" in i}
+        closed = sorted(name for name, is_closed in every.items() if is_closed)
+        if closed and len(closed) == len(every) and not answer.get("data_streams"):
+            raise IndexNotReadable(self.place.profile, self.place.url, closed, "closed")
+        if closed:
+            number = "1 index is" if len(closed) == 1 else f"{len(closed):,} indices are"
+            self.notices.append(f"{number} closed and cannot be searched: {listed(closed)}")
 
     def _limits(self, fields: Fields, mappings: Any) -> Iterator[str]:
         """What the mapping takes from a hunter."""
@@ -303,7 +301,3 @@ class Elastic:
             yield
         finally:
             self.cost.add(Cost(client.queries - queries, 0, client.bytes - size, time.perf_counter() - began, client.took - took))
-
-
-def _indices(number: int, one: str, many: str) -> str:
-    return f"1 index {one}" if number == 1 else f"{number:,} indices {many}"
