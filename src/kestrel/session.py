@@ -336,7 +336,7 @@ class Session:
             key = " ".join(sources) if variable.dataset.is_live else variable.dataset.key
             if key not in self._told:
                 self._told.add(key)
-                yield from notices(variable.dataset.account, sources)
+                yield from notices(variable.dataset.account, sources, variable.dataset.is_live)
         if not self.store.counts(variable)[0]:
             yield from reasons(self.store, variable)
 

@@ -16,6 +16,7 @@ from kestrel.errors import HuntErrors
 from kestrel.sources.elastic import client
 from tests.live.fixtures import Profiled
 from tests.servers.fault import HangHead, error, internal_error, redirect
+from tests.servers.fixtures import Indexed
 from tests.servers.index import Index
 from tests.servers.proxy import Proxy
 from tests.servers.server import Server
@@ -72,7 +73,22 @@ def is_stopped(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {"stop": True}
 
 
+def at_once(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    return {}
+
+
+STRANGE = {"@timestamp": "2024-03-05T10:00:00Z", "kubernetes": {"pod": "web"}, "message": "started"}
+INDICES: dict[str, dict[str, Any]] = {
+    "K0430": {"index": "ecs-containers", "documents": [STRANGE, STRANGE]},
+    "K0431": {"index": "ecs-without-source", "documents": [STRANGE], "mappings": {"_source": {"enabled": False}}},
+    "K0432": {"index": "ecs-2019", "documents": [STRANGE]},
+}
+"""Indices of their own, for mistakes that lie in one."""
+
 CASES = {
+    "K0430": at_once,
+    "K0431": at_once,
+    "K0432": at_once,
     "K0700": lacks_packages,
     "K0701": is_gone,
     "K0702": is_self_signed,
@@ -94,13 +110,17 @@ def test_the_page_shows_it(
     profiled: Profiled,
     fronted: Callable[..., Proxy],
     session: Session,
+    indexed: Indexed,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
     server = servers["elasticsearch"]
     sample = start_sample(server)
     proxy = fronted(server)
-    options = {"selfSignedCert": proxy.certificate, "indices": sample.name} | CASES[code](proxy, monkeypatch)
+    name = indexed(server, **INDICES[code]).name if code in INDICES else sample.name
+    if code == "K0432":
+        server.ask("POST", f"/{name}/_close")
+    options = {"selfSignedCert": proxy.certificate, "indices": name} | CASES[code](proxy, monkeypatch)
     indices, stop = options.pop("indices"), options.pop("stop", False)
     profiled(proxy.url, indices, **{k: v for k, v in options.items() if v is not None})
     if stop:

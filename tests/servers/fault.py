@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,42 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """Sends what a function makes of the body, as Python values."""
+
+    change: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Sends the body with these bytes instead of those, everywhere."""
+
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Sends the body a byte at a time, with pauses."""
+
+    seconds: float = 1
+
+
+@dataclass(frozen=True)
+class DripHead:
+    """Asks nobody, and sends headers without an end, one after each pause."""
+
+    seconds: float = 1
+
+
+@dataclass(frozen=True)
+class Endless:
+    """Asks nobody, and sends a body that never ends."""
+
+    piece: bytes = b" " * 65_536
+
+
+@dataclass(frozen=True)
 class Say:
     """Asks nobody and answers this."""
 
@@ -58,7 +94,7 @@ class Say:
 
 JSON_TYPE = {"content-type": "application/json"}
 
-Fault = Refuse | HangHead | HangBody | Cut | Garble | Change | Say
+Fault = Refuse | HangHead | HangBody | Cut | Garble | Change | Rewrite | Replace | Drip | DripHead | Endless | Say
 
 TIMED_OUT = Change({"timed_out": True})
 SHARDS_FAILED = Change(

@@ -20,7 +20,23 @@ from urllib.parse import urlsplit
 
 from tests.servers.certificate import LOOPBACK, Authority
 from tests.servers.credential import CHALLENGES, unauthenticated, unauthorized
-from tests.servers.fault import JSON_TYPE, Change, Cut, Fault, Garble, HangBody, HangHead, Refuse, Say, changed
+from tests.servers.fault import (
+    JSON_TYPE,
+    Change,
+    Cut,
+    Drip,
+    DripHead,
+    Endless,
+    Fault,
+    Garble,
+    HangBody,
+    HangHead,
+    Refuse,
+    Replace,
+    Rewrite,
+    Say,
+    changed,
+)
 
 PIECE = 64 * 1024
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authenticate", "proxy-authorization", "host"}
@@ -231,9 +247,24 @@ class _Handler(BaseHTTPRequestHandler):
             case HangHead():
                 self._hang(fault.seconds)
                 self._pass_on(asked)
-            case Garble() | Change():
+            case Garble() | Change() | Rewrite() | Replace():
                 status, headers, body = self._whole(asked)
-                self._say(status, headers, body[: len(body) // 2] + b"<html>" if isinstance(fault, Garble) else changed(body, fault.fields))
+                self._say(status, headers, _altered(body, fault))
+            case Drip():
+                status, headers, body = self._whole(asked)
+                self._head(status, headers | {"content-length": str(len(body))})
+                for number in range(len(body)):
+                    self.wfile.write(body[number : number + 1])
+                    self._hang(fault.seconds)
+            case DripHead():
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                while True:
+                    self.wfile.write(b"X-Wait: 1\r\n")
+                    self._hang(fault.seconds)
+            case Endless():
+                self._head(200, JSON_TYPE | {"transfer-encoding": "chunked"})
+                while not proxy.closing.is_set():
+                    self._send(fault.piece, chunked=True)
             case Cut():
                 self._pass_on(asked, stop_at=fault.after)
                 self._cut()
@@ -297,6 +328,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.wfile.flush()
         _end(self.connection)
+
+
+def _altered(body: bytes, fault: Garble | Change | Rewrite | Replace) -> bytes:
+    match fault:
+        case Garble():
+            return body[: len(body) // 2] + b"<html>"
+        case Change():
+            return changed(body, fault.fields)
+        case Rewrite():
+            return json.dumps(fault.change(json.loads(body))).encode()
+        case Replace():
+            return body.replace(fault.old, fault.new)
 
 
 def _end(connection: socket.socket) -> None:

@@ -20,10 +20,15 @@ from tests.servers.fault import (
     TIMED_OUT,
     Change,
     Cut,
+    Drip,
+    DripHead,
+    Endless,
     Garble,
     HangBody,
     HangHead,
     Refuse,
+    Replace,
+    Rewrite,
     internal_error,
     redirect,
     too_many_requests,
@@ -177,6 +182,33 @@ def test_changes_a_body(proxy: Proxy, fault: Change, part: tuple[str, ...], valu
     for name in part:
         answer = answer[name]
     assert answer == value
+
+
+def test_rewrites_and_replaces(proxy: Proxy) -> None:
+    proxy.misbehave(Rewrite(lambda a: {"names": sorted(a)}))
+    proxy.misbehave(Replace(b'"version"', b'"release"'))
+    first, second = ask(proxy).json, ask(proxy).json
+    assert "version" in first["names"] and "release" in second and "version" not in second
+
+
+def test_drips(proxy: Proxy) -> None:
+    """A byte at a time, and all of them."""
+    proxy.misbehave(Drip(0.001))
+    began = time.monotonic()
+    answer = ask(proxy)
+    assert answer.json["version"] and time.monotonic() - began >= 0.001 * len(answer.body)
+
+
+@pytest.mark.parametrize("fault", [DripHead(0.01), Endless()])
+def test_never_ends(server: Server, fronted: Fronted, fault: DripHead | Endless) -> None:
+    plain = fronted(server, tls=False)
+    plain.misbehave(fault)
+    with socket.create_connection(("127.0.0.1", int(plain.url.rpartition(":")[2])), timeout=5) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        came = b""
+        while len(came) < 300:
+            came += connection.recv(4096)
+    assert came.startswith(b"HTTP/1.1 200")
 
 
 def test_redirects(proxy: Proxy) -> None:

@@ -178,7 +178,13 @@ def test_where_nobody_listens(server: Server, sample: Index, asked: Asked) -> No
     assert "error[K0725]" in failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
 
 
-@pytest.mark.parametrize("wrong", [fault.SHARDS_FAILED, fault.TIMED_OUT, fault.internal_error(), fault.Garble(), fault.Cut()], ids=repr)
+MISSING = fault.Change({"_shards": {"total": 3, "successful": 2, "failed": 0}})
+SKIPPED = fault.Rewrite(lambda a: {"took": 1, "_clusters": {"total": 2, "successful": 1, "skipped": 1}, **a})
+
+
+@pytest.mark.parametrize(
+    "wrong", [fault.SHARDS_FAILED, MISSING, SKIPPED, fault.TIMED_OUT, fault.internal_error(), fault.Garble(), fault.Cut()], ids=repr
+)
 def test_a_part_of_an_answer_is_never_taken_for_the_whole(server: Server, sample: Index, asked: Asked, wrong: fault.Fault) -> None:
     asked(server, sample.name).misbehave(wrong, None, path="_search")
     told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
@@ -195,6 +201,13 @@ def test_a_server_that_says_nothing(server: Server, sample: Index, asked: Asked)
     asked(server, sample.name, options={"timeout": 2}).misbehave(fault.HangHead(), None, path="_search")
     told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
     assert "error[K0728]" in told and "raise `timeout`" in told
+
+
+@pytest.mark.parametrize("slow", [fault.Drip(0.3), fault.DripHead(0.3)], ids=repr)
+def test_a_server_that_sends_a_byte_at_a_time(server: Server, sample: Index, asked: Asked, slow: fault.Fault) -> None:
+    asked(server, sample.name, options={"timeout": 1}).misbehave(slow, None, path="_search")
+    told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
+    assert "error[K07" in told and "raise `timeout`" in told
 
 
 def test_more_than_the_bound_is_an_error(server: Server, sample: Index, asked: Asked, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import TimeRange
@@ -116,4 +116,36 @@ class Fetcher(Protocol):
 
     def stop(self) -> None:
         """Give up what runs now, from any thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """Which documents of a time range are of a known log format."""
+
+    total: int
+    """Documents in the time range."""
+    everywhere: int
+    """Documents of any time."""
+    first: str
+    last: str
+    """The times of the first and the last document of any time, as text; empty where that cannot be asked."""
+    formats: tuple[tuple[str, int], ...]
+    """Documents in the time range of each log format; none of which there are none."""
+    unknown: int
+    """Documents in the time range of no known log format."""
+    fields: tuple[str, ...] = ()
+    """The top-level fields of one of these."""
+    closest: str = ""
+    """The log format that it is most like; empty where it is like none."""
+    sampled: int = 0
+    """Where the formats cannot be counted by a query: the documents that were fetched to recognise them. The other numbers are then of these."""
+
+
+@runtime_checkable
+class Recogniser(Protocol):
+    """A remote source that can say which of its documents are of a known log format."""
+
+    def recognition(self, wanted: Wanted) -> Recognition:
+        """The documents of a time range. Raises KestrelError."""
         ...

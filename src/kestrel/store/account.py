@@ -72,7 +72,7 @@ class Account:
         return sum(number for _, _, number, known in self.types if known)
 
 
-class NothingRecognised(KestrelError):
+class NoKnownFormat(KestrelError):
     """Records, and none of a known log format."""
 
     code: ClassVar[str] = "K0412"
@@ -92,9 +92,9 @@ class NothingRecognised(KestrelError):
 
 
 def check(account: Account, uri: str) -> None:
-    """Raise NothingRecognised where there are records and none can be hunted."""
+    """Raise NoKnownFormat where there are records and none can be hunted."""
     if account.read and not account.kept and not account.duplicates:
-        raise NothingRecognised(uri, account)
+        raise NoKnownFormat(uri, account)
 
 
 def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: Account) -> None:
@@ -150,12 +150,13 @@ def _is_mapped(account: Account, sensor: int, code: int | None, unread: frozense
 # -- notices -----------------------------------------------------------------------------------------------------
 
 
-def notices(account: Account, uris: Sequence[str]) -> list[Notice]:
-    """What is to be reported of a dataset once, the most important first."""
-    return list(_notices(account, ", ".join(Path(u).name if "://" not in u else u for u in uris)))
+def notices(account: Account, uris: Sequence[str], remote: bool) -> list[Notice]:
+    """What is to be reported of a dataset once, the most important first. `remote`: its records were fetched, and are not as a file has
+    them."""
+    return list(_notices(account, remote, ", ".join(Path(u).name if "://" not in u else u for u in uris)))
 
 
-def _notices(account: Account, name: str) -> Iterator[Notice]:
+def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
     for file, complete in account.cut_off.items():
         yield Notice("cut-off", f"`{file}` is cut off after {complete:,} records; the complete ones were read", complete)
     if account.unreadable:
@@ -165,11 +166,12 @@ def _notices(account: Account, name: str) -> Iterator[Notice]:
         message = f"{number:,} file{'s' if number > 1 else ''} could not be read and {'were' if number > 1 else 'was'} skipped: "
         details = tuple({"file": file, "why": why} for file, why in account.unreadable.items())
         yield Notice("unreadable-file", f"{message}{', '.join(files[:NAMED])}{more}", number, details)
-    if not account.read and not account.shapes:
+    if not account.read and not account.shapes and not remote:
         yield Notice("no-records", f"{path_text(name)} has no records", 0)
     if account.unknown:
         message = f"{account.unknown:,} of {account.read:,} records are of no known log format and were skipped"
-        yield Notice("unknown-records", f"{message}: {'; '.join(_strange(account))}", account.unknown, tuple(_strange_details(account)))
+        strange = (f"{message}: {'; '.join(_strange(account))}", tuple(_strange_details(account))) if not remote else (message, ())
+        yield Notice("unknown-records", strange[0], account.unknown, strange[1])
     if account.broken:
         yield Notice("broken-lines", f"{account.broken:,} of {account.read:,} lines are not JSON and were skipped", account.broken)
     if account.missed:

@@ -39,6 +39,7 @@ from kestrel.graph.steps import (
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
 from kestrel.schemas.layout import OBJECTS, Slot, layout
+from kestrel.store import recognition
 from kestrel.store.account import check
 from kestrel.store.compare import Comparer
 from kestrel.store.database import PrivateFolder, lock
@@ -138,7 +139,7 @@ class Store:
         """The records of these sources together: all of log files, of live sources those of the time range. Fetched and read at most
         once."""
         dataset = self.snapshots.of(self.live.local(sources, span), span)
-        if dataset:
+        if dataset and not dataset.is_live:
             check(dataset.account, ", ".join(s.uri for s in sources))
         return dataset
 
@@ -199,7 +200,9 @@ class Store:
         self._ask_again(step)
         key = content_id(step) + self.live.state(step.sources_looked_at)
         if key not in self.variables:
-            self.variables[key] = self._reading(lambda: self._evaluate(step))
+            variable = self._reading(lambda: self._evaluate(step))
+            self.notices += recognition.reasons(self, step, variable)
+            self.variables[key] = variable
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self.tell_missing(step, paths(step.where))
                 dataset, asked = self.variables[key].dataset, list(paths(step.where))

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kestrel.ask.live import Condition, Cost, Fetcher, Size, TooMuch, Wanted
+from kestrel.ask.live import Condition, Cost, Fetcher, Recogniser, Recognition, Size, TooMuch, Wanted
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source, TimeRange
 from kestrel.scratch import prefix
@@ -58,6 +58,8 @@ class Live:
     """Whether a source of several may fail: the others are then the answer, and `failures` says so."""
     failures: list[tuple[str, KestrelError]] = field(default_factory=list)
     """Sources that an answer lacks, since it was last asked."""
+    recognised: dict[tuple[str, TimeRange | None, int], Recognition] = field(default_factory=dict)
+    """What was asked about log formats: by a source's place, the time range, and how often what is held was found to be old."""
     turns: dict[str, int] = field(default_factory=dict)
     """How often what is held of a source was found to be old."""
     progress: tuple[int, int] | None = None
@@ -118,6 +120,17 @@ class Live:
                 held.asked.add(new)
         finally:
             self.progress = None
+
+    def recognition(self, source: Source, span: TimeRange | None) -> Recognition | None:
+        """Which documents of a time range are of a known log format, asked once; None where a source cannot tell."""
+        fetcher = self.fetcher(source)
+        held = self._found(source, span)
+        if not isinstance(fetcher, Recogniser) or held is None or held.failure:
+            return None
+        key = (source.place, span, self.turns.get(source.place, 0))
+        if key not in self.recognised:
+            (self.recognised[key],) = self._together([(fetcher, partial(fetcher.recognition, Wanted.within(span)))])
+        return self.recognised[key]
 
     def ask_creations(self, source: Source, ids: Sequence[str], span: TimeRange) -> list[str]:
         """Files with the creation records of processes that were created before the records at hand; only what was not asked yet is."""

@@ -1,20 +1,23 @@
-"""Requests to a cluster: each is answered wholly, or fails with words a hunter can act on."""
+"""Requests to a cluster: each is answered completely before its deadline, or fails with words a hunter can act on."""
 
 from __future__ import annotations
 
 import ipaddress
 import random
-import re
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kestrel.errors import KestrelError
+from kestrel.sources.elastic.answer import EXPIRED, Expired, lacking, named_indices, privilege, reason
 from kestrel.sources.elastic.place import Place
 from kestrel.sources.elastic.trouble import (
+    IndexNotReadable,
     MissingExtra,
+    NoSource,
     NoSuchIndex,
     NotAuthorised,
     NotTrusted,
@@ -26,8 +29,6 @@ from kestrel.sources.elastic.trouble import (
 )
 
 if TYPE_CHECKING:
-    from msgspec.json import Decoder
-
     from kestrel.sources.elastic.page import Page
 
 ATTEMPTS = 5
@@ -35,20 +36,24 @@ FIRST_WAIT = 0.2
 """Seconds before it is asked the second time; three times as many before each further one."""
 CONNECT = 10.0
 """Seconds to wait for a connection."""
+LAST = 5.0
+"""Seconds that closing a point in time may take; it ends by itself otherwise."""
 PATIENCE = 60.0
 """The longest wait that `Retry-After` may ask for, in seconds."""
 LARGEST = 256 << 20
 """Bytes of an answer that are read; a page that is larger is asked for in smaller ones."""
 PASSING = (429, 500, 502, 503, 504)
 """Statuses that may be others soon."""
+COMPLETE = "allow_partial_search_results=false"
+"""A search fails where a part of the answer would be missing."""
+COUNT = f"_search/?{COMPLETE}"
+"""A search that only counts; the slash tells it from the fetching of pages in the logs of a server or proxy."""
+TIMEOUTS = 2
+"""How often a request may run out of time: each attempt takes as long as the profile allows."""
 
 
 class TooLarge(Exception):
     """An answer of more bytes than are read at once."""
-
-
-class Expired(Exception):
-    """The point in time is not there any more."""
 
 
 class Client:
@@ -59,11 +64,13 @@ class Client:
             import msgspec
             import urllib3
 
-            from kestrel.sources.elastic.page import Page
+            from kestrel.sources.elastic.deadline import bounded_pool
+            from kestrel.sources.elastic.page import read_page
         except ImportError:
             raise MissingExtra(place.profile) from None
         self.place = place
-        self._page, self._value, self._written = msgspec.json.Decoder(Page), msgspec.json.Decoder(), msgspec.json.encode
+        self._page: Callable[[bytes], Page | None] = read_page
+        self._value, self._written = msgspec.json.Decoder(), msgspec.json.encode
         self.stopped = threading.Event()
         self.reached = False
         """Whether it ever answered: if not, what is wrong with the address will not pass."""
@@ -72,7 +79,7 @@ class Client:
         self._http: Any = urllib3
         if not place.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # its user has decided so
-        self._pool = urllib3.PoolManager(maxsize=8, retries=False, ssl_context=self._trust() if place.url.startswith("https") else None)
+        self._pool = bounded_pool(self._trust() if place.url.startswith("https") else None, 8)
 
     def _trust(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -86,39 +93,50 @@ class Client:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def ask(self, asked: str, method: str, path: str, body: Any = None, last: bool = False) -> Any:
-        """The answer as a Python value. `asked` says what it is about, for errors. `last`: asked once, also after a stop.
-        Raises KestrelError, TooLarge, Expired."""
-        return self._ask(asked, method, path, body, last, self._value)
+    def ask(self, asked: str, method: str, path: str, body: Any = None, last: bool = False) -> dict[str, Any]:
+        """The answer as a JSON object. `asked` says what it is about, for errors. `last`: asked once, also after a stop.
+        Raises KestrelError."""
+        try:
+            answer: dict[str, Any] = self._ask(asked, method, path, body, last, self._read)
+        except TooLarge:
+            raise self.failed(asked, f"its answer is larger than {LARGEST >> 20} MB") from None
+        except Expired:
+            raise self.failed(asked, "it gave up the point in time") from None
+        return answer
 
-    def page(self, path: str, body: Any) -> Page:
-        """Documents, each as the text that came. Raises as `ask`."""
-        page: Page = self._ask("for a page of documents", "POST", path, body, False, self._page)
+    def page(self, path: str, body: Any, asked: str = "for a page of documents") -> Page:
+        """Documents, each as the text that came. Raises KestrelError, TooLarge, Expired."""
+        page: Page = self._ask(asked, "POST", path, body, False, self._page)
         return page
 
-    def _ask(self, asked: str, method: str, path: str, body: Any, last: bool, decoder: Decoder[Any]) -> Any:
+    def failed(self, asked: str, came: str, hint: str = "") -> ServerFailed:
+        """The error of an answer that cannot be used."""
+        return ServerFailed(self.place.profile, self.place.url, asked, came, hint)
+
+    def _ask(self, asked: str, method: str, path: str, body: Any, last: bool, read: Callable[[bytes], Any]) -> Any:
         trouble: KestrelError = Stopped()
+        timeouts = 0
         for attempt in range(1 if last else ATTEMPTS):
             if self.stopped.is_set() and not last:
                 raise Stopped()
             wait = 0.0
             try:
-                status, headers, content = self._send(method, path, body)
+                status, headers, content = self._send(method, path, body, min(self.place.timeout, LAST) if last else self.place.timeout)
             except (self._http.exceptions.HTTPError, OSError, ssl.SSLError) as error:
                 trouble = self._unreached(error)
                 if isinstance(trouble, NotTrusted) or (isinstance(trouble, Unreachable) and trouble.lasting and not self.reached):
                     raise trouble from None
+                timeouts += isinstance(trouble, Unreachable) and trouble.slow
+                if timeouts == TIMEOUTS:
+                    raise trouble from None
             else:
                 self.reached = True
                 if 200 <= status < 300:
-                    answer = _read(content, decoder)
-                    told = getattr(answer, "told", answer)
-                    wrong = _lacking(told)
+                    answer = read(content)
+                    wrong = "what came is no answer in JSON" if answer is None else self._lacking(answer, read)
                     if wrong is None:
-                        with self._counting:
-                            self.took += float(told.get("took") or 0) / 1000 if isinstance(told, dict) else 0
                         return answer
-                    trouble = ServerFailed(self.place.profile, self.place.url, asked, wrong)
+                    trouble = self.failed(asked, wrong)
                 else:
                     trouble = self._turned_away(asked, status, headers, content)
                     if status not in PASSING:
@@ -128,7 +146,25 @@ class Client:
                 self.stopped.wait(max(wait, FIRST_WAIT * 3**attempt * random.uniform(0.7, 1.3)))
         raise Stopped() if self.stopped.is_set() else trouble
 
-    def _send(self, method: str, path: str, body: Any) -> tuple[int, Any, bytes]:
+    def _read(self, content: bytes) -> Any:
+        try:
+            return self._value.decode(content)
+        except (ValueError, RecursionError):
+            return None
+
+    def _lacking(self, answer: Any, read: Callable[[bytes], Any]) -> str | None:
+        """Why an answer is not a complete one; what the server worked for a complete one is counted."""
+        about = answer.about if read is self._page else answer
+        if read is self._page and about["_shards"] is None:
+            return "what came is no page of documents"
+        wrong = lacking(about)
+        took = about.get("took") if isinstance(about, dict) else None
+        if wrong is None and isinstance(took, int | float):
+            with self._counting:
+                self.took += took / 1000
+        return wrong
+
+    def _send(self, method: str, path: str, body: Any, seconds: float) -> tuple[int, Any, bytes]:
         headers = {"accept": "application/json"}
         if not _is_near(self.place.url):
             headers["accept-encoding"] = "gzip"
@@ -143,12 +179,12 @@ class Client:
             headers=headers,
             redirect=False,
             preload_content=False,
-            timeout=self._http.Timeout(connect=CONNECT, read=self.place.timeout),
+            timeout=self._http.Timeout(connect=min(CONNECT, seconds), read=seconds),
         )
         whole = False
         try:
             parts, size = [], 0
-            for part in response.stream(1 << 20, decode_content=True):
+            for part in response.stream(1 << 16, decode_content=True):
                 parts.append(part)
                 size += len(part)
                 if size > LARGEST:
@@ -176,13 +212,14 @@ class Client:
             case exceptions.NewConnectionError() | ConnectionRefusedError():
                 return Unreachable(profile, url, "it refuses the connection, as where no server listens", lasting=True)
             case exceptions.ConnectTimeoutError():
-                return Unreachable(profile, url, f"no connection within {CONNECT:.0f} s", lasting=True)
+                return Unreachable(profile, url, f"no connection within {min(CONNECT, self.place.timeout):g} s", lasting=True)
             case exceptions.ReadTimeoutError() | TimeoutError():
                 return Unreachable(
                     profile,
                     url,
                     f"no answer within {self.place.timeout:g} s",
-                    "ask for a shorter time, or raise `timeout` in the `options` of its connection",
+                    "ask for a shorter time range, or raise `timeout` in the `options` of its connection",
+                    slow=True,
                 )
             case exceptions.DecodeError():
                 return Unreachable(profile, url, "what came is packed, and damaged", "is there a proxy in between?")
@@ -221,63 +258,44 @@ class Client:
 
     def _turned_away(self, asked: str, status: int, headers: Any, content: bytes) -> KestrelError:
         profile, url = self.place.profile, self.place.url
-        kind, why = _reason(_read(content, self._value))
+        kind, why = reason(self._read(content))
         if status in (301, 302, 303, 307, 308):
             return Redirected(profile, url, _without_secrets(headers.get("location") or "nowhere"))
+        if kind == "index_closed_exception" or "index closed" in why:
+            return IndexNotReadable(profile, url, named_indices(why), "closed")
+        if kind == "cluster_block_exception" or "blocked by: [" in why:
+            return IndexNotReadable(profile, url, named_indices(why), "blocked", why)
+        if "_source is disabled" in why:
+            return NoSource(profile, url, named_indices(why))
         if status in (401, 403):
-            return NotAuthorised(profile, url, status, why, self.place.authorization is not None)
+            return NotAuthorised(profile, url, status, why, self.place.authorization is not None, privilege(why), bool(kind))
         if status == 404 and kind == "index_not_found_exception":
             return NoSuchIndex(profile, url, self.place.indices, "")
-        if kind in ("search_context_missing_exception", "search_phase_execution_exception") and status == 404:
-            raise Expired
-        if status == 404 and "search_context_missing_exception" in content.decode(errors="replace"):
+        if status == 404 and (kind in (EXPIRED, "search_phase_execution_exception") or EXPIRED in content.decode(errors="replace")):
             raise Expired
         came = f"{status}{': ' + why if why else ''}"
+        if kind == "circuit_breaking_exception":
+            return self.failed(
+                asked, f"it lacks memory ({came})", "lower `result_limit` in the `options` of its connection, or ask for a shorter time range"
+            )
         if status == 429:
-            return ServerFailed(profile, url, asked, f"it has too much to do ({came})")
+            return self.failed(asked, f"it has too much to do ({came})")
         if status >= 500:
-            return ServerFailed(profile, url, asked, f"it failed ({came})")
-        return Refused(profile, url, asked, status, why or "no reason given")
+            return self.failed(asked, f"it failed ({came})")
+        return Refused(profile, url, asked, status, why or "no reason given", _cause(kind, why))
 
 
-def _read(content: bytes, decoder: Decoder[Any]) -> Any:
-    try:
-        return decoder.decode(content)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _lacking(told: Any) -> str | None:
-    """What an answer, by what it tells of itself, lacks of being a whole one, or None."""
-    if not isinstance(told, dict | list):
-        return "what came is no answer in JSON"
-    if not isinstance(told, dict):
-        return None
-    if told.get("timed_out") is True:
-        return "it ran out of time and gave only a part of the answer"
-    shards = told.get("_shards")
-    if isinstance(shards, dict) and shards.get("failed"):
-        failures = shards.get("failures")
-        first = failures[0] if isinstance(failures, list) and failures else {}
-        kind, why = _reason({"error": first.get("reason")})
-        if kind == "search_context_missing_exception":
-            raise Expired
-        return f"{shards['failed']} of its {shards.get('total', '?')} shards failed{': ' + why if why else ''}"
-    return None
-
-
-def _reason(answer: Any) -> tuple[str, str]:
-    """The kind of an error and its reason in the server's own words, cut to a sentence."""
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(error, str):
-        return "", error[:200]
-    if not isinstance(error, dict):
-        return "", ""
-    root = error.get("root_cause")
-    cause = root[0] if isinstance(root, list) and root and isinstance(root[0], dict) else error
-    reason = str(cause.get("reason") or error.get("reason") or "")
-    reason = re.sub(r" for REST request \[.*?\]", "", re.sub(r"\s+", " ", reason))
-    return str(cause.get("type") or error.get("type") or ""), reason[:200]
+def _cause(kind: str, why: str) -> str:
+    """What to do about a request that is refused, where its reason tells; else nothing."""
+    if "too_many_clauses" in kind or "too many clauses" in why.lower() or "maxClauseCount" in why:
+        return "compare with fewer values, or raise `indices.query.bool.max_clause_count` of the cluster"
+    if "max_result_window" in why:
+        return "lower `result_limit` in the `options` of its connection to what the index allows (`index.max_result_window`)"
+    if "max_terms_count" in why:
+        return "compare with fewer values, or raise `index.max_terms_count` of the index"
+    if kind == "parse_exception" and "date" in why:
+        return "START and STOP must be times that the mapping of `@timestamp` can hold"
+    return ""
 
 
 def _retry_after(text: str | None) -> float:

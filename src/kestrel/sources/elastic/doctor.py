@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kestrel.ask.live import Recognition, Wanted
 from kestrel.errors import KestrelError
 from kestrel.schemas import expression
 from kestrel.schemas.shape import Shape
 from kestrel.sources.elastic.dsl import Events, of_events
 from kestrel.sources.elastic.fetch import Elastic
 from kestrel.sources.elastic.fields import NUMBERS, TIMES, WORDS, live_shapes
+from kestrel.sources.elastic.recognise import recognition
 
 NEEDED = ("process.x_unique_id", "process.pid", "process.name", "process.command_line", "parent.x_unique_id", "parent.pid", "parent.name")
 """Columns without which processes are not told apart, or not found by what hunters ask for most."""
@@ -31,65 +33,68 @@ def examine(source: Elastic) -> Iterator[Finding]:
     """Everything that was found, until something makes the rest pointless."""
     client = source.client
     try:
-        told = client.ask("what it is", "GET", "")
+        about = client.ask("what it is", "GET", "").get("version")
     except KestrelError as error:
         yield Finding("server", "bad", _said(error))
         return
-    version = told.get("version") or {}
+    version = about if isinstance(about, dict) else {}
     kind = "OpenSearch" if version.get("distribution") == "opensearch" else "Elasticsearch"
     yield Finding("server", "good", f"{source.place.url} answers: {kind} {version.get('number', 'of an unknown version')}")
     try:
         fields = source.fields
+        total, told = source.count({"match_all": {}}, {"indices": {"terms": {"field": "_index", "size": 1000}}})
+        if not total:
+            yield Finding("indices", "weak", f"{source.place.indices}: no document is in them, or this user may see none")
+            return
+        yield _indices(told, total)
+        yield from (Finding("indices", "weak", notice) for notice in source.notices)
+        source.notices.clear()
+        found = recognition(source, Wanted())
     except KestrelError as error:
         yield Finding("indices", "bad", _said(error))
         return
-    where = f"{source.place.path}/_search"
-    time_field = {"first": {"min": {"field": "@timestamp"}}, "last": {"max": {"field": "@timestamp"}}} if fields.exists("@timestamp") else {}
-    body = {"size": 0, "track_total_hits": True, "aggs": {"indices": {"terms": {"field": "_index", "size": 1000}}, **time_field}}
-    try:
-        answer = client.ask("how much it has", "POST", where, body)
-    except KestrelError as error:
-        yield Finding("indices", "bad", _said(error))
-        return
-    found = {b["key"]: b["doc_count"] for b in answer["aggregations"]["indices"]["buckets"]}
-    total = answer["hits"]["total"]["value"]
-    if not total:
-        yield Finding("indices", "bad", f"{source.place.indices}: no document is in them, or this user may see none")
-        return
-    listed = ", ".join(f"{name} ({count:,})" for name, count in sorted(found.items())[:10])
-    yield Finding("indices", "good", f"{len(found)} with {total:,} documents: {listed}{', ...' if len(found) > 10 else ''}")
-    yield _times(answer["aggregations"], bool(time_field))
-    shapes = [(s, n) for s in live_shapes() if (n := _count(source, s))]
-    known = sum(n for _, n in shapes)
-    if not shapes:
-        names = ", ".join(s.name for s in live_shapes())
-        yield Finding("shapes", "bad", f"no document is of a shape Kestrel knows ({names})")
-        return
-    told_shapes = ", ".join(f"{s.name} ({n:,})" for s, n in shapes)
-    strange = f"; {total - known:,} documents are of none and are left out" if known < total else ""
-    yield Finding("shapes", "weak" if strange else "good", told_shapes + strange)
-    for shape, _ in shapes:
-        yield from _sensors(source, shape)
+    yield _times(found, fields.holds_time)
+    yield _formats(found)
+    for shape in (s for s in live_shapes() if s.name in dict(found.formats)):
+        try:
+            yield from _sensors(source, shape)
+        except KestrelError as error:
+            yield Finding(f"{shape.name}: sensors", "bad", _said(error))
+            return
         yield from _fields(source, shape)
+
+
+def _indices(told: dict[str, Any], total: int) -> Finding:
+    buckets = (told.get("indices") or {}).get("buckets") or []
+    found = {b["key"]: b["doc_count"] for b in buckets}
+    listed = ", ".join(f"{name} ({count:,})" for name, count in sorted(found.items())[:10])
+    return Finding("indices", "good", f"{len(found)} with {total:,} documents: {listed}{', ...' if len(found) > 10 else ''}")
+
+
+def _formats(found: Recognition) -> Finding:
+    """How many documents are of which log format, and what the others look like."""
+    names = [s.name for s in live_shapes()]
+    more = [
+        *([f"the closest is {found.closest}"] if found.closest else []),
+        *([f"one of them has the top-level fields {', '.join(found.fields)}"] if found.fields else []),
+    ]
+    number = found.sampled or found.total
+    of = f"a sample of {number:,} documents" if found.sampled else f"{number:,} documents"
+    strange = f"{found.unknown:,} of {of} {'is' if found.unknown == 1 else 'are'} of no known log format"
+    if not found.formats:
+        return Finding("shapes", "bad", "; ".join([f"{strange} ({', '.join(names)})", *more]))
+    known = ", ".join(f"{name} ({count:,})" for name, count in found.formats)
+    return Finding("shapes", "weak" if found.unknown else "good", "; ".join([known, *([strange, *more] if found.unknown else [])]))
 
 
 def _said(error: KestrelError) -> str:
     return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
-def _times(told: dict[str, Any], asked: bool) -> Finding:
+def _times(found: Recognition, asked: bool) -> Finding:
     if not asked:
         return Finding("times", "bad", "`@timestamp` is no date in the indices: no time can be asked for, and every hunt reads everything")
-    first, last = (told[n].get("value_as_string") for n in ("first", "last"))
-    return Finding("times", "good", f"{first} to {last} (`@timestamp`)")
-
-
-def _count(source: Elastic, shape: Shape) -> int:
-    query = of_events(shape, Events(0, None), source.fields)
-    if query is None:
-        return 0
-    answer = source.client.ask("how many documents there are", "POST", f"{source.place.path}/_count", {"query": query})
-    return int(answer["count"])
+    return Finding("times", "good", f"{found.first or 'no time'} to {found.last or 'no time'} (`@timestamp`)")
 
 
 def _sensors(source: Elastic, shape: Shape) -> Iterator[Finding]:
@@ -98,8 +103,7 @@ def _sensors(source: Elastic, shape: Shape) -> Iterator[Finding]:
     for name, number in shape.sensors.items():
         query = of_events(shape, Events(number, None), source.fields)
         if query is not None:
-            answer = source.client.ask("how many documents there are", "POST", f"{source.place.path}/_count", {"query": query})
-            counts.append((name, int(answer["count"])))
+            counts.append((name, source.count(query)[0]))
     told = ", ".join(f"{name} ({count:,})" for name, count in counts)
     yield Finding(f"{shape.name}: sensors", "good" if any(n for _, n in counts) else "weak", told or "which sensor wrote a document cannot be asked")
 

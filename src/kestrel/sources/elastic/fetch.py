@@ -9,26 +9,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from kestrel.ask.live import Cost, Size, TooMuch, Wanted
+from kestrel.ask.live import Cost, Recognition, Size, TooMuch, Wanted
 from kestrel.errors import KestrelError
-from kestrel.sources.elastic.client import Client, Expired, TooLarge
+from kestrel.sources.elastic.answer import Expired
+from kestrel.sources.elastic.client import COUNT, Client, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields
-from kestrel.sources.elastic.fields import Fields, Query
+from kestrel.sources.elastic.fields import Fields, Query, left_out
 from kestrel.sources.elastic.place import Place
-from kestrel.sources.elastic.trouble import NoSuchIndex, Refused, ServerFailed, Stopped
+from kestrel.sources.elastic.trouble import IndexNotReadable, NoSource, NoSuchIndex, Stopped
 from kestrel.text import listed
 
-KEEP = "2m"
-"""How long a server keeps a point in time after each page."""
+if TYPE_CHECKING:
+    from kestrel.sources.elastic.page import Page
+    from kestrel.sources.elastic.point import Point
+
 SLICES = 4
 FEW = 1_000
 """So many documents are asked for in one request, without a point in time."""
 WORTH = 10_000
 """Documents above which slices are fetched at once."""
-HITS = "hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort"
-WHOLE = "took,timed_out,_shards.total,_shards.failed,_shards.failures,error,status"
+ATTEMPTS = 3
+"""How often the documents of a time range are fetched where their number is not the one that was counted."""
+FORMATTED: Query = {"fields": [{"field": "@timestamp", "format": "strict_date_optional_time_nanos"}]}
+"""Asks for the time as text: in the document itself it may stand in any spelling that the mapping allows."""
 
 
 class Elastic:
@@ -58,24 +63,54 @@ class Elastic:
             tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields()})
             told = "fields.*.*.searchable,fields.*.*.type"
             path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&include_unmapped=true&filter_path={told}"
+            layout = f"{self.place.path}/_mapping?filter_path=**.dynamic,**.enabled,**._source"
             try:
                 answer = self.client.ask("which fields its indices have", "GET", path)
-                loose = self.client.ask("how its indices are laid out", "GET", f"{self.place.path}/_mapping?filter_path=**.dynamic,**.enabled")
+                mappings = self.client.ask("how its indices are laid out", "GET", layout)
             except NoSuchIndex:
                 self._check_there()
                 raise
-            self._fields = Fields.of(answer, loose)
-            if not self._fields.types:
+            found = Fields.of(answer, mappings)
+            self._check_open()
+            if not found.types:
                 self._check_there()
+            self.notices += self._limits(found, mappings)
+            self._fields = found
         return self._fields
 
     def _check_there(self) -> None:
         """Raises NoSuchIndex, with those that are there, where one of the names is of none."""
-        every = self.client.ask("which indices it has", "GET", "_resolve/index/*?filter_path=*.name")
+        path = "_resolve/index/*?expand_wildcards=open,closed&filter_path=*.name"
+        every = self.client.ask("which indices it has", "GET", path)
         known = {e["name"] for part in ("aliases", "data_streams", "indices") for e in every.get(part, ())}
         for name in self.place.indices.split(","):
             if not name.startswith("-") and ":" not in name and not any(fnmatchcase(k, name) for k in known):
                 raise NoSuchIndex(self.place.profile, self.place.url, name, listed(sorted(n for n in known if not n.startswith("."))))
+
+    def _check_open(self) -> None:
+        """A notice of closed indices, which a pattern passes over without a word. Raises IndexNotReadable where there are no others. Nothing
+        where that cannot be asked."""
+        path = f"_resolve/index/{self.place.path}?expand_wildcards=open,closed&filter_path=indices.name,indices.attributes,data_streams.name"
+        try:
+            answer = self.client.ask("which of its indices are closed", "GET", path)
+        except Stopped:
+            raise
+        except KestrelError:
+            return
+        every = {i["name"]: "closed" in (i.get("attributes") or ()) for i in answer.get("indices") or () if isinstance(i, dict) and "name" in i}
+        closed = sorted(name for name, is_closed in every.items() if is_closed)
+        if closed and len(closed) == len(every) and not answer.get("data_streams"):
+            raise IndexNotReadable(self.place.profile, self.place.url, closed, "closed")
+        if closed:
+            number = "1 index is" if len(closed) == 1 else f"{len(closed):,} indices are"
+            self.notices.append(f"{number} closed and cannot be searched: {listed(closed)}")
+
+    def _limits(self, fields: Fields, mappings: Any) -> Iterator[str]:
+        """What the mapping takes from a hunter."""
+        if fields.types and not fields.holds_time:
+            yield "`@timestamp` is not mapped as a date, so documents of all times are fetched and filtered here"
+        for index, lost in left_out(mappings, wanted_fields()).items():
+            yield f"the index `{index}` does not keep {lost} (`_source` of its mapping), so these fields are missing from its documents"
 
     # -- what the store asks ---------------------------------------------------------------------------------------
 
@@ -83,9 +118,28 @@ class Elastic:
         """How many documents there may be, and what changes when one comes, goes or is written anew."""
         with self._timed():
             query = query_of(wanted, self.fields)
-            body = {"size": 0, "track_total_hits": True, "query": query, "aggs": {"written": {"stats": {"field": "_seq_no"}}}}
-            answer = self.client.ask("how many documents there are", "POST", f"{self.place.path}/_search", body)
-            return Size(int(answer["hits"]["total"]["value"]), str(answer.get("aggregations", {}).get("written")))
+            aggregation = {"written": {"stats": {"field": "_seq_no"}}}
+            number, told = self.count(query, aggregation)
+            return Size(number, str(told.get("written")))
+
+    def count(self, query: Query, aggregations: Query | None = None) -> tuple[int, dict[str, Any]]:
+        """How many documents a query finds, and what aggregations tell of them. Raises KestrelError."""
+        asked = "how many documents there are"
+        body = {"size": 0, "track_total_hits": True, "query": query, **({"aggs": aggregations} if aggregations else {})}
+        answer = self.client.ask(asked, "POST", f"{self.place.path}/{COUNT}", body)
+        hits, told = answer.get("hits"), answer.get("aggregations") or {}
+        total = hits.get("total") if isinstance(hits, dict) else None
+        number = total.get("value") if isinstance(total, dict) else total
+        if not isinstance(number, int) or not isinstance(told, dict):
+            raise self.client.failed(asked, "its answer has no number of documents")
+        return number, told
+
+    def recognition(self, wanted: Wanted) -> Recognition:
+        """Which documents of a time range are of a known log format."""
+        from kestrel.sources.elastic.recognise import recognition
+
+        with self._timed():
+            return recognition(self, wanted)
 
     def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the documents into one file, several slices at once. Raises TooMuch, and KestrelError for what the server does."""
@@ -96,19 +150,8 @@ class Elastic:
                 return [file]
             if total > self.bound:
                 raise TooMuch(f"stixshifter://{self.place.profile}", total, self.bound)
-            slices = SLICES if total > WORTH else 1
-            for attempt in (1, 2):
-                try:
-                    self._fetch(query, file, slices, told)
-                except Expired:
-                    if attempt == 2:
-                        raise ServerFailed(
-                            self.place.profile, self.place.url, "for one page after another", "it gave up the point in time before all pages had come"
-                        ) from None
-                    told(0)
-                else:
-                    return [file]
-        raise AssertionError("two attempts either answer or fail")
+            self._fetch_exactly(query, file, SLICES if total > WORTH else 1, told)
+            return [file]
 
     def explain(self, wanted: Wanted) -> str:
         """The request, as JSON."""
@@ -125,22 +168,47 @@ class Elastic:
 
     def _few(self, query: Query, file: Path, told: Callable[[int], None]) -> int | None:
         """Write all documents if one page holds them; else how many there are."""
-        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields())}
+        from kestrel.sources.elastic.point import PAGE
+
+        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields()), **self._formatted}
         try:
-            found = self.client.page(f"{self.place.path}/_search?filter_path={WHOLE},hits.total,{HITS}", body).hits
+            page = self.client.page(f"{self.place.path}/{PAGE}", body)
         except TooLarge:
             return WORTH
-        total = int(found.total.get("value", WORTH))
-        if total != len(found.hits):
-            return total
-        file.write_bytes(b"".join(h.line() for h in found.hits))
-        self.cost.records += total
+        except Expired:
+            raise self.client.failed("for a page of documents", "it no longer has what the search needs") from None
+        hits, total = page.hits.hits, page.hits.number
+        if total != len(hits) + page.broken or len({(h.index, h.id) for h in hits}) < len(hits):
+            return WORTH if total is None else max(total, len(hits))
+        with file.open("wb") as lines:
+            left_out = self._write(page, lines)
+        self._report(left_out)
         told(total)
         return None
 
-    def _fetch(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> None:
-        """Every slice by a thread of its own. The main thread writes what comes, and waits in short steps, so that it can be interrupted."""
-        done: queue.Queue[BaseException | list[bytes] | None] = queue.Queue()
+    def _fetch_exactly(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> None:
+        """Write all documents of one point in time: as many as it counts, none of them twice; where they are not, all over again."""
+        from kestrel.sources.elastic.point import Inexact
+
+        wrong = ""
+        for _ in range(ATTEMPTS):
+            try:
+                self._report(self._fetch(query, file, slices, told))
+            except Expired:
+                wrong = "it gave up the point in time before all pages had come"
+            except Inexact as inexact:
+                wrong = str(inexact)
+            else:
+                return
+            told(0)
+        raise self.client.failed("for one page after another", wrong)
+
+    def _fetch(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> list[str]:
+        """Every slice by a thread of its own. The main thread writes what comes, and waits in short steps, so that it can be interrupted.
+        The documents that were left out. Raises Expired, Inexact."""
+        from kestrel.sources.elastic.point import Inexact
+
+        done: queue.Queue[BaseException | Page | None] = queue.Queue()
         given_up = threading.Event()
 
         def work(point: Point, number: int) -> None:
@@ -153,7 +221,10 @@ class Elastic:
             except BaseException as error:
                 done.put(error)
 
+        left_out: list[str] = []
+        came = 0
         with self._point() as point, file.open("wb") as lines:
+            counted = point.count(query)
             threads = [threading.Thread(target=work, args=(point, n), daemon=True) for n in range(slices)]
             for thread in threads:
                 thread.start()
@@ -169,19 +240,53 @@ class Elastic:
                     match message:
                         case None:
                             left -= 1
-                        case list():
-                            lines.writelines(message)
-                            self.cost.records += len(message)
-                            told(len(message))
-                        case _:
+                        case BaseException():
                             raise message
+                        case _:
+                            left_out += self._write(message, lines)
+                            number = len(message.hits.hits) + message.broken
+                            came += number
+                            told(number)
+                            if came > counted:
+                                break
             finally:
                 given_up.set()
+        if came != counted:
+            raise Inexact(f"one point in time counts {counted:,} documents, and its pages have {'more' if came > counted else f'{came:,}'}")
+        return left_out
+
+    def _write(self, page: Page, lines: BinaryIO) -> list[str]:
+        """Write the documents of a page, each a line; where those are that are not JSON objects. Raises NoSource."""
+        left_out = ["?"] * page.broken
+        for hit in page.hits.hits:
+            line = hit.line()
+            if line is not None:
+                lines.write(line)
+            elif hit.is_kept:
+                left_out.append(f"{hit.index}/{hit.id}")
+            else:
+                raise NoSource(self.place.profile, self.place.url, [hit.index])
+        self.cost.records += len(page.hits.hits) + page.broken
+        return left_out
+
+    def _report(self, left_out: Sequence[str]) -> None:
+        """A notice of documents that are none."""
+        if left_out:
+            first = next((f" (the first: {name})" for name in left_out if name != "?"), "")
+            of = "1 document is not a JSON object and was" if len(left_out) == 1 else f"{len(left_out):,} documents are not JSON objects and were"
+            self.notices.append(f"{of} skipped{first}")
+
+    @property
+    def _formatted(self) -> Query:
+        """The part of a request that asks for times as text."""
+        return FORMATTED if self.fields.holds_time else {}
 
     @contextmanager
     def _point(self) -> Iterator[Point]:
         """A point in time that is closed in the end, whatever happens."""
-        point = Point.open(self.client)
+        from kestrel.sources.elastic.point import Point
+
+        point = Point.open(self.client, self._formatted)
         try:
             yield point
         finally:
@@ -196,90 +301,3 @@ class Elastic:
             yield
         finally:
             self.cost.add(Cost(client.queries - queries, 0, client.bytes - size, time.perf_counter() - began, client.took - took))
-
-
-class Point:
-    """A point in time: Elasticsearch's, or OpenSearch's."""
-
-    def __init__(self, client: Client, identity: str, path: str, key: str) -> None:
-        self.client = client
-        self.identity = identity
-        self.path = path
-        self.key = key
-
-    @classmethod
-    def open(cls, client: Client) -> Point:
-        """Ask for one. Both have the same meaning under different paths: what one does not know, it refuses."""
-        asked, place = "for a point in time", client.place
-        try:
-            answer = client.ask(asked, "POST", f"{place.path}/_pit?keep_alive={KEEP}")
-            return cls(client, answer["id"], "_pit", "id")
-        except Refused:
-            answer = client.ask(asked, "POST", f"{place.path}/_search/point_in_time?keep_alive={KEEP}")
-            return cls(client, answer["pit_id"], "_search/point_in_time", "pit_id")
-
-    def close(self) -> None:
-        try:
-            self.client.ask(
-                "to close a point in time", "DELETE", self.path, {self.key: self.identity if self.key == "id" else [self.identity]}, last=True
-            )
-        except (KestrelError, Expired):
-            return  # it ends by itself after KEEP
-
-    def pages(self, query: Query, number: int, slices: int) -> Iterator[list[bytes]]:
-        """The documents of one slice, page after page, each a line.
-
-        Elasticsearch orders by `_shard_doc`, which is unique. Elsewhere `_seq_no` is unique in a shard alone: the documents of a
-        page's last number may be cut, so they are left for the next page.
-        """
-        unique = self.key == "id"
-        place = self.client.place
-        size = place.page
-        body: dict[str, Any] = {
-            "query": query,
-            "pit": {"id": self.identity, "keep_alive": KEEP},
-            "sort": ["_shard_doc" if unique else "_seq_no"],
-            "track_total_hits": False,
-            "_source": list(wanted_fields()),
-        }
-        if slices > 1:
-            body["slice"] = {"id": number, "max": slices} | ({} if unique else {"field": "_seq_no"})
-        while True:
-            body["size"] = size
-            try:
-                page = self.client.page(f"_search?filter_path={WHOLE},{HITS}", body)
-            except TooLarge:
-                if size == 1:
-                    raise ServerFailed(
-                        self.client.place.profile,
-                        self.client.place.url,
-                        "for a single document",
-                        "it is larger than 256 MB",
-                        "leave its index out of `indices`",
-                    ) from None
-                size = max(1, size // 8)
-                continue
-            hits = page.hits.hits
-            if page.shards is None:
-                raise ServerFailed(place.profile, place.url, "for a page of documents", "what came is no page of documents")
-            full = len(hits) == size
-            if full and not unique:
-                last = hits[-1].sort
-                kept = [h for h in hits if h.sort != last]
-                if not kept:
-                    size = min(10_000, size * 2) if size < 10_000 else size
-                    if len(hits) == 10_000:
-                        raise ServerFailed(
-                            self.client.place.profile,
-                            self.client.place.url,
-                            "for one page after another",
-                            "it has more than 10,000 shards",
-                            "name fewer indices",
-                        )
-                    continue
-                hits = kept
-            if hits:
-                body["search_after"] = hits[-1].sort
-                yield [h.line() for h in hits]
-            if not full:
-                return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +17,9 @@ from kestrel.schemas.shape import CLOCKS, Shape, shapes
 WORDS = frozenset({"keyword", "constant_keyword"})
 NUMBERS = frozenset({"long", "integer", "short", "byte", "unsigned_long", "double", "float", "half_float", "scaled_float"})
 TIMES = frozenset({"date", "date_nanos"})
+CLOCK = "@timestamp"
+NANOS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 4, 11, 23, 47, 16, tzinfo=UTC))
+"""The times that a field of type `date_nanos` holds; a range beyond them is refused."""
 INLINE = 64
 """So many values at most are asked for whatever their case; more are asked for as they are and in lower and upper case."""
 
@@ -34,26 +39,35 @@ class Fields:
     """The searchable fields of some indices, each with its types (more than one where the indices do not agree).
 
     `partial`: fields that some of the indices do not have. `loose`: documents may have values that no field tells of, for some part of a
-    mapping is not dynamic.
+    mapping is not dynamic. `unsearchable`: fields that are there and cannot be searched.
     """
 
     types: Mapping[str, frozenset[str]]
     partial: frozenset[str] = frozenset()
     loose: bool = False
+    unsearchable: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, answer: Any, mappings: Any) -> Fields:
         """From the answers of `_field_caps` (with `include_unmapped`) and `_mapping`."""
         told = answer.get("fields") or {}
         nested = tuple(f"{name}." for name, kinds in told.items() if "nested" in kinds)
-        found, partial = {}, set()
+        found, partial, hidden = {}, set(), set()
         for name, kinds in told.items():
             types = {kind: what for kind, what in kinds.items() if kind not in ("unmapped", "object")}
             if types and all(what.get("searchable") for what in types.values()) and not name.startswith(nested):
                 found[name] = frozenset(types)
                 if "unmapped" in kinds:
                     partial.add(name)
-        return cls(found, frozenset(partial), _is_loose(mappings))
+            elif types:
+                hidden.add(name)
+        return cls(found, frozenset(partial), _is_loose(mappings), frozenset(hidden))
+
+    @property
+    def holds_time(self) -> bool:
+        """Whether the time of documents can be asked for."""
+        kinds = self.types.get(CLOCK, frozenset())
+        return bool(kinds) and kinds <= TIMES
 
     def exists(self, name: str) -> Query | None:
         """Documents with a value of a field; None where that cannot be asked."""
@@ -97,24 +111,66 @@ class Fields:
             return _of_text(asked, wanted)
         return _of_numbers(asked, wanted) if kinds <= NUMBERS else _of_addresses(asked, wanted)
 
-    def holding_time(self, start: Any, stop: Any, slack: Any) -> Query | None:
-        """Documents that may be of a time: one of their clocks, as far as it can be asked, is not far from it."""
+    def holding_time(self, start: datetime | None, stop: datetime | None, slack: timedelta) -> Query | None:
+        """Documents that may be of a time: one of their clocks, as far as it can be asked, is not far from it. The limits say in which
+        format they are: that of the mapping may be another."""
         if start is None and stop is None:
             return None
+        first, end = _shifted(start, -slack), _shifted(stop, slack)
         clocks = []
         for path in _clock_fields():
             name = ".".join(path)
             kinds = self.types.get(name, frozenset())
             if kinds and kinds <= TIMES:
-                limits = {k: v.isoformat().replace("+00:00", "Z") for k, v in (("gte", start and start - slack), ("lt", stop and stop + slack)) if v}
+                limits = {k: v.isoformat().replace("+00:00", "Z") for k, v in (("gte", first), ("lt", end)) if v}
+                if "date_nanos" in kinds:
+                    limits = {k: _in_nanos(v).isoformat().replace("+00:00", "Z") for k, v in (("gte", first), ("lt", end)) if v}
                 clocks.append((name, {"range": {name: {**limits, "format": "strict_date_optional_time"}}}))
             elif kinds and kinds <= WORDS and name.endswith("UtcTime"):
-                limits = {k: v.strftime("%Y-%m-%d %H:%M:%S") for k, v in (("gte", start and start - slack), ("lt", stop and stop + slack)) if v}
-                clocks.append((name, {"range": {name: limits}}))
+                limits = {k: f"{v:%Y-%m-%d %H:%M:%S}" for k, v in (("gte", first), ("lt", end)) if v and v.year >= 1000}
+                written: Query = {"range": {name: limits}} if limits else {"exists": {"field": name}}
+                clocks.append((name, written))
         if not any(self.types[name] <= TIMES for name, _ in clocks):
             return None
         without: Query = {"bool": {"must_not": [{"exists": {"field": name}} for name, _ in clocks]}}
         return any_of([*(query for _, query in clocks), without])
+
+
+def _shifted(time: datetime | None, by: timedelta) -> datetime | None:
+    """A time somewhat earlier or later; None, which is no limit, where that is beyond the calendar."""
+    try:
+        return None if time is None else time.astimezone(UTC) + by
+    except OverflowError:
+        return None
+
+
+def _in_nanos(time: datetime) -> datetime:
+    return min(max(time, NANOS[0]), NANOS[1])
+
+
+def left_out(mappings: Any, wanted: Sequence[str]) -> dict[str, str]:
+    """Of each index, by the answer of `_mapping`: which wanted fields its documents are kept without."""
+    found = {}
+    for index, answer in mappings.items() if isinstance(mappings, dict) else ():
+        rule = ((answer.get("mappings") or {}) if isinstance(answer, dict) else {}).get("_source")
+        if not isinstance(rule, dict):
+            continue
+        excluded = [p for p in _patterns(rule.get("excludes")) if any(_concerns(p, name) for name in wanted)]
+        included = _patterns(rule.get("includes"))
+        if excluded:
+            found[index] = ", ".join(f"`{p}`" for p in excluded)
+        elif included and not all(any(_concerns(p, name) for p in included) for name in wanted):
+            found[index] = f"fields other than {', '.join(f'`{p}`' for p in included)}"
+    return found
+
+
+def _patterns(value: Any) -> list[str]:
+    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
+
+
+def _concerns(pattern: str, name: str) -> bool:
+    """Whether a pattern of `_source` names a field, a part of it, or what it is a part of."""
+    return fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") or pattern.startswith(f"{name}.")
 
 
 def _clock_fields() -> list[tuple[str, ...]]:
@@ -191,5 +247,6 @@ def _is_loose(mapping: Any) -> bool:
         return any(
             (key == "dynamic" and str(value).lower() in ("false", "runtime")) or (key == "enabled" and value is False) or _is_loose(value)
             for key, value in mapping.items()
+            if key != "_source"
         )
     return False

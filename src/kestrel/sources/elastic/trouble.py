@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from kestrel.errors import KestrelError
+from kestrel.text import listed
 
 
 class LiveError(KestrelError):
@@ -21,14 +23,15 @@ class MissingExtra(LiveError):
 
 
 class Unreachable(LiveError):
-    """`lasting`: asking again at once will not help."""
+    """`lasting`: asking again at once will not help. `slow`: the answer was not complete in time."""
 
     code: ClassVar[str] = "K0701"
 
-    def __init__(self, profile: str, url: str, why: str, hint: str = "", lasting: bool = False) -> None:
+    def __init__(self, profile: str, url: str, why: str, hint: str = "", lasting: bool = False, slow: bool = False) -> None:
         hint = hint or "check `host` and `port` of its connection, and that this machine can reach it"
         super().__init__(f"cannot reach {url} for the profile `{profile}`: {why}", None, hint)
         self.lasting = lasting
+        self.slow = slow
 
 
 class NotTrusted(LiveError):
@@ -42,8 +45,15 @@ class NotTrusted(LiveError):
 class NotAuthorised(LiveError):
     code: ClassVar[str] = "K0703"
 
-    def __init__(self, profile: str, url: str, status: int, why: str, given: bool) -> None:
-        if status == 403:
+    def __init__(self, profile: str, url: str, status: int, why: str, given: bool, privilege: str | None = None, from_server: bool = True) -> None:
+        """`privilege`: the one that is missing, if the server names it. `from_server`: whether the answer is one of Elasticsearch or OpenSearch,
+        and not of something in between."""
+        if status == 403 and not from_server:
+            hint = "this is not an answer of Elasticsearch or OpenSearch: a proxy or firewall between may not let the request through"
+        elif status == 403 and privilege:
+            hint = f"the privilege `{privilege}` is missing: its key or user must be allowed to read the indices (`read`) "
+            hint += "and their mappings (`view_index_metadata`)"
+        elif status == 403:
             hint = "its key or user must be allowed to read the indices and their mappings (privileges `read` and `view_index_metadata`)"
         elif given:
             hint = "check `auth` in its configuration: the key may have expired, or belong to another cluster"
@@ -65,7 +75,8 @@ class ServerFailed(LiveError):
 
     code: ClassVar[str] = "K0705"
 
-    def __init__(self, profile: str, url: str, asked: str, came: str, hint: str = "ask again later, or for a shorter time: START and STOP") -> None:
+    def __init__(self, profile: str, url: str, asked: str, came: str, hint: str = "") -> None:
+        hint = hint or "ask again later, or for a shorter time: START and STOP"
         super().__init__(f"{url} of the profile `{profile}` was asked {asked} and did not answer: {came}", None, hint)
 
 
@@ -74,11 +85,11 @@ class Refused(LiveError):
 
     code: ClassVar[str] = "K0706"
 
-    def __init__(self, profile: str, url: str, asked: str, status: int, why: str) -> None:
+    def __init__(self, profile: str, url: str, asked: str, status: int, why: str, hint: str = "") -> None:
         super().__init__(
             f"{url} of the profile `{profile}` was asked {asked} and refuses ({status}: {why})",
             None,
-            "Kestrel asks Elasticsearch 7.10 and newer, and OpenSearch 2.4 and newer",
+            hint or "Kestrel asks Elasticsearch 7.10 and newer, and OpenSearch 2.4 and newer",
         )
 
 
@@ -98,3 +109,33 @@ class Stopped(LiveError):
 
     def __init__(self) -> None:
         super().__init__("stopped while records were fetched; nothing of this step was kept")
+
+
+class NoSource(LiveError):
+    code: ClassVar[str] = "K0431"
+
+    def __init__(self, profile: str, url: str, indices: Sequence[str]) -> None:
+        super().__init__(
+            f"{_named(indices)} of the profile `{profile}` ({url}) {'do' if len(indices) > 1 else 'does'} not keep the documents: "
+            "`_source` is disabled in the mapping",
+            None,
+            "leave it out of `indices` of its connection, or index its documents again with `_source` enabled",
+        )
+
+
+class IndexNotReadable(LiveError):
+    """`state`: closed or blocked."""
+
+    code: ClassVar[str] = "K0432"
+
+    def __init__(self, profile: str, url: str, indices: Sequence[str], state: str, why: str = "") -> None:
+        if state == "closed":
+            hint = f"open it (`POST /{indices[0] if indices else 'INDEX'}/_open`), or leave it out of `indices` of its connection"
+        else:
+            hint = "remove the block from its settings (`index.blocks.read`), or leave it out of `indices` of its connection"
+        verb = "are" if len(indices) > 1 else "is"
+        super().__init__(f"{_named(indices)} of the profile `{profile}` ({url}) {verb} {state}{f' ({why})' if why else ''}", None, hint)
+
+
+def _named(indices: Sequence[str]) -> str:
+    return f"the {'indices' if len(indices) > 1 else 'index'} {listed(indices)}" if indices else "an index"

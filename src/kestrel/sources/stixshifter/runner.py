@@ -38,8 +38,10 @@ IDENTITY = {
     "created": "2020-01-01T00:00:00.000Z",
     "modified": "2020-01-01T00:00:00.000Z",
 }
-PARTIAL = re.compile(rb'"timed_out"\s*:\s*true|"_shards"\s*:\s*\{[^{}]*"failed"\s*:\s*[1-9]')
-"""What Elasticsearch says at the beginning of an answer that is not whole."""
+TIMEOUT = 60.0
+"""Seconds to wait for one answer, unless the profile says otherwise."""
+TRIES = 5
+"""How often a connector may try by itself within one call."""
 
 TIME = {"valid_regex": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?$"}
 LOOSER = {"domain-name.value": {"valid_regex": r"^[^\s/@:]+$"}, "first_observed": TIME, "last_observed": TIME}
@@ -120,6 +122,7 @@ class Work:
         self.pool: ProcessPoolExecutor | None = None
         self.options: dict[str, Any] = dict(setting["connection"].get("options") or {})
         self.folder = ""
+        self.deadline = TRIES * float(self.options.get("timeout") or TIMEOUT)
         if makes := self.manners.get("to_stix"):
             whole = self.entry_point().get_results_translator(self.options.get("dialects") or None).map_data
             self.options["mapping"] = {**(self.options.get("mapping") or {}), "to_stix_map": _merged(whole, makes)}
@@ -403,15 +406,35 @@ def _listen(work: Work) -> None:
             self.ssl_context.verify_mode = ssl.CERT_NONE
 
     async def ask(self: Any, endpoint: str, method: str, headers: Any = None, cookies: Any = None, data: Any = None, **named: Any) -> Any:
-        answer = await call(self, endpoint, method, headers, cookies, _wider(data, work.manners.get("fetch")), **named)
+        if endpoint.endswith("/_search"):
+            endpoint += "?allow_partial_search_results=false"
+        asked = call(self, endpoint, method, headers, cookies, _wider(data, work.manners.get("fetch")), **named)
+        try:
+            answer = await asyncio.wait_for(asked, work.deadline)
+        except TimeoutError:
+            raise Exception(f"timeout: no complete answer within {work.deadline:g} seconds") from None
         body = answer.read() or b""
         work.calls += 1
         work.bytes += len(body)
-        if body.startswith(b'{"took"') and PARTIAL.search(body[:2_000]):
-            raise Exception("the answer is not whole: a part of the server timed out or failed")
+        if body.startswith(b'{"took"') and _is_partial(body[:4_000]):
+            raise Exception("the answer is not complete: a part of the server timed out, failed or was skipped")
         return answer
 
     Client.__init__, Client.call_api = make, ask
+
+
+def _is_partial(head: bytes) -> bool:
+    """Whether Elasticsearch says, at the beginning of an answer, that a part of it is missing."""
+    if re.search(rb'"timed_out"\s*:\s*true', head):
+        return True
+    shards, clusters = _numbers(head, b"_shards"), _numbers(head, b"_clusters")
+    lost = any(clusters.get(name) for name in (b"skipped", b"partial", b"failed", b"running"))
+    return lost or bool(shards.get(b"failed")) or shards.get(b"successful", 0) < shards.get(b"total", 0) * (b"successful" in shards)
+
+
+def _numbers(head: bytes, name: bytes) -> dict[bytes, int]:
+    found = re.search(rb'"%b"\s*:\s*\{([^{}]*)' % name, head)
+    return {k: int(v) for k, v in re.findall(rb'"(\w+)"\s*:\s*(\d+)', found[1])} if found else {}
 
 
 def _wider(data: Any, fields: Sequence[str] | None) -> Any:

@@ -1,0 +1,143 @@
+"""Which documents are of a known log format: one search with a count for each format, and an example of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from kestrel.ask.live import Recognition, Wanted
+from kestrel.schemas import expression
+from kestrel.schemas.shape import Shape, recognise
+from kestrel.sources.elastic.fields import CLOCK, NOTHING, Fields, Query, any_of, live_shapes
+
+if TYPE_CHECKING:
+    from kestrel.sources.elastic.fetch import Elastic
+
+EXAMPLES = 20
+"""Unrecognised documents that are fetched as examples."""
+SAMPLE = 500
+"""Documents that are fetched where a query cannot tell the log formats apart."""
+SHOWN = 12
+"""Fields of an example that are named."""
+
+
+def recognition(source: Elastic, wanted: Wanted) -> Recognition:
+    """Raises KestrelError."""
+    fields = source.fields
+    within = fields.holding_time(wanted.start, wanted.stop, timedelta(0)) or {"match_all": {}}
+    each = formats(fields)
+    number, told = source.count({"match_all": {}}, _aggregations(fields, within, each))
+    first, last = (str((told.get(n) or {}).get("value_as_string") or "") for n in ("first", "last"))
+    inner = told.get("within") or {}
+    total = int(inner.get("doc_count") or 0)
+    if each is None:
+        return _sampled(source, within, total, number, (first, last))
+    buckets = (inner.get("formats") or {}).get("buckets") or {}
+    counts = tuple((name, int(b["doc_count"])) for name, b in buckets.items() if b.get("doc_count"))
+    unknown = total - sum(n for _, n in counts)
+    found = Recognition(total, number, first, last, counts, unknown)
+    if not unknown:
+        return found
+    examples = _documents(source, {"bool": {"filter": [within], "must_not": list(each.values())}}, EXAMPLES)
+    if any(recognise(d) for d in examples):  # the mapping cannot be trusted: fields that it does not index are in the documents
+        return _sampled(source, within, total, number, (first, last))
+    return _described(found, examples)
+
+
+def formats(fields: Fields) -> dict[str, Query] | None:
+    """The documents of each log format, as it is recognised in a document; None where the mapping does not let that be asked."""
+    if fields.loose:
+        return None
+    found: dict[str, Query] = {}
+    for shape in live_shapes():
+        groups: list[Query] = []
+        for group in shape.marks:
+            names = [".".join(path) for path in group]
+            if any(name in fields.unsearchable for name in names):
+                return None
+            there = [q for name in names if (q := fields.exists(name))]
+            groups.append(any_of(there) if there else NOTHING)
+        found[shape.name] = {"bool": {"filter": groups}}
+    return found
+
+
+def _aggregations(fields: Fields, within: Query, each: Mapping[str, Query] | None) -> Query:
+    """A document is counted for the first format that it is of."""
+    counts: dict[str, Query] = {}
+    for name, query in (each or {}).items():
+        counts[name] = {"bool": {"filter": [query], "must_not": [q for n, q in (each or {}).items() if n in counts]}}
+    ends: Query = {"first": {"min": {"field": CLOCK}}, "last": {"max": {"field": CLOCK}}} if fields.holds_time else {}
+    formatted = {"format": "strict_date_optional_time"}
+    ends = {name: {kind: {**of, **formatted} for kind, of in end.items()} for name, end in ends.items()}
+    inner = {"aggs": {"formats": {"filters": {"filters": counts}}}} if counts else {}
+    return {**ends, "within": {"filter": within, **inner}}
+
+
+def _sampled(source: Elastic, within: Query, total: int, everywhere: int, ends: tuple[str, str]) -> Recognition:
+    documents = _documents(source, within, SAMPLE)
+    counts: dict[str, int] = {}
+    strange = []
+    for document in documents:
+        shape = recognise(document)
+        if shape:
+            counts[shape.name] = counts.get(shape.name, 0) + 1
+        else:
+            strange.append(document)
+    found = Recognition(total, everywhere, *ends, tuple(counts.items()), len(strange), sampled=len(documents))
+    return _described(found, strange) if strange else found
+
+
+def _described(found: Recognition, examples: Sequence[Mapping[str, Any]]) -> Recognition:
+    """With what an example looks like: the one that is most like a known format."""
+    near = max(examples, key=lambda d: _likeness(d)[0], default={})
+    names = sorted(near)
+    shown = (*names[:SHOWN], f"{len(names) - SHOWN} more") if len(names) > SHOWN else tuple(names)
+    return Recognition(found.total, found.everywhere, found.first, found.last, found.formats, found.unknown, shown, _likeness(near)[1], found.sampled)
+
+
+def _likeness(document: Mapping[str, Any]) -> tuple[int, str]:
+    """The log format that a document is most like, and how much: by the fields that both have, those by which it is recognised first."""
+    best = (0, "")
+    for shape in live_shapes():
+        marks = sum(any(_at(document, path) is not None for path in group) for group in shape.marks)
+        known = sum(_at(document, path) is not None for path in _read_by(shape))
+        best = max(best, (marks * 1_000 + known, shape.name), key=lambda b: b[0])
+    return best
+
+
+def _read_by(shape: Shape) -> set[tuple[str, ...]]:
+    """The fields that a log format reads; not the time, which every format has."""
+    return {path for r in shape.rules if r.node is not None for path, _ in expression.fields(r.node) if path != (CLOCK,)}
+
+
+def _at(document: Mapping[str, Any], path: Sequence[str]) -> Any:
+    value: Any = document
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _documents(source: Elastic, query: Query, number: int) -> list[dict[str, Any]]:
+    """Some documents of a query, with names that have dots as nested objects."""
+    path = f"{source.place.path}/_search?allow_partial_search_results=false"
+    answer = source.client.ask("for examples of its documents", "POST", path, {"query": query, "size": number})
+    hits = (answer.get("hits") or {}).get("hits") or []
+    return [expanded(h["_source"]) for h in hits if isinstance(h, dict) and isinstance(h.get("_source"), dict)]
+
+
+def expanded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document in which `{"a.b": 1}` is `{"a": {"b": 1}}`, as the server itself understands it."""
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        *outer, last = name.split(".")
+        place = found
+        for part in outer:
+            inner = place.get(part)
+            if not isinstance(inner, dict):
+                inner = place[part] = {}
+            place = inner
+        value = expanded(value) if isinstance(value, Mapping) else value
+        known = place.get(last)
+        place[last] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
+    return found

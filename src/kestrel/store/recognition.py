@@ -1,0 +1,89 @@
+"""Why an answer from a server is empty: there is nothing, nothing in the time range, or nothing of a known log format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from kestrel.ask.live import Recognition
+from kestrel.errors import KestrelError
+from kestrel.graph.steps import Find, Get, Source, Step, TimeRange
+from kestrel.result import Notice
+from kestrel.schemas.shape import shapes
+from kestrel.store.variable import Variable
+from kestrel.text import listed
+
+if TYPE_CHECKING:
+    from kestrel.store.evaluate import Store
+
+
+class NothingRecognised(KestrelError):
+    code: ClassVar[str] = "K0430"
+    part = "source"
+
+    def __init__(self, uri: str, recognition: Recognition, ranged: bool) -> None:
+        super().__init__(
+            f"{_unrecognised(uri, recognition, ranged)}, so nothing can be found",
+            None,
+            "; ".join([*likeness(recognition), f"known log formats: {listed(n for n in shapes() if n != 'stix')}"]),
+        )
+
+
+def likeness(found: Recognition) -> list[str]:
+    """What a document of no known log format looks like, and which format is the closest."""
+    return [
+        *([f"the closest log format is `{found.closest}`"] if found.closest else []),
+        *([f"one of them has the top-level fields {', '.join(found.fields)}"] if found.fields else []),
+    ]
+
+
+def reasons(store: Store, step: Step, variable: Variable) -> Iterator[Notice]:
+    """Of a GET or FIND that servers answered and that found nothing: what is there instead. Raises NothingRecognised where there are
+    documents, all of them of unknown log formats."""
+    dataset = variable.dataset
+    if not isinstance(step, Get | Find) or dataset is None or not dataset.is_live or store.any(f"SELECT 1 FROM {variable.table}"):
+        return
+    if isinstance(step, Find) and not store.any(f"SELECT 1 FROM {store.evaluate(step.input).table}"):
+        return
+    remote = [s for s in dataset.sources if s.place]
+    known = dataset.account.read > dataset.account.unknown
+    if known and not dataset.account.unknown and not any(store.live.is_narrow(s, dataset.span) for s in remote):
+        return
+    found = [(s, r) for s in remote if (r := store.live.recognition(replace(s, files=()), dataset.span))]
+    if not known and (strange := [(s, r) for s, r in found if r.total]) and not any(r.formats for _, r in found):
+        raise NothingRecognised(strange[0][0].uri, strange[0][1], dataset.span is not None)
+    for source, recognition in found:
+        if text := _reason(source, recognition, dataset.span):
+            yield text
+
+
+def _reason(source: Source, found: Recognition, span: TimeRange | None) -> Notice | None:
+    if not found.everywhere:
+        return Notice("no-documents", f"`{source.uri}` has no documents, or none that its key or user may read")
+    if not found.total and span is not None:
+        ends = f"; its documents are from {found.first} to {found.last}" if found.first and found.last else ""
+        return Notice("none-in-range", f"`{source.uri}` has no documents from {_time(span.start)} to {_time(span.stop)}{ends}")
+    if found.unknown:
+        more = "; ".join(likeness(found))
+        return Notice(
+            "unknown-records",
+            f"{_unrecognised(source.uri, found, span is not None)}{f' ({more})' if more else ''}",
+            found.unknown,
+        )
+    return None
+
+
+def _unrecognised(uri: str, found: Recognition, ranged: bool) -> str:
+    number, unknown = found.sampled or found.total, found.unknown
+    sample = f"a sample of {number:,} of " if 0 < found.sampled < found.total else ""
+    documents = f"documents of `{uri}`{' in the time range' if ranged else ''}"
+    if number == 1:
+        return f"the only {documents.replace('documents', 'document', 1)} is of no known log format"
+    if unknown == number:
+        return f"none of {sample}the {found.total:,} {documents} is of a known log format"
+    return f"{unknown:,} of {sample}the {found.total:,} {documents} {'is' if unknown == 1 else 'are'} of no known log format"
+
+
+def _time(time: object) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
