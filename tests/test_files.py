@@ -60,7 +60,6 @@ def line(number: int, **fields: Any) -> str:
         ("broken-line.json", (LINES[0] + '\n{"EventID": 1, "Chan\n' + "\n".join(LINES[1:])).encode(), 10, 1, 0, 0),
         ("cut-at-the-end.json", TEXT[:-20].encode(), 9, 1, 0, 0),
         ("unknown-shape.json", (TEXT + '\n{"a": 1}\n[1]\n5\n').encode(), 10, 2, 1, 0),
-        ("only-unknown.json", b'{"a": 1}\n{"b": 2}\n', 0, 0, 2, 0),
         ("empty.json", b"", 0, 0, 0, 0),
         ("long-line-last.json", (TEXT + "\n" + line(50, CommandLine="x" * 50_000_000)).encode(), 11, 0, 0, 0),
         ("long-line-first.json", (line(50, CommandLine="x" * 5_000_000) + "\n" + TEXT).encode(), 11, 0, 0, 0),

@@ -151,7 +151,8 @@ def addresses(x: str) -> str:
 
 
 def items(x: str) -> str:
-    return f"nullif(list_filter({x}, lambda a: a NOT IN {NO_TEXT}), [])"
+    """A list in which what is no value has no text; every element keeps its place."""
+    return f"nullif(list_transform({x}, lambda a: CASE WHEN a IN {NO_TEXT} THEN NULL ELSE a END), [])"
 
 
 def listed(x: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from kestrel.schemas.transforms import quoted
+from kestrel.scratch import prefix
 
 PATTERN = re.compile(r"[*?\[]")
 """The characters that DuckDB's readers take for a pattern; in brackets each stands for itself."""
@@ -42,7 +43,7 @@ class PrivateFolder:
 
     def __init__(self) -> None:
         try:
-            self.path: Path | None = Path(tempfile.mkdtemp(prefix="kestrel-"))
+            self.path: Path | None = Path(tempfile.mkdtemp(prefix=prefix()))
         except OSError:
             self.path = None
         self.discard = weakref.finalize(self, shutil.rmtree, self.path or "", ignore_errors=True)

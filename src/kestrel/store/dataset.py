@@ -247,7 +247,8 @@ def _build(
 def _create_files(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, Source]], fetched: Collection[int]) -> None:
     """`files`: the file of each number that records carry, its log format, and the state it is in before it is read."""
     con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, shape VARCHAR, state VARCHAR)")
-    rows = [[n, str(file), source.shape, None if n in fetched else state_of(str(file))] for n, (file, source) in enumerate(files)]
+    named = [(n, str(file).encode("utf-8", "replace").decode("utf-8"), file, source.shape) for n, (file, source) in enumerate(files)]
+    rows = [[n, name, shape, None if n in fetched else state_of(str(file))] for n, name, file, shape in named]
     if rows:
         con.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
 

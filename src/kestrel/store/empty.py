@@ -48,7 +48,12 @@ def _outside(store: Store, variable: Variable) -> str | None:
     """What times the records are of, where there are records and none is in the time range."""
     assert variable.dataset is not None
     table, span = variable.dataset.events.table, variable.range
-    if span is None or variable.dataset.is_live or store.any(f"SELECT 1 FROM {table} WHERE {' AND '.join(within_range(span))}"):
+    if (
+        span is None
+        or span.start >= span.stop
+        or variable.dataset.is_live
+        or store.any(f"SELECT 1 FROM {table} WHERE {' AND '.join(within_range(span))}")
+    ):
         return None
     first, last = store.con.execute(f"SELECT min(t), max(t) FROM {table}").fetchone() or (None, None)
     if first is None:

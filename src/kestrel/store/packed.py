@@ -111,10 +111,12 @@ def trouble(error: OSError) -> str:
 
 def head(path: Path) -> bytes:
     """The first bytes of a file as it is. Raises UnreadableFile."""
+    if any("\ud800" <= c <= "\udfff" for c in str(path)):
+        raise UnreadableFile(path, "its name is not valid Unicode")
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise UnreadableFile(path, "it is a pipe or a device; a file is looked at more than once")
+            raise UnreadableFile(path, "it is a pipe or a device; a file is read more than once")
         with path.open("rb") as file:
             return file.read(16)
     except OSError as error:
