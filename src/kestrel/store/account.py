@@ -112,6 +112,8 @@ def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: A
     )
     kept = {"sensor": "sensor", "number": "code", "provider": provider, "code": code}
     each = f"SELECT rec, {', '.join(f'any_value({sql}) AS {name}' for name, sql in kept.items())} FROM events"
+    if events.unread:  # what was not read may yield an entity: only what no sensor of a log format wrote is sure
+        yielding = ["sensor > 0"]
     other = (
         f"{each} GROUP BY rec HAVING NOT bool_or({' OR '.join(yielding)})"
         if "part" in events.columns
