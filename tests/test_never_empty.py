@@ -129,7 +129,7 @@ def test_the_zero_guid_is_no_id(zero: str, tmp_path: Path) -> None:
 def test_one_guid_of_two_creations_with_different_pids(tmp_path: Path) -> None:
     """Later records go by id and pid; one without a pid to the latest start before it."""
     shared = {"ProcessGuid": guid(1)}
-    records = [creation(1), creation(2, **shared), connection(1, 1, ProcessId="102"), connection(2, 1, ProcessId=None)]
+    records = [creation(1), creation(2) | shared, connection(1, 1, ProcessId="102"), connection(2, 1, ProcessId=None)]
     log = Log(tmp_path, records)
     assert log.rows("GET process FROM $LOG", "pid, name") == [(101, "p1.exe"), (102, "p2.exe")]
     assert log.count("GET process FROM $LOG WHERE pid = 102") == 1
