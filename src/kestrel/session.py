@@ -496,7 +496,8 @@ class Session:
         assert dataset is not None
         yield from findings(dataset.account)
         first, last = self.store.con.execute(f"SELECT min(t), max(t) FROM {dataset.events.table}").fetchone() or (None, None)
-        yield "times", "good" if first else "bad", f"{first:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}" if first else "no record has a time"
+        state = "good" if first else "bad" if dataset.account.kept else "weak"
+        yield "times", state, f"{first:%Y-%m-%dT%H:%M:%SZ} to {last:%Y-%m-%dT%H:%M:%SZ}" if first else "no record has a time"
 
     # -- variables from Python -----------------------------------------------------------------------------------
 

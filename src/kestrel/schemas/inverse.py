@@ -153,7 +153,7 @@ def _prefixed(wanted: Pattern) -> Pattern:
         elif wanted.operator == "LIKE" and re.match(r"(?i)[A-Z_]:(\\(W(i(n(d(o(w(s)?)?)?)?)?)?)?)?(%|_|$)", rest):
             patterns.append("\\SystemRoot\\%")
         if rest.startswith("\\\\"):
-            patterns.append(f"\\\\?\\UNC{rest[1:]}")
+            patterns += [f"\\\\?\\UNC{rest[1:]}", f"\\Device\\Mup{rest[1:]}"]
     return Pattern("LIKE", tuple(patterns)) if patterns else wanted
 
 

@@ -320,6 +320,9 @@ class _Record:
             for kind in types:
                 if kind in known.get(category, {}):
                     return str(known[category][kind])
+        action = str(self.event.get("action") or "").lower().replace("_", " ").replace("-", " ")
+        if found := next((known for words, known in _vocabulary()["actions"].items() if action.startswith(words)), None):
+            return str(found)
         main = self.subject["process"]
         if self.event or main is None or main not in self.parent_of:
             return None

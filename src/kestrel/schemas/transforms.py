@@ -36,7 +36,7 @@ def text(x: str) -> str:
 
 def path(x: str) -> str:
     """Without the prefixes that only say how a path is read: `\\\\?\\C:\\x` and `\\??\\C:\\x` are `C:\\x`, `\\\\?\\UNC\\server` is `\\\\server`."""
-    plain = f"regexp_replace(regexp_replace({x}, '(?i)^\\\\[\\\\?]\\?\\\\UNC\\\\', '\\\\\\\\'), '^\\\\[\\\\?]\\?\\\\', '')"
+    plain = f"regexp_replace(regexp_replace({x}, '(?i)^\\\\(?:[\\\\?]\\?\\\\UNC|Device\\\\Mup)\\\\', '\\\\\\\\'), '^\\\\[\\\\?]\\?\\\\', '')"
     return f"CASE WHEN {x} IN {NO_PATH} THEN NULL WHEN starts_with({x}, '\\') THEN {plain} ELSE {x} END"
 
 

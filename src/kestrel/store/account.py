@@ -80,12 +80,13 @@ class NoKnownFormat(KestrelError):
 
     def __init__(self, uri: str, account: Account) -> None:
         if account.unknown:
-            number = f"{account.unknown:,} record{'s' if account.unknown > 1 else ''}"
-            super().__init__(f"none of the {number} of {path_text(uri)} is of a known log format", None, "; ".join(_strange(account)))
+            one, name = account.unknown == 1, path_text(uri)
+            said = f"the only record of {name} is of no known" if one else f"none of the {account.unknown:,} records of {name} is of a known"
+            super().__init__(f"{said} log format", None, "; ".join(_strange(account)))
         else:
-            number = f"{account.broken:,} line{'s' if account.broken > 1 else ''}"
+            one, name = account.broken == 1, path_text(uri)
             super().__init__(
-                f"none of the {number} of {path_text(uri)} is a JSON object",
+                f"the only line of {name} is not a JSON object" if one else f"none of the {account.broken:,} lines of {name} is a JSON object",
                 None,
                 "Kestrel reads logs as JSON, one object a line or an array of objects",
             )
@@ -230,7 +231,8 @@ def _strange(account: Account) -> Iterator[str]:
     """Unrecognised records, a sentence for each file: their fields, and the log formats that are closest to them."""
     for file, number, names in account.strange[:SHOWN]:
         closest = listed([name for name, _ in closest_formats(names)[:2]])
-        yield f"{number:,} of `{Path(file).name}` with the fields {listed(names[:8])} (closest log format{': ' if closest else ': none'}{closest})"
+        fields = f"with the fields {listed(names[:8])}" if names else "without fields"
+        yield f"{number:,} of `{Path(file).name}` {fields} (closest log format{': ' if closest else ': none'}{closest})"
     if len(account.strange) > SHOWN:
         yield f"and those of {len(account.strange) - SHOWN:,} more files"
 
@@ -274,6 +276,10 @@ def findings(account: Account) -> Iterator[tuple[str, str, str]]:
     yield "records", state, f"{account.read:,} read: " + ", ".join(f"{number:,} {what}" for what, number in counts.items())
     for text in _strange(account):
         yield "unrecognised", "weak", text
+    for file, complete in account.cut_off.items():
+        yield "cut off", "weak", f"`{file}` after {complete:,} records"
+    for file, why in account.unreadable.items():
+        yield "unreadable", "weak", f"`{file}`: {why}"
     for known, what, rating in ((True, "fields missing", "bad" if not account.mapped else "weak"), (False, "only events", "good")):
         by_provider: dict[str, list[str]] = {}
         for provider, code, number, is_known in account.types:

@@ -47,7 +47,7 @@ def _objects(text: str) -> Iterator[Any]:
 def _members(text: str) -> Iterator[tuple[str, Any]]:
     """Name and value of the members of JSON objects that stand one after another, but of `objects` each element. END with None
     ends an object; BROKEN has the text that cannot be read."""
-    decode = json.JSONDecoder().raw_decode
+    decode = json.JSONDecoder(object_pairs_hook=_first_values).raw_decode
     place, inside = 0, ""
     while (place := _next(text, place)) < len(text):
         match inside, text[place]:
@@ -73,6 +73,12 @@ def _members(text: str) -> Iterator[tuple[str, Any]]:
                 except (ValueError, RecursionError, IndexError):
                     yield BROKEN, text[place : place + 1000].partition("\n")[0]
                     return
+
+
+def _first_values(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of equal names the first counts."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else dict(reversed(pairs))
 
 
 def _next(text: str, place: int) -> int:
