@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _hunt_arguments(check)
     _parameter_argument(check)
-    check.add_argument("--offline", action="store_true", help="files and data sources that are not there are no mistakes")
+    check.add_argument("--offline", action="store_true", help="missing files and data sources are not reported")
     check.set_defaults(act=_check)
 
     fmt = commands.add_parser("fmt", help="print a hunt in its standard form", description="Print a hunt in its standard form.")
@@ -458,7 +458,7 @@ def _hunting(signals: Signals, rows: int | EllipsisType | None = ...) -> Iterato
             pass
         finally:
             if (trouble := runner.close()) and not signals.number:
-                print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
+                print(f"kestrel: the records could not be cached for the next run ({trouble})", file=sys.stderr)
     if signals.number:
         raise KeyboardInterrupt
 

@@ -185,7 +185,7 @@ class Session:
         found = peek(self.store.con, path, kind)
         step = replace(found.step, reading=reading)
         self._peeked[step] = found.columns
-        wrong = f"what `{path_text(path)}` says of its type, sources and time range is not as Kestrel writes it, and is ignored"
+        wrong = f"the type, sources and time range recorded in `{path_text(path)}` are not valid Kestrel metadata and are ignored"
         return step, [] if found.is_valid else [Notice("file-metadata", wrong)]
 
     @property
@@ -322,7 +322,7 @@ class Session:
             more = f" and {others:,} other file{'s' if others > 1 else ''}" if others else ""
             verb = became.replace("is ", "are ").replace("has ", "have ").replace(" a file", " files") if others else became
             verb = verb.replace("it was", "they were") if others else verb
-            text = f"`{path_text(files[0])}`{more} {verb}: variables made before keep what was read; GET and LOAD read files as they are now"
+            text = f"`{path_text(files[0])}`{more} {verb}: existing variables keep what was read; GET and LOAD read files as they are now"
             yield Told("changed-file", text, len(files))
 
     def _accounts(self, step: Step) -> Iterator[Told]:

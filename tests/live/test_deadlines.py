@@ -36,7 +36,7 @@ def test_a_slow_answer_is_given_up(proxy: Proxy, session: Session, request_: str
     """Every byte comes soon, or none does: the whole answer has half a second."""
     proxy.misbehave(SLOW[fault], None, path=REQUESTS[request_])
     began = time.monotonic()
-    with pytest.raises(HuntErrors, match=r"(?s)error\[K0701\].*no answer within 0.5 s.*help: ask for a shorter time"):
+    with pytest.raises(HuntErrors, match=r"(?s)error\[K0701\].*no answer within 0.5 s.*help: use a shorter time"):
         session.run(HUNT)
     assert time.monotonic() - began < 15
 

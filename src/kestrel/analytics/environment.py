@@ -54,13 +54,13 @@ def as_environment(name: str, arguments: Mapping[str, Any], declared: Collection
                 name,
                 key,
                 "has a name that programs and runtimes may read as a setting of their own",
-                f"if the analytic takes it, say so in its profile: `arguments: [{key}]`",
+                f"if the analytic needs it, declare it in its profile: `arguments: [{key}]`",
             )
         text = _text(value)
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise BadArgument(name, key, "is no valid Unicode text") from None
+            raise BadArgument(name, key, "is not valid Unicode text") from None
         if "\0" in text:
             raise BadArgument(name, key, "has a zero byte in it")
         found[key] = text

@@ -94,7 +94,11 @@ def run_to_end(name: str, command: Sequence[str], folder: Path, environment: Map
         except (OSError, ValueError) as error:
             if isinstance(error, FileNotFoundError):
                 raise CannotStart(name, f"there is no program `{command[0]}`", "is it installed, and on the PATH?") from None
-            why = (error.strerror or "the machine refuses it").lower() if isinstance(error, OSError) else "its command has a sign no command may have"
+            why = (
+                (error.strerror or "the operating system refused it").lower()
+                if isinstance(error, OSError)
+                else "its command has a sign no command may have"
+            )
             raise CannotStart(name, f"`{command[0]}`: {why}") from None
     _running[folder] = process
     try:

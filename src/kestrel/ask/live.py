@@ -121,7 +121,7 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """Which documents of a time range are of a known log format."""
+    """Which documents of a time range are in a known log format."""
 
     total: int
     """Documents in the time range."""
@@ -133,7 +133,7 @@ class Recognition:
     formats: tuple[tuple[str, int], ...]
     """Documents in the time range of each log format; none of which there are none."""
     unknown: int
-    """Documents in the time range of no known log format."""
+    """Documents in the time range in an unknown log format."""
     fields: tuple[str, ...] = ()
     """The top-level fields of one of these."""
     closest: str = ""
@@ -144,7 +144,7 @@ class Recognition:
 
 @runtime_checkable
 class Recogniser(Protocol):
-    """A remote source that can say which of its documents are of a known log format."""
+    """A remote source that can say which of its documents are in a known log format."""
 
     def recognition(self, wanted: Wanted) -> Recognition:
         """The documents of a time range. Raises KestrelError."""

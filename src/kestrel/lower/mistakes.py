@@ -81,7 +81,7 @@ class NotRecorded(KestrelError):
         super().__init__(
             f"no log records which process ended another, so there is no relation `{verb}`",
             span,
-            f"processes that may have ended one: `FIND process ACCESSED {variable}`; when it ended: "
+            f"for processes that may have ended it: `FIND process ACCESSED {variable}`; for when it ended: "
             f"`FIND event LINKED {variable} WHERE code IN ('5', '4689')`",
         )
 
@@ -157,15 +157,15 @@ class RowOfAnotherType(KestrelError):
     code: ClassVar[str] = "K0236"
 
     def __init__(self, own: str, other: str, by_statement: bool, span: Span) -> None:
-        says = f"NEW says `{other}`" if by_statement else f"a row before it is `{other}`"
-        super().__init__(f"this row is of type `{own}`, and {says}", span, "a variable has entities of one type: write a NEW for each type")
+        says = f"NEW says `{other}`" if by_statement else f"an earlier row has `{other}`"
+        super().__init__(f"this row has the type `{own}`, but {says}", span, "a variable has entities of one type: use one NEW for each type")
 
 
 class UnorderedFlag(KestrelError):
     code: ClassVar[str] = "K0237"
 
     def __init__(self, flag: str, operator: str, span: Span) -> None:
-        super().__init__(f"`{flag}` is neither more nor less than anything, and `{operator}` asks for that", span, f"compare it with `= {flag}`")
+        super().__init__(f"`{flag}` has no order, so `{operator}` cannot compare it", span, f"use `= {flag}`")
 
 
 class BadLike(KestrelError):
@@ -173,9 +173,9 @@ class BadLike(KestrelError):
 
     def __init__(self, escape: str, span: Span) -> None:
         super().__init__(
-            f"`{escape}` is the ESCAPE character, and stands before something other than `%`, `_` and itself",
+            f"the ESCAPE character `{escape}` must be followed by `%`, `_` or itself",
             span,
-            f"write it twice where it is meant as it is: `{escape}{escape}`",
+            f"write `{escape}{escape}` for a literal `{escape}`",
         )
 
 

@@ -33,7 +33,7 @@ def with_known_sources(load: Load, opened: Collection[Source], by_name: ByName, 
             Notice(
                 "unknown-source",
                 f"`{path_text(load.path)}` says that its entities come from {names}: no profile and no source of this session has that name, "
-                "so FIND does not search it; `GET ... FROM` it first if it should",
+                "so FIND does not search it; to include it, run `GET ... FROM` it first",
             )
         )
     return replace(load, sources=tuple(dict.fromkeys(known))), notices

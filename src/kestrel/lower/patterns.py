@@ -141,7 +141,7 @@ class Patterns(Names):
         """Tell of characters of a literal that look like others, for data that look the same may not be equal to it."""
         if isinstance(item, tree.Text) and (found := lookalikes(item.value)):
             named = ", ".join(f"`{s}` ({name_of(s)})" if s.isprintable() else name_of(s) for s in found[:5])
-            self.notices.append(Notice("look-alike", f"{written(item.value)} has characters that are easily taken for others: {named}"))
+            self.notices.append(Notice("look-alike", f"{written(item.value)} has characters that look like others: {named}"))
 
     def _items(self, value: tree.Value) -> tuple[tree.Scalar, ...]:
         """The single values of a list, parameters replaced by what was given for them."""

@@ -16,7 +16,9 @@ class PluginFailed(KestrelError):
     def __init__(self, entry: EntryPoint, why: str) -> None:
         package = f" of the package {entry.dist.name} {entry.dist.version}" if entry.dist else ""
         super().__init__(
-            f"the data source plug-in `{entry.name}` failed: {why}", None, f"it is `{entry.value}`{package}, no part of Kestrel: report it there"
+            f"the data source plug-in `{entry.name}` failed: {why}",
+            None,
+            f"`{entry.value}`{package} is not part of Kestrel: report this to its authors",
         )
 
 

@@ -81,7 +81,7 @@ class NoKnownFormat(KestrelError):
     def __init__(self, uri: str, account: Account) -> None:
         if account.unknown:
             number = f"{account.unknown:,} record{'s' if account.unknown > 1 else ''}"
-            super().__init__(f"none of the {number} of {path_text(uri)} is of a known log format", None, "; ".join(_strange(account)))
+            super().__init__(f"none of the {number} of {path_text(uri)} is in a known log format", None, "; ".join(_strange(account)))
         else:
             number = f"{account.broken:,} line{'s' if account.broken > 1 else ''}"
             super().__init__(
@@ -169,14 +169,14 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
     if not account.read and not account.shapes and not remote:
         yield Notice("no-records", f"{path_text(name)} has no records", 0)
     if account.unknown:
-        message = f"{account.unknown:,} of {account.read:,} records are of no known log format and were skipped"
+        message = f"{account.unknown:,} of {account.read:,} records are in an unknown log format and were skipped"
         strange = (f"{message}: {'; '.join(_strange(account))}", tuple(_strange_details(account))) if not remote else (message, ())
         yield Notice("unknown-records", strange[0], account.unknown, strange[1])
     if account.broken:
         yield Notice("broken-lines", f"{account.broken:,} of {account.read:,} lines are not JSON and were skipped", account.broken)
     if account.missed:
         told = types_text([t for t in account.types if t[3]])
-        message = f"{account.missed:,} of {account.read:,} records lack every field that Kestrel reads of their event types ({told})"
+        message = f"{account.missed:,} of {account.read:,} records have none of the fields that Kestrel reads for their event types ({told})"
         yield Notice("fields-missing", f"{path_text(name)}: {message}", account.missed, tuple(_type_details(account, True)))
     others = [t for t in account.types if not t[3]]
     if others:
@@ -190,14 +190,16 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         yield Notice("clock-corrected", f"the printed times of {corrected} are local ({text}) and were corrected to UTC", len(account.clocks))
     if account.shared_ids:
         ids = f"{account.shared_ids:,} unique id{' was' if account.shared_ids == 1 else 's were'}"
-        yield Notice("shared-ids", f"{ids} given to several processes by the sensor; they are told apart by pid", account.shared_ids)
+        yield Notice("shared-ids", f"{ids} assigned to several processes by the sensor; pids distinguish these processes", account.shared_ids)
     if account.name_only:
         processes = "process is" if account.name_only == 1 else "processes are"
-        yield Notice("known-by-name", f"{account.name_only:,} {processes} known only by name; each observation counts as one", account.name_only)
+        yield Notice(
+            "known-by-name", f"{account.name_only:,} {processes} known only by name; each observation counts as one process", account.name_only
+        )
     if account.duplicates:
         yield Notice("duplicates", f"{account.duplicates:,} of {account.read:,} records are duplicates; each is counted once", account.duplicates)
     if account.mended:
-        message = f"{account.mended:,} lines are damaged text (not UTF-8, or cut off); they were read as far as possible"
+        message = f"{account.mended:,} lines contain damaged text (not UTF-8, or cut off); they were read as far as possible"
         yield Notice("mended-lines", message, account.mended)
 
 
@@ -207,7 +209,7 @@ def events_only_text(account: Account) -> str:
     number = sum(t[2] for t in others)
     kinds = f"of {len(others):,} event types" if len(others) > 1 else "of an event type"
     return (
-        f"{number:,} of {account.read:,} records are {kinds} that Kestrel maps only as events (most: {types_text(others)}); "
+        f"{number:,} of {account.read:,} records are {kinds} that Kestrel maps only as events (mostly {types_text(others)}); "
         "`kestrel check-source` lists all"
     )
 
@@ -228,9 +230,9 @@ def _strange(account: Account) -> Iterator[str]:
     """Unrecognised records, a sentence for each file: their fields, and the log formats that are closest to them."""
     for file, number, names in account.strange[:SHOWN]:
         closest = listed([name for name, _ in closest_formats(names)[:2]])
-        yield f"{number:,} of `{Path(file).name}` with the fields {listed(names[:8])} (closest log format{': ' if closest else ': none'}{closest})"
+        yield f"{number:,} from `{Path(file).name}` with the fields {listed(names[:8])} (closest log format{': ' if closest else ': none'}{closest})"
     if len(account.strange) > SHOWN:
-        yield f"and those of {len(account.strange) - SHOWN:,} more files"
+        yield f"and records from {len(account.strange) - SHOWN:,} more files"
 
 
 def _strange_details(account: Account) -> Iterator[Mapping[str, Any]]:
@@ -284,4 +286,4 @@ def findings(account: Account) -> Iterator[tuple[str, str, str]]:
     if account.timeless:
         yield "times", "weak", f"{account.timeless:,} records have no usable time"
     if account.name_only:
-        yield "processes", "weak", f"{account.name_only:,} are known only by name; each observation counts as one"
+        yield "processes", "weak", f"{account.name_only:,} are known only by name; each observation counts as one process"

@@ -45,7 +45,7 @@ def members(path: Path, name: str, folder: Path, room: Room, depth: int = 1) -> 
     """The members of an archive, those of archives in it too, unpacked in `folder` one after another; whoever takes one removes it.
     `name`: what the archive is called in messages. Raises UnreadableFile where there is no member to be found."""
     if depth > DEPTH:
-        raise UnreadableFile(name, f"it is an archive within {DEPTH} others")
+        raise UnreadableFile(name, f"it is nested in {DEPTH} other archives")
     for member in _unpacked(path, name, folder, room):
         if member.file is None or not _is_archive(member.file):
             yield member
@@ -89,7 +89,7 @@ def _is_machine_made(name: str) -> bool:
 
 def _taken(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo, name: str, folder: Path, room: Room) -> Member:
     if member.flag_bits & ENCRYPTED:
-        return Member(name, why="it is locked by a password")
+        return Member(name, why="it is protected by a password")
     try:
         if member.compress_type not in OWN:
             with archive.open(member) as other:
@@ -103,7 +103,7 @@ def _taken(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo, name: 
     except EOFError:
         return Member(name, why=CUT_OFF)
     except NotImplementedError:
-        return Member(name, why="it is packed in a way that Kestrel does not read")
+        return Member(name, why="it uses a compression method that Kestrel does not read")
     except UnreadableFile as error:
         return Member(name, why=error.why)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, ValueError, struct.error):
@@ -134,7 +134,7 @@ def _written(source: _Readable, name: str, folder: Path, room: Room, size: int, 
                 except EOFError:
                     cut, block = True, b""
         if checksum is not None and not cut and sum_ != checksum:
-            raise zlib.error("the checksum is another")
+            raise zlib.error("the checksum does not match")
     except BaseException:
         Path(target).unlink(missing_ok=True)
         raise

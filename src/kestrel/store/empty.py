@@ -35,7 +35,7 @@ def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
     if where is not None and (folded := _ignoring_case(where)) is not None:
         yield from _of_case(store, step, variable, folded)
     if isinstance(step, Find) and step.verb == "LINKED" and (number := _of_type(store, variable)):
-        yield Notice("not-linked", f"the records have {number:,} {step.type} entities, and none is in a relation to those of the input", number)
+        yield Notice("not-linked", f"the records have {number:,} {step.type} entities, but none is related to the input", number)
     types = [t for t in dataset.account.types if could_name(t[0], t[1], variable.type)]
     if types and not isinstance(step, Refine):
         number = sum(t[2] for t in types)
@@ -73,7 +73,7 @@ def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded
     """How many there would be if case were ignored; on servers that is not known."""
     assert variable.dataset is not None
     if variable.dataset.is_live:
-        yield Notice("case-differs", "`=` and IN compare case as it is; LIKE ignores it")
+        yield Notice("case-differs", "`=` and IN are case-sensitive; LIKE ignores case")
         return
     if isinstance(step, Find):
         return
@@ -123,4 +123,4 @@ def _never_equal(step: Join) -> Iterator[Notice]:
     kinds = [kind_of(path) for path in (step.left_key, step.right_key)]
     if kinds[0] != kinds[1] and "any" not in kinds:
         pair = f"`{step.left_key.text()}` is a {kinds[0]} and `{step.right_key.text()}` a {kinds[1]}"
-        yield Notice("never-equal", f"{pair}: no value of one is a value of the other")
+        yield Notice("never-equal", f"{pair}: their values are never equal")

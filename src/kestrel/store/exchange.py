@@ -80,7 +80,7 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
         try:
             put_rows(con, table, *_bundle_rows(path)[1:])
         except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.TypeMismatchException, OverflowError) as error:
-            raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
+            raise CannotLoad(path, "it is not a STIX bundle as Kestrel writes it", "`GET ... FROM` reads its records") from error
         return table
     with _reading(con, path, texts) as relation:
         con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {_plain_values(con, path, relation, main) or relation}")
@@ -147,7 +147,7 @@ def _plain_values(con: duckdb.DuckDBPyConnection, path: Path, relation: str, mai
     if not kinds or kinds == {"OBJECT"}:
         return None
     if kinds & {"OBJECT", "ARRAY"}:
-        raise CannotLoad(path, "its elements are not all plain values, nor all objects", 'write every element as {"name": "cmd.exe"}')
+        raise CannotLoad(path, "its elements are neither all plain values nor all objects", 'write every element as {"name": "cmd.exe"}')
     return f"(SELECT json ->> '$' AS {quoted_name(main)} FROM {objects} WHERE json_type(json) <> 'NULL')"
 
 
@@ -186,7 +186,7 @@ def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
         if "" in names or len({n.casefold() for n in names}) < len(names) or (rows and not names):
             raise NotAsWritten
     except NotAsWritten as error:
-        raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
+        raise CannotLoad(path, "it is not a STIX bundle as Kestrel writes it", "`GET ... FROM` reads its records") from error
     return kind, names, rows
 
 
@@ -230,7 +230,7 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] 
     if not os.path.exists(path):
         raise CannotLoad(path, "there is no such file")
     if found is None or not os.path.isfile(path):
-        why = "its name tells no format" if found is None else "it is a folder" if os.path.isdir(path) else "it is no regular file"
+        why = "its name tells no format" if found is None else "it is a folder" if os.path.isdir(path) else "it is not a regular file"
         raise CannotLoad(path, why)
     if found.packed and not checking(path)():
         raise CannotLoad(path, *damage(path, found))

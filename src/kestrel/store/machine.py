@@ -21,8 +21,8 @@ class NoRoom(KestrelError):
 
     def __init__(self, path: str | None) -> None:
         where = f"`{path_text(path)}` cannot be written" if path else "a temporary file cannot be written"
-        hint = f"free some, or set TMPDIR to a folder on another disk; it is {path_text(tempfile.gettempdir())}"
-        super().__init__(f"{where}: there is no room left on the disk", None, hint)
+        hint = f"free some space, or set TMPDIR (now {path_text(tempfile.gettempdir())}) to a folder on another disk"
+        super().__init__(f"{where}: no space is left on the disk", None, hint)
 
 
 class NoMemory(KestrelError):
@@ -30,7 +30,7 @@ class NoMemory(KestrelError):
 
     def __init__(self) -> None:
         super().__init__(
-            "there is not enough memory for this step", None, "narrow it with START and STOP or WHERE, or set TMPDIR to a folder with more room"
+            "there is not enough memory for this step", None, "narrow it with START and STOP or WHERE, or set TMPDIR to a folder with more space"
         )
 
 
@@ -38,7 +38,7 @@ class MachineRefuses(KestrelError):
     code: ClassVar[str] = "K0452"
 
     def __init__(self, path: str | None, why: str) -> None:
-        super().__init__(f"`{path_text(path)}`: {why}" if path else f"the machine refuses what is needed: {why}")
+        super().__init__(f"`{path_text(path)}`: {why}" if path else f"the operating system refused a required operation: {why}")
 
 
 def machine_error(failure: Exception) -> KestrelError | None:

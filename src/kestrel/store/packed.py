@@ -19,22 +19,22 @@ from kestrel.text import path_text
 
 HEAD = 1 << 16
 BLOCK = 1 << 20
-DAMAGED = "it is packed, and damaged"
+DAMAGED = "its compressed data are damaged"
 CUT_OFF = "it is cut off before the end of its first record"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 OTHERS = {
-    b"BZh": "it is packed by bzip2, which Kestrel does not read",
-    b"\xfd7zXZ": "it is packed by xz, which Kestrel does not read",
+    b"BZh": "it is compressed with bzip2, which Kestrel does not read",
+    b"\xfd7zXZ": "it is compressed with xz, which Kestrel does not read",
     b"7z\xbc\xaf": "it is a 7-Zip archive, which Kestrel does not read",
     b"Rar!": "it is a RAR archive, which Kestrel does not read",
     b"ElfFile\x00": "it is a Windows event log (EVTX), which this version does not read",
     b"PAR1": "it is a Parquet file; LOAD reads tables",
     b"SQLite format 3\x00": "it is an SQLite database",
-    b"\x89PNG": "it is a picture",
-    b"\xff\xd8\xff": "it is a picture",
-    b"GIF8": "it is a picture",
+    b"\x89PNG": "it is an image",
+    b"\xff\xd8\xff": "it is an image",
+    b"GIF8": "it is an image",
     b"%PDF": "it is a PDF document",
 }
 """What Kestrel does not read, by its first bytes."""
@@ -83,7 +83,7 @@ class Room:
         self.left -= size
         self._since += size
         if self.left < 0:
-            raise UnreadableFile(self.path, f"it unpacks to more than {RATIO} times its size, as no log does")
+            raise UnreadableFile(self.path, f"it unpacks to more than {RATIO} times its size, which no log does")
         if self._since >= BLOCK:
             self._since = 0
             self.check(size)
@@ -91,7 +91,7 @@ class Room:
     def check(self, size: int) -> None:
         """Whether so many bytes have room on the disk. Raises UnreadableFile."""
         if shutil.disk_usage(self.scratch).free < size + RESERVE:
-            raise UnreadableFile(self.path, f"there is no room to unpack it in `{tempfile.gettempdir()}`")
+            raise UnreadableFile(self.path, f"there is not enough space to unpack it in `{tempfile.gettempdir()}`")
 
 
 def trouble(error: OSError) -> str:
@@ -100,13 +100,13 @@ def trouble(error: OSError) -> str:
         case FileNotFoundError():
             return "there is no such file"
         case PermissionError():
-            return "this user may not open it"
+            return "permission denied"
         case FileExistsError() | NotADirectoryError():
-            return "a part of its path is a file, where a folder should be"
+            return "a part of its path is a file, not a folder"
         case IsADirectoryError():
             return "it is a folder"
         case _:
-            return (error.strerror or "the machine refuses it").lower()
+            return (error.strerror or "the operating system refused it").lower()
 
 
 def head(path: Path) -> bytes:

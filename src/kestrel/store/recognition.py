@@ -31,7 +31,7 @@ class NothingRecognised(KestrelError):
 
 
 def likeness(found: Recognition) -> list[str]:
-    """What a document of no known log format looks like, and which format is the closest."""
+    """What a document in an unknown log format looks like, and which format is the closest."""
     return [
         *([f"the closest log format is `{found.closest}`"] if found.closest else []),
         *([f"one of them has the top-level fields {', '.join(found.fields)}"] if found.fields else []),
@@ -79,10 +79,10 @@ def _unrecognised(uri: str, found: Recognition, ranged: bool) -> str:
     sample = f"a sample of {number:,} of " if 0 < found.sampled < found.total else ""
     documents = f"documents of `{uri}`{' in the time range' if ranged else ''}"
     if number == 1:
-        return f"the only {documents.replace('documents', 'document', 1)} is of no known log format"
+        return f"the only {documents.replace('documents', 'document', 1)} is in an unknown log format"
     if unknown == number:
-        return f"none of {sample}the {found.total:,} {documents} is of a known log format"
-    return f"{unknown:,} of {sample}the {found.total:,} {documents} {'is' if unknown == 1 else 'are'} of no known log format"
+        return f"none of {sample}the {found.total:,} {documents} is in a known log format"
+    return f"{unknown:,} of {sample}the {found.total:,} {documents} {'is' if unknown == 1 else 'are'} in an unknown log format"
 
 
 def _time(time: object) -> str:

@@ -52,7 +52,7 @@ class SavedOverOther(KestrelError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"`{path_text(path)}` exists, and Kestrel did not write it as it is now",
+            f"`{path_text(path)}` exists and was not written by Kestrel, or has changed since",
             None,
             "save to another file, or add `REPLACE` at the end of the statement to replace this one",
         )
@@ -158,7 +158,7 @@ class Files:
             _check_folder(path, error)
             return
         if not stat.S_ISREG(status.st_mode):
-            raise CannotSave(path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
+            raise CannotSave(path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
         own = Evidence()
         own.add(inputs)
         source = own.named(path) or (None if self.written.of_this_session(path) else self.evidence.named(path))
@@ -185,7 +185,7 @@ def _check_folder(path: Path, error: OSError) -> None:
         if close:
             raise CannotSave(path, f"there is no folder `{path_text(missing)}`", f"did you mean `{path_text(missing.parent / close)}`?") from error
     if missing != folder or not missing.is_relative_to(os.path.realpath(os.curdir)):
-        hint = "SAVE makes one new folder below the current one, and no others"
+        hint = "SAVE creates only one new folder, directly below the current one"
         raise CannotSave(path, f"there is no folder `{path_text(missing)}`", hint) from error
 
 
@@ -259,7 +259,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
     except duckdb.InterruptException:
         raise
     except (duckdb.Error, OSError) as error:
-        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the machine refuses to write it") from error
+        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the operating system refused to write it") from error
     finally:
         part.unlink(missing_ok=True)
         if made and not target.exists():

@@ -116,7 +116,7 @@ def _read(
             return
     lines = hold(con, parts, scratch, account.unreadable)
     account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
-    account.unreadable |= {f"{part.name}, what follows its end": "it is not packed" for part in lines if part.trailing}
+    account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
     _read_lines(con, lines, {p.number: p.path for p in parts}, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
 
 

@@ -38,7 +38,7 @@ class ColumnNotRead(KestrelError):
         super().__init__(
             f"`{column}` was not read from `{path_text(file)}` before the file changed",
             None,
-            "only the columns that were needed first are known of what it contained; a new GET reads the file as it is now",
+            "only the columns needed so far had been read; a new GET reads the file as it is now",
         )
 
 
@@ -49,9 +49,9 @@ class NotHeld(KestrelError):
 
     def __init__(self, file: str) -> None:
         super().__init__(
-            f"what `{path_text(file)}` contained before it changed is no longer held",
+            f"what `{path_text(file)}` contained before it changed is no longer kept",
             None,
-            "it is held as long as a variable of the session refers to it; a new GET reads the file as it is now",
+            "earlier content is kept only while a variable of the session refers to it; a new GET reads the file as it is now",
         )
 
 

@@ -20,7 +20,7 @@ def lacking(answer: Any) -> str | None:
     if not isinstance(answer, dict):
         return "the answer is not a JSON object"
     if answer.get("timed_out") is True:
-        return "it ran out of time and gave only a part of the answer"
+        return "it ran out of time and returned only a part of the answer"
     clusters = answer.get("_clusters")
     if isinstance(clusters, dict) and any(_number(clusters, part) for part in UNFINISHED):
         return f"{_clusters(clusters)} did not answer completely"

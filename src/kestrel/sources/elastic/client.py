@@ -101,7 +101,7 @@ class Client:
         except TooLarge:
             raise self.failed(asked, f"its answer is larger than {LARGEST >> 20} MB") from None
         except Expired:
-            raise self.failed(asked, "it gave up the point in time") from None
+            raise self.failed(asked, "it closed the point in time") from None
         return answer
 
     def page(self, path: str, body: Any, asked: str = "for a page of documents") -> Page:
@@ -133,7 +133,7 @@ class Client:
                 self.reached = True
                 if 200 <= status < 300:
                     answer = read(content)
-                    wrong = "what came is no answer in JSON" if answer is None else self._lacking(answer, read)
+                    wrong = "the answer is not JSON" if answer is None else self._lacking(answer, read)
                     if wrong is None:
                         return answer
                     trouble = self.failed(asked, wrong)
@@ -156,7 +156,7 @@ class Client:
         """Why an answer is not a complete one; what the server worked for a complete one is counted."""
         about = answer.about if read is self._page else answer
         if read is self._page and about["_shards"] is None:
-            return "what came is no page of documents"
+            return "the answer is not a page of documents"
         wrong = lacking(about)
         took = about.get("took") if isinstance(about, dict) else None
         if wrong is None and isinstance(took, int | float):
@@ -218,7 +218,7 @@ class Client:
                     profile,
                     url,
                     f"no answer within {self.place.timeout:g} s",
-                    "ask for a shorter time range, or raise `timeout` in the `options` of its connection",
+                    "use a shorter time range, or raise `timeout` in the `options` of its connection",
                     slow=True,
                 )
             case exceptions.DecodeError():
@@ -276,10 +276,10 @@ class Client:
         came = f"{status}{': ' + why if why else ''}"
         if kind == "circuit_breaking_exception":
             return self.failed(
-                asked, f"it lacks memory ({came})", "lower `result_limit` in the `options` of its connection, or ask for a shorter time range"
+                asked, f"it is out of memory ({came})", "lower `result_limit` in the `options` of its connection, or use a shorter time range"
             )
         if status == 429:
-            return self.failed(asked, f"it has too much to do ({came})")
+            return self.failed(asked, f"it is overloaded ({came})")
         if status >= 500:
             return self.failed(asked, f"it failed ({came})")
         return Refused(profile, url, asked, status, why or "no reason given", _cause(kind, why))

@@ -44,7 +44,7 @@ def examine(source: Elastic) -> Iterator[Finding]:
         fields = source.fields
         total, told = source.count({"match_all": {}}, {"indices": {"terms": {"field": "_index", "size": 1000}}})
         if not total:
-            yield Finding("indices", "weak", f"{source.place.indices}: no document is in them, or this user may see none")
+            yield Finding("indices", "weak", f"{source.place.indices}: they have no documents, or none that this user may read")
             return
         yield _indices(told, total)
         yield from (Finding("indices", "weak", notice) for notice in source.notices)
@@ -80,7 +80,7 @@ def _formats(found: Recognition) -> Finding:
     ]
     number = found.sampled or found.total
     of = f"a sample of {number:,} documents" if found.sampled else f"{number:,} documents"
-    strange = f"{found.unknown:,} of {of} {'is' if found.unknown == 1 else 'are'} of no known log format"
+    strange = f"{found.unknown:,} of {of} {'is' if found.unknown == 1 else 'are'} in an unknown log format"
     if not found.formats:
         return Finding("shapes", "bad", "; ".join([f"{strange} ({', '.join(names)})", *more]))
     known = ", ".join(f"{name} ({count:,})" for name, count in found.formats)

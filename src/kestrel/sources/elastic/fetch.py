@@ -135,7 +135,7 @@ class Elastic:
         return number, told
 
     def recognition(self, wanted: Wanted) -> Recognition:
-        """Which documents of a time range are of a known log format."""
+        """Which documents of a time range are in a known log format."""
         from kestrel.sources.elastic.recognise import recognition
 
         with self._timed():
@@ -176,7 +176,7 @@ class Elastic:
         except TooLarge:
             return WORTH
         except Expired:
-            raise self.client.failed("for a page of documents", "it no longer has what the search needs") from None
+            raise self.client.failed("for a page of documents", "it no longer has the search context") from None
         hits, total = page.hits.hits, page.hits.number
         if total != len(hits) + page.broken or len({(h.index, h.id) for h in hits}) < len(hits):
             return WORTH if total is None else max(total, len(hits))
@@ -195,7 +195,7 @@ class Elastic:
             try:
                 self._report(self._fetch(query, file, slices, told))
             except Expired:
-                wrong = "it gave up the point in time before all pages had come"
+                wrong = "it closed the point in time before all pages were fetched"
             except Inexact as inexact:
                 wrong = str(inexact)
             else:
@@ -252,7 +252,7 @@ class Elastic:
             finally:
                 given_up.set()
         if came != counted:
-            raise Inexact(f"one point in time counts {counted:,} documents, and its pages have {'more' if came > counted else f'{came:,}'}")
+            raise Inexact(f"the point in time counts {counted:,} documents, but its pages have {'more' if came > counted else f'{came:,}'}")
         return left_out
 
     def _write(self, page: Page, lines: BinaryIO) -> list[str]:

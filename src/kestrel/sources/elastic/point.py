@@ -48,7 +48,7 @@ class Point:
                 continue
             identity = answer.get(key)
             if not isinstance(identity, str):
-                raise client.failed(asked, "its answer names none")
+                raise client.failed(asked, "its answer has none")
             return cls(client, identity, path, key, formatted)
         raise AssertionError("the last one is there, or refused")
 
@@ -118,7 +118,7 @@ class Point:
             if not full:
                 return
             if not hits:
-                raise Inexact("a page has no document that is one")
+                raise Inexact("a page contains no valid document")
             body["search_after"] = hits[-1].sort
 
     def _asked(self, path: str, body: dict[str, Any], asked: str = "for a page of documents") -> Page:
@@ -134,12 +134,12 @@ class Point:
 def _check_order(hits: list[Hit], after: list[Any] | None, unique: bool) -> None:
     """Raises Inexact where a document comes twice, or a page does not begin after the one before."""
     if len({(h.index, h.id) for h in hits}) < len(hits):
-        raise Inexact("a page has a document twice")
+        raise Inexact("a page contains a document twice")
     before = after
     try:
         for hit in hits:
             if not hit.sort or (before is not None and (hit.sort < before or (hit.sort == before and (unique or before is after)))):
-                raise Inexact("a page came a second time, or not in its order")
+                raise Inexact("a page was repeated or is out of order")
             before = hit.sort
     except TypeError:
-        raise Inexact("a page is not in its order") from None
+        raise Inexact("a page is out of order") from None

@@ -1,4 +1,4 @@
-"""Which documents are of a known log format: one search with a count for each format, and an example of the others."""
+"""Which documents are in a known log format: one search with a count for each format, and an example of the others."""
 
 from __future__ import annotations
 
