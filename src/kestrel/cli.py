@@ -435,7 +435,7 @@ def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, 
 
 @contextmanager
 def _hunting(signals: Signals, rows: int | EllipsisType | None = ...) -> Iterator[tuple[Session, Stream]]:
-    """A session, and what runs hunts in it until the block ends. A signal stops the hunt, and the command with it."""
+    """A session and the function that runs hunts in it, until the block ends. A signal stops the hunt and then the command."""
     from kestrel.display.progress import Progress
     from kestrel.running import Runner
     from kestrel.session import Session

@@ -51,7 +51,7 @@ def _part(part: str, base: Path) -> str:
 
 @dataclass(frozen=True)
 class Program:
-    """A command, the seconds it may take, the arguments it declares and the variables it needs of the environment."""
+    """A command, its time limit in seconds, the arguments it declares and the environment variables it needs."""
 
     name: str
     command: tuple[str, ...] = field(repr=False)
@@ -112,7 +112,7 @@ def run_to_end(name: str, command: Sequence[str], folder: Path, environment: Map
 
 
 _running: dict[Path, subprocess.Popen[bytes]] = {}
-"""The commands that run now, by their folders."""
+"""The running commands, by their folders."""
 
 
 def stop_in(scratch: Path) -> None:

@@ -62,7 +62,7 @@ class Profile:
         return value
 
     def names(self, key: str, example: str) -> tuple[str, ...]:
-        """A setting that is a list of names; none where it is missing."""
+        """A setting that is a list of names; empty if it is missing."""
         value = self.entry.get(key) or []
         if not isinstance(value, list) or not all(isinstance(v, str) and v and "=" not in v and "\0" not in v for v in value):
             raise BadAnalyticProfile(self.uri, f"its `{key}` is not a list of names", f"like `{key}: [{example}]`")

@@ -35,7 +35,7 @@ class UnknownVariable(KestrelError):
 
 
 class NoReference(UnknownVariable):
-    """`variable.attribute` where a value stands, and there is no such variable."""
+    """`variable.attribute` as a value, and there is no such variable."""
 
     def __init__(self, variable: str, attribute: str, known: Iterable[str], span: Span) -> None:
         super().__init__(variable, known, span)
@@ -87,7 +87,7 @@ class NotRecorded(KestrelError):
 
 
 def no_relation(verb: str, variable: str, span: Span) -> KestrelError:
-    """What is wrong with a verb that is none."""
+    """The error for an unknown verb."""
     return NotRecorded(verb, variable, span) if verb.upper() in ENDING else UnknownRelation(verb, span)
 
 
@@ -152,7 +152,7 @@ class UnorderedText(KestrelError):
 
 
 class RowOfAnotherType(KestrelError):
-    """A row of NEW says another type than the statement, or than a row before it."""
+    """A row of NEW names a type other than that of the statement or of an earlier row."""
 
     code: ClassVar[str] = "K0236"
 

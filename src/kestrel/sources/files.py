@@ -51,7 +51,7 @@ class UnknownShape(KestrelError):
 
 
 def files_source(uri: str, paths: list[str], shape: str | None = None, clock: str = "") -> Source:
-    """One source over all files the paths and globs name; `clock`: what their local times are ahead of UTC. Raises NoSuchFile, IsFolder,
+    """One source over all files the paths and globs name; `clock`: the UTC offset of their local times. Raises NoSuchFile, IsFolder,
     UnknownShape."""
     if shape is not None and shape not in SHAPES:
         raise UnknownShape(shape)

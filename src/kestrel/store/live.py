@@ -122,7 +122,7 @@ class Live:
             self.progress = None
 
     def recognition(self, source: Source, span: TimeRange | None) -> Recognition | None:
-        """Which documents of a time range are in a known log format, asked once; None where a source cannot tell."""
+        """Which documents of a time range are in a known log format, queried once; None if a source cannot say."""
         fetcher = self.fetcher(source)
         held = self._found(source, span)
         if not isinstance(fetcher, Recogniser) or held is None or held.failure:

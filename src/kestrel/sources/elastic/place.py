@@ -123,7 +123,7 @@ def _authorization(profile: Profile, auth: dict[str, Any]) -> str | None:
         return value or None
 
     def plain(name: str) -> str | None:
-        """What goes into the header as it is, and not in base64: ASCII, as HTTP wants it (RFC 9110, section 5.5)."""
+        """Text that goes into the header directly, not in base64: ASCII, as HTTP requires (RFC 9110, section 5.5)."""
         value = text(name)
         if value and not value.isascii():
             raise BadProfile(

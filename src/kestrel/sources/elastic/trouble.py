@@ -23,7 +23,7 @@ class MissingExtra(LiveError):
 
 
 class Unreachable(LiveError):
-    """`lasting`: asking again at once will not help. `slow`: the answer was not complete in time."""
+    """`lasting`: a retry will not help. `slow`: the answer was not complete in time."""
 
     code: ClassVar[str] = "K0701"
 
@@ -46,8 +46,8 @@ class NotAuthorised(LiveError):
     code: ClassVar[str] = "K0703"
 
     def __init__(self, profile: str, url: str, status: int, why: str, given: bool, privilege: str | None = None, from_server: bool = True) -> None:
-        """`privilege`: the one that is missing, if the server names it. `from_server`: whether the answer is one of Elasticsearch or OpenSearch,
-        and not of something in between."""
+        """`privilege`: the missing one, if the server names it. `from_server`: whether the answer is from Elasticsearch or OpenSearch
+        and not from something in between."""
         if status == 403 and not from_server:
             hint = "this answer is not from Elasticsearch or OpenSearch: a proxy or firewall may block the request"
         elif status == 403 and privilege:
@@ -71,7 +71,7 @@ class NoSuchIndex(LiveError):
 
 
 class ServerFailed(LiveError):
-    """It answers, and wrongly, also when asked again."""
+    """It gives a wrong answer, also when the request is repeated."""
 
     code: ClassVar[str] = "K0705"
 
