@@ -35,7 +35,7 @@ def text(x: str) -> str:
 
 
 def path(x: str) -> str:
-    """Without the prefixes that only affect how a path is parsed: `\\\\?\\C:\\x` and `\\??\\C:\\x` are `C:\\x`, `\\\\?\\UNC\\server` is `\\\\server`."""
+    """Without the prefixes that only affect path parsing: `\\\\?\\C:\\x` and `\\??\\C:\\x` are `C:\\x`, `\\\\?\\UNC\\server` is `\\\\server`."""
     plain = f"regexp_replace(regexp_replace({x}, '(?i)^\\\\[\\\\?]\\?\\\\UNC\\\\', '\\\\\\\\'), '^\\\\[\\\\?]\\?\\\\', '')"
     return f"CASE WHEN {x} IN {NO_PATH} THEN NULL WHEN starts_with({x}, '\\') THEN {plain} ELSE {x} END"
 

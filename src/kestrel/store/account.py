@@ -22,38 +22,38 @@ from kestrel.store.mentions import NEEDED, Events
 from kestrel.text import listed, path_text
 
 SHOWN = 3
-"""Event types, and files of unrecognised records, that a notice names."""
+"""How many event types, or files of unrecognised records, a notice names."""
 NAMED = 5
-"""Files that cannot be read and are named in a notice."""
+"""How many unreadable files a notice names."""
 OWN = ("x-oca-event", "x-oca-asset")
-"""Types of which every recognised record has an entity."""
+"""Types of which every recognised record contains an entity."""
 
 
 @dataclass
 class Account:
-    """Counts of records. `kept`: mapped and events only, those that can be hunted."""
+    """Counts of records. `kept`: mapped records and those mapped only as events, which can be searched."""
 
     read: int = 0
     """Non-blank lines, or elements of arrays."""
     kept: int = 0
     duplicates: int = 0
     unknown: int = 0
-    """Of no log format."""
+    """In no known log format."""
     broken: int = 0
     """Not a record."""
     mended: int = 0
     events_only: int = 0
-    """Recognised, and yielding no entity but the event and its host."""
+    """Recognised, but without entities other than the event and its host."""
     types: list[tuple[str, str, int, bool]] = field(default_factory=list)
-    """Of those: provider, code, number of records, and whether the log format maps this event type (so that its fields were missed)."""
+    """For those: provider, code, number of records, and whether the log format maps this event type (then its fields are missing)."""
     timeless: int = 0
-    """With no time, one that cannot be read, or one outside the years 1 to 9999."""
+    """Without a time, or with one that cannot be read or is outside the years 1 to 9999."""
     shared_ids: int = 0
     """Unique ids that a sensor gave to several processes."""
     name_only: int = 0
-    """Processes that are known only by name: an entity each observation."""
+    """Processes that are known only by name: one entity for each observation."""
     clocks: dict[str, list[str]] = field(default_factory=dict)
-    """For each file whose printed times were corrected: what its local time is ahead of UTC, `-04:00`."""
+    """For each file whose printed times were corrected: the UTC offset of its local time, `-04:00`."""
     cut_off: dict[str, int] = field(default_factory=dict)
     """Files that end too early, and how many complete records each has."""
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Account:
 
 
 class NoKnownFormat(KestrelError):
-    """Records, and none of a known log format."""
+    """There are records, but none in a known log format."""
 
     code: ClassVar[str] = "K0412"
     part = "source"
@@ -92,7 +92,7 @@ class NoKnownFormat(KestrelError):
 
 
 def check(account: Account, uri: str) -> None:
-    """Raise NoKnownFormat where there are records and none can be hunted."""
+    """Raise NoKnownFormat if there are records but none can be searched."""
     if account.read and not account.kept and not account.duplicates:
         raise NoKnownFormat(uri, account)
 
@@ -151,8 +151,7 @@ def _is_mapped(account: Account, sensor: int, code: int | None, unread: frozense
 
 
 def notices(account: Account, uris: Sequence[str], remote: bool) -> list[Notice]:
-    """What is to be reported of a dataset once, the most important first. `remote`: its records were fetched, and are not as a file has
-    them."""
+    """The notices about a dataset, the most important first. `remote`: its records were fetched and not read from a file."""
     return list(_notices(account, remote, ", ".join(Path(u).name if "://" not in u else u for u in uris)))
 
 
@@ -241,7 +240,7 @@ def _strange_details(account: Account) -> Iterator[Mapping[str, Any]]:
 
 
 def closest_formats(names: Sequence[str]) -> list[tuple[str, float]]:
-    """The log formats that know most of some top-level fields, the closest first, and the fraction they know."""
+    """The log formats that share most of the given top-level fields, the closest first, and the fraction they share."""
     scores = []
     for shape in shapes().values():
         known = {path[0].casefold() for path in shape.paths}
@@ -250,7 +249,7 @@ def closest_formats(names: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def _clocks(account: Account) -> Iterator[tuple[str, str]]:
-    """Offsets, and the files they are of."""
+    """Offsets, and the files they apply to."""
     by_offset: dict[str, list[str]] = {}
     for file, offsets in account.clocks.items():
         by_offset.setdefault(" and ".join(f"UTC{o}" for o in offsets), []).append(Path(file).name)
@@ -259,7 +258,7 @@ def _clocks(account: Account) -> Iterator[tuple[str, str]]:
 
 
 def findings(account: Account) -> Iterator[tuple[str, str, str]]:
-    """What `kestrel check-source` says of the records of files: what was checked, `good`, `weak` or `bad`, and what was found."""
+    """What `kestrel check-source` reports about the records of files: what was checked, `good`, `weak` or `bad`, and the finding."""
     formats = ", ".join(f"{name} ({number:,})" for name, number in account.shapes.items())
     yield "log formats", "good" if formats else "weak", formats or "there are no records"
     counts = {

@@ -1,4 +1,4 @@
-"""Why an answer is empty, where that is known without asking a source again."""
+"""Why an answer is empty, as far as that is known without another query to a source."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
 
 
 def _outside(store: Store, variable: Variable) -> str | None:
-    """What times the records are of, where there are records and none is in the time range."""
+    """The times of the records, if there are records but none is in the time range."""
     assert variable.dataset is not None
     table, span = variable.dataset.events.table, variable.range
     if (
@@ -70,7 +70,7 @@ def _minute(time: datetime) -> str:
 
 
 def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded: Predicate) -> Iterator[Notice]:
-    """How many there would be if case were ignored; on servers that is not known."""
+    """How many entities there would be if case were ignored; for servers that is not known."""
     assert variable.dataset is not None
     if variable.dataset.is_live:
         yield Notice("case-differs", "`=` and IN are case-sensitive; LIKE ignores case")
@@ -86,7 +86,7 @@ def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded
 
 
 def _ignoring_case(predicate: Predicate) -> Predicate | None:
-    """The same with every comparison for equal texts as one that ignores case; None where there is none."""
+    """The same with every text equality as a comparison that ignores case; None if there is no such comparison."""
     changed = False
 
     def folded(part: Predicate) -> Predicate:

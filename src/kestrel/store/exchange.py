@@ -59,8 +59,8 @@ class CannotLoad(KestrelError):
 
 @dataclass(frozen=True)
 class Peeked:
-    """A LOAD as the file suggests it: with the type, sources and range that it tells of. `columns`: each with its kind. `is_valid`: whether
-    what it says of itself can be used."""
+    """A LOAD as the file describes it: with the type, sources and range that it records. `columns`: each with its value type. `is_valid`:
+    whether its metadata can be used."""
 
     step: Load
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
 
 
 def peek(con: duckdb.DuckDBPyConnection, path: str, wanted: str | None = None) -> Peeked:
-    """What can be known of a file before its rows are read; plain values are of the `wanted` type where one is. Raises CannotLoad,
+    """What is known of a file before its rows are read; plain values have the `wanted` type, if there is one. Raises CannotLoad,
     NotWritten."""
     file = Path(path)
     found = format_of(path)
@@ -109,13 +109,13 @@ def peek(con: duckdb.DuckDBPyConnection, path: str, wanted: str | None = None) -
             except NotValid:
                 is_valid = False
         kind = told.type or _type_in(con, relation, dict(columns))
-    if [n for n, _ in columns] == [PLAIN] and columns[0][1] == "JSON":  # an array without elements
+    if [n for n, _ in columns] == [PLAIN] and columns[0][1] == "JSON":  # an empty array
         return Peeked(Load(path, kind or "process", told.sources, told.range), {}, is_valid)
     return Peeked(Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}, is_valid)
 
 
 def _type_in(con: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]) -> str | None:
-    """The entity type that the column `type` of a file gives for all rows; without rows, the one its columns fit."""
+    """The entity type that the column `type` of a file gives for all rows; without rows, the one that fits its columns."""
     if "type" not in columns:
         return None
     types = con.execute(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM (SELECT * FROM {relation}) WHERE type IS NOT NULL LIMIT 2").fetchall()

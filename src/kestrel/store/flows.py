@@ -1,4 +1,4 @@
-"""Which records are of one conversation, and which of its ends began it."""
+"""Which records belong to one conversation, and which of its ends began it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import duckdb
 from kestrel.store.addresses import has_column
 
 EPISODE = 3_600_000_000
-"""A flow without a record for longer than this, microseconds, is a new one when it is seen again."""
+"""A flow without a record for longer than this, in microseconds, counts as a new one when it reappears."""
 FLOW = ("network.protocols", "network.src.value", "network.src_port", "network.dst.value", "network.dst_port")
 
 
 def flow_id(outcome: bool) -> str:
     """SQL of the protocol and the unordered pair of address and port, as one number; one address may be unknown. `outcome`: whether
-    the records can tell of blocked traffic, which is never the same as what was permitted."""
+    the records include blocked traffic, which is never merged with permitted traffic."""
     src, sp, dst, dp = '"network.src.value"', 'coalesce("network.src_port", -1)', '"network.dst.value"', 'coalesce("network.dst_port", -1)'
     protocol = "coalesce(\"network.protocols\", '')"
     if outcome:
@@ -27,8 +27,8 @@ def flow_id(outcome: bool) -> str:
 
 
 def resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str]) -> None:
-    """`network.id` tells episodes of one pair apart, and all records of a flow have the end that began it as their source. `respelt`:
-    the columns in which some addresses have another spelling since the ids were made."""
+    """Make `network.id` distinguish episodes of one pair, and give all records of a flow the end that began it as their source. `respelt`:
+    the columns in which the spelling of some addresses changed after the ids were made."""
     if not all(has_column(con, c) for c in FLOW):
         return
     for column in respelt:
@@ -61,9 +61,9 @@ LESSER = (
 
 
 def _orient(con: duckdb.DuckDBPyConnection) -> None:
-    """One direction for each flow, by the best evidence: what Sysmon says of who initiated it (it records the initiator of TCP as the
+    """One direction for each flow, by the best evidence: what Sysmon records as the initiator (it records the initiator of TCP as the
     source, whichever side it stands on; of UDP only where this host began), then Security 5156; else the only port below 1024, else
-    the only one below 49152 is the destination; else the earliest record tells."""
+    the only one below 49152 is the destination; else the earliest record decides."""
     told = "CAST(NULL AS UTINYINT)"
     if has_column(con, "network.x_direction"):
         by_sysmon = "\"network.x_direction\" = 'egress' OR (\"network.x_direction\" = 'ingress' AND \"network.protocols\" = 'tcp')"

@@ -59,7 +59,7 @@ class Live:
     failures: list[tuple[str, KestrelError]] = field(default_factory=list)
     """Sources that an answer lacks, since it was last asked."""
     recognised: dict[tuple[str, TimeRange | None, int], Recognition] = field(default_factory=dict)
-    """What was asked about log formats: by a source's place, the time range, and how often what is held was found to be old."""
+    """Results about log formats, by a source's place, the time range, and how often the stored records were found to be outdated."""
     turns: dict[str, int] = field(default_factory=dict)
     """How often what is held of a source was found to be old."""
     progress: tuple[int, int] | None = None

@@ -1,4 +1,4 @@
-"""What the machine refuses a hunt: room on a disk, memory, a file. It is no mistake of the hunt and none of Kestrel."""
+"""Failures of the machine: no disk space, not enough memory, a file that cannot be opened. They are errors neither of the hunt nor of Kestrel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MachineRefuses(KestrelError):
 
 
 def machine_error(failure: Exception) -> KestrelError | None:
-    """What a failure says of the machine; None where it says something else."""
+    """The machine error behind a failure; None if there is none."""
     if isinstance(failure, OSError):
         return _of_system(failure)
     if isinstance(failure, MemoryError):

@@ -1,4 +1,4 @@
-"""Why an answer from a server is empty: there is nothing, nothing in the time range, or nothing of a known log format."""
+"""Why an answer from a server is empty: there is nothing, nothing in the time range, or nothing in a known log format."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NothingRecognised(KestrelError):
 
 
 def likeness(found: Recognition) -> list[str]:
-    """What a document in an unknown log format looks like, and which format is the closest."""
+    """What a document in an unknown log format looks like, and the closest known format."""
     return [
         *([f"the closest log format is `{found.closest}`"] if found.closest else []),
         *([f"one of them has the top-level fields {', '.join(found.fields)}"] if found.fields else []),
@@ -39,8 +39,8 @@ def likeness(found: Recognition) -> list[str]:
 
 
 def reasons(store: Store, step: Step, variable: Variable) -> Iterator[Notice]:
-    """Of a GET or FIND that servers answered and that found nothing: what is there instead. Raises NothingRecognised where there are
-    documents, all of them of unknown log formats."""
+    """For a GET or FIND on servers that found nothing: notices of what is there. Raises NothingRecognised if there are
+    documents, but all in unknown log formats."""
     dataset = variable.dataset
     if not isinstance(step, Get | Find) or dataset is None or not dataset.is_live or store.any(f"SELECT 1 FROM {variable.table}"):
         return

@@ -96,7 +96,7 @@ class Misplaced(KestrelError):
 
 
 class BesidePlus(KestrelError):
-    """`written`: the operand as it stands in the hunt."""
+    """`written`: the operand as written in the hunt."""
 
     code: ClassVar[str] = "K0232"
 
@@ -106,7 +106,7 @@ class BesidePlus(KestrelError):
 
 
 class DottedText(KestrelError):
-    """Text with a dot that is no reference, for no variable can have such a name."""
+    """Text with a dot that cannot be a reference, because no variable can have such a name."""
 
     code: ClassVar[str] = "K0233"
 
@@ -127,7 +127,7 @@ class TwoObservations(KestrelError):
 
 
 class StixOnly(KestrelError):
-    """Something of STIX patterns that the language does not have."""
+    """A part of STIX patterns that the language does not support."""
 
     code: ClassVar[str] = "K0235"
 
