@@ -143,7 +143,7 @@ def test_check_source_counts_each_format(
 ) -> None:
     profiled(server.url, indexed(server, documents).name)
     found = {what: (how, text) for what, how, text in session.examine("host101")}
-    assert found["shapes"][0] == state and all(text in found["shapes"][1] for text in says), found["shapes"]
+    assert found["log formats"][0] == state and all(text in found["log formats"][1] for text in says), found["log formats"]
 
 
 def test_check_source_of_an_empty_index_is_no_error(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:

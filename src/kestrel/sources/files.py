@@ -47,7 +47,7 @@ class UnknownShape(KestrelError):
 
     def __init__(self, name: str) -> None:
         close = nearest(name, SHAPES)
-        super().__init__(f"there is no log shape `{name}`", None, f"did you mean `{close}`?" if close else f"known shapes: {listed(SHAPES)}")
+        super().__init__(f"there is no log format `{name}`", None, f"did you mean `{close}`?" if close else f"known log formats: {listed(SHAPES)}")
 
 
 def files_source(uri: str, paths: list[str], shape: str | None = None, clock: str = "") -> Source:
