@@ -1,4 +1,4 @@
-"""Full disks, foreign cache files, Ctrl-C, odd terminals and faulty plug-ins: a right answer or an error with a place, never a traceback."""
+"""Full disks, cache files of other users, Ctrl-C, unusual terminals and faulty plug-ins: a correct answer or an error with a location, never a traceback."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def broken(uri: str, name: str) -> Broken:
 
 @pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Schemes by plug-ins that fail, each in its way."""
+    """Schemes of plug-ins that fail in different ways."""
     functions = {"raises": "raising", "nothing": "nothing", "number": "NUMBER", "lost": "no_such_function", "refuses": "refusing"}
     functions |= {"remote": "remote", "alone": "remote"}
     sources = {n: EntryPoint(n, f"{__name__}:{f}", "kestrel.sources") for n, f in functions.items()}

@@ -87,7 +87,7 @@ def test_fields_that_are_not_kept_are_named(server: Server, indexed: Indexed, pr
 
 
 def test_a_document_without_any_field_that_is_read(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:
-    """Of it nothing comes, and that is no lack of `_source`."""
+    """It returns nothing, but that does not mean that `_source` is missing."""
     profiled(server.url, indexed(server, [process(0), {"other": 1}]).name)
     session.run(HUNT)
     assert [r["name"] for r in session["x"].to_dicts()] == ["p0.exe"]

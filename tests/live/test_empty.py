@@ -1,4 +1,4 @@
-"""An empty answer from a server says what is there instead."""
+"""An empty answer from a server comes with a report of what is there."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_known_documents_without_a_match_need_no_reason(prepare: Callable[..., s
     ids=["nothing is indexed", "winlog is not"],
 )
 def test_formats_are_recognised_where_they_cannot_be_asked_for(prepare: Callable[..., str], session: Session, mappings: Any) -> None:
-    """The documents are looked at themselves."""
+    """The documents themselves are checked."""
     prepare(*(process(n) for n in range(5)), strange(0), index=f"plain-{len(str(mappings))}", mappings=mappings)
     found = told(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}"))
     assert any(f"1 of the 6 documents of `{URI}` in the time range is in an unknown log format" in n.message for n in found)
@@ -118,7 +118,7 @@ def test_names_with_dots_are_recognised(prepare: Callable[..., str], session: Se
 
 
 def test_several_sources(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:
-    """One that is recognised makes the other a notice."""
+    """If one document is recognised, the other is only a notice."""
     profiled(server.url, indexed(server, [process(0)]).name, name="good")
     profiled(server.url, indexed(server, [strange(0)]).name, name="poor")
     hunt = f"x = GET process FROM stixshifter://good,stixshifter://poor WHERE name = 'nothing.exe' {RANGE}"
