@@ -1,4 +1,4 @@
-"""Full disks, cache files of other users, Ctrl-C, unusual terminals and faulty plug-ins: a correct answer or an error with a location, never a traceback."""
+"""Full disks, others' cache files, Ctrl-C, unusual terminals and faulty plug-ins: a correct answer or an error with a location, never a traceback."""
 
 from __future__ import annotations
 
