@@ -19,6 +19,7 @@ from kestrel.display.html import to_html
 from kestrel.display.jsonlines import to_object
 from kestrel.errors import HuntErrors
 from kestrel.result import Info, Notice, Table
+from kestrel.scratch import sweep
 from kestrel.store import dataset, readings
 from kestrel.store.writing import Writer
 from tests.events import connection, creation, write
@@ -364,7 +365,6 @@ def test_nothing_private_is_left_behind(logs: Path, tmp_path: Path, monkeypatch:
 HELD = """
 import sys, time
 from kestrel import Session
-from kestrel.scratch import sweep
 from kestrel.store import dataset
 dataset.LARGE = -1
 session = Session()

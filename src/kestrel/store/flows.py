@@ -34,22 +34,34 @@ def resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str]) -> None:
     for column in respelt:
         same = flow_id(has_column(con, "network.x_outcome"))
         con.execute(f"UPDATE events SET \"network.id\" = {same} WHERE {column} IS NULL OR contains({column}, ':')")
-    _episodes(con)
-    _orient(con)
+    known = _Evidence(has_column(con, "network.x_direction"))
+    con.execute(
+        f'CREATE OR REPLACE TEMP TABLE several AS SELECT "network.id" AS id, epoch_us(max(t)) - epoch_us(min(t)) > {EPISODE} AS is_long, '
+        f"min({LESSER}) <> max({LESSER}) OR bool_or({known.told} IS NULL AND {BY_PORT} = false) AS is_turned "
+        'FROM events WHERE "network.id" IS NOT NULL GROUP BY ALL HAVING is_long OR is_turned'
+    )
+    long, turned = con.execute("SELECT bool_or(is_long), bool_or(is_turned) FROM several").fetchone() or (None, None)
+    if turned:
+        con.execute(
+            'CREATE OR REPLACE TEMP TABLE ends AS SELECT rowid AS row FROM events WHERE "network.id" IN (SELECT id FROM several WHERE is_turned)'
+        )
+    if long:
+        _episodes(con)
+    if turned:
+        _orient(con, known)
+    con.execute("DROP TABLE several")
 
 
 def _episodes(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
-        'CREATE OR REPLACE TEMP TABLE later AS WITH long AS (SELECT "network.id" AS id FROM events WHERE "network.id" IS NOT NULL '
-        f"GROUP BY id HAVING epoch_us(max(t)) - epoch_us(min(t)) > {EPISODE}), "
-        'seen AS (SELECT e.rowid AS row, e."network.id" AS id, t, '
+        "CREATE OR REPLACE TEMP TABLE later AS WITH seen AS ("
+        'SELECT e.rowid AS row, e."network.id" AS id, t, '
         f"CASE WHEN epoch_us(t) - epoch_us(lag(t) OVER w) > {EPISODE} THEN 1 ELSE 0 END AS turn FROM events e "
-        'SEMI JOIN long ON long.id = e."network.id" WINDOW w AS (PARTITION BY e."network.id" ORDER BY t)), '
+        'SEMI JOIN (SELECT id FROM several WHERE is_long) long ON long.id = e."network.id" WINDOW w AS (PARTITION BY e."network.id" ORDER BY t)), '
         "numbered AS (SELECT row, id, t, sum(turn) OVER (PARTITION BY id ORDER BY t ROWS UNBOUNDED PRECEDING) AS episode FROM seen) "
         "SELECT row, hash(id, min(t) OVER (PARTITION BY id, episode)) AS id FROM numbered WHERE episode > 0"
     )
-    if con.execute("SELECT count(*) FROM later").fetchone() != (0,):
-        con.execute('UPDATE events SET "network.id" = later.id FROM later WHERE events.rowid = later.row')
+    con.execute('UPDATE events SET "network.id" = later.id FROM later WHERE events.rowid = later.row')
     con.execute("DROP TABLE later")
 
 
@@ -58,31 +70,37 @@ LESSER = (
     'AND coalesce("network.src_port", -1) <= coalesce("network.dst_port", -1)))'
 )
 """SQL: whether the recorded source is the end that comes first in the id of the flow."""
+LOW = [f'(("network.src_port" < {bound}) <> ("network.dst_port" < {bound}))' for bound in (1024, 49152)]
+BY_PORT = f'CASE WHEN {LOW[0]} THEN "network.dst_port" < 1024 WHEN {LOW[1]} THEN "network.dst_port" < 49152 END'
+"""SQL: whether the recorded source is the one that began the flow, by the ports."""
 
 
-def _orient(con: duckdb.DuckDBPyConnection) -> None:
-    """One direction for each flow, by the best evidence: what Sysmon records as the initiator (it records the initiator of TCP as the
-    source, whichever side it stands on; of UDP only where this host began), then Security 5156; else the only port below 1024, else
-    the only one below 49152 is the destination; else the earliest record decides."""
-    told = "CAST(NULL AS UTINYINT)"
-    if has_column(con, "network.x_direction"):
+class _Evidence:
+    """What records say about who began a flow. Sysmon records the initiator of TCP as the source on either host; of UDP only
+    if this host began. Security 5156 records the initiator."""
+
+    def __init__(self, recorded: bool) -> None:
         by_sysmon = "\"network.x_direction\" = 'egress' OR (\"network.x_direction\" = 'ingress' AND \"network.protocols\" = 'tcp')"
-        told = f'CASE WHEN sensor = 1 AND ({by_sysmon}) THEN 1 WHEN sensor = 2 AND "network.x_direction" IS NOT NULL THEN 2 END'
-    low = [f'(("network.src_port" < {bound}) <> ("network.dst_port" < {bound}))' for bound in (1024, 49152)]
-    by_port = f'CASE WHEN {low[0]} THEN "network.dst_port" < 1024 WHEN {low[1]} THEN "network.dst_port" < 49152 END'
+        by_security = 'sensor = 2 AND "network.x_direction" IS NOT NULL'
+        self.told = f"CASE WHEN sensor = 1 AND ({by_sysmon}) THEN 1 WHEN {by_security} THEN 2 END" if recorded else "CAST(NULL AS INTEGER)"
+        """SQL of how good the evidence is that the recorded source began the flow: 1 is best; NULL for none."""
+
+
+def _orient(con: duckdb.DuckDBPyConnection, known: _Evidence) -> None:
+    """One direction for each flow, by the best evidence: what a sensor records as the initiator; else the only port below 1024, else the
+    only one below 49152 is the destination; else the earliest record decides."""
     con.execute(
-        'CREATE OR REPLACE TEMP TABLE ends AS SELECT rowid AS row, "network.id" AS id, t, rec, '
-        f"{LESSER} AS lesser, {told} AS told, {by_port} AS by_port "
-        'FROM events WHERE "network.src.value" IS NOT NULL AND "network.dst.value" IS NOT NULL'
+        'CREATE OR REPLACE TEMP TABLE ends AS SELECT e.rowid AS row, e."network.id" AS id, t, rec, '
+        f"{LESSER} AS lesser, {known.told} AS told, {BY_PORT} AS by_port FROM events e JOIN ends n ON n.row = e.rowid "
+        'WHERE "network.src.value" IS NOT NULL AND "network.dst.value" IS NOT NULL'
     )
-    best = "arg_min(lesser = coalesce(told IS NOT NULL OR by_port, true), (coalesce(told, CASE WHEN by_port IS NULL THEN 4 ELSE 3 END), t, rec))"
-    turned = "min(lesser) <> max(lesser) OR bool_or(told IS NULL AND by_port = false)"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE directed AS SELECT id, {best} AS lesser FROM ends GROUP BY id HAVING {turned}")
-    if con.execute("SELECT count(*) FROM directed").fetchone() != (0,):
-        con.execute(
-            'UPDATE events SET "network.src.value" = "network.dst.value", "network.dst.value" = "network.src.value", '
-            '"network.src_port" = "network.dst_port", "network.dst_port" = "network.src_port" FROM (SELECT e.row FROM ends e '
-            "JOIN directed d ON d.id = e.id AND d.lesser <> e.lesser) f WHERE events.rowid = f.row"
-        )
+    rank = "(coalesce(told, CASE WHEN by_port IS NULL THEN 4 ELSE 3 END), coalesce(epoch_us(t), 9223372036854775807), rec)"
+    best = f"arg_min(lesser = coalesce(told IS NOT NULL OR by_port, true), {rank})"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE directed AS SELECT id, {best} AS lesser FROM ends GROUP BY id")
+    con.execute(
+        'UPDATE events SET "network.src.value" = "network.dst.value", "network.dst.value" = "network.src.value", '
+        '"network.src_port" = "network.dst_port", "network.dst_port" = "network.src_port" FROM (SELECT e.row FROM ends e '
+        "JOIN directed d ON d.id = e.id AND d.lesser <> e.lesser) f WHERE events.rowid = f.row"
+    )
     con.execute("DROP TABLE ends")
     con.execute("DROP TABLE directed")
