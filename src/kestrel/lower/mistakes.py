@@ -130,7 +130,7 @@ class WrongParameter(KestrelError):
     code: ClassVar[str] = "K0228"
 
     def __init__(self, name: str, wanted: str, span: Span, example: str) -> None:
-        super().__init__(f"`${name}` stands for {wanted} here, and its value is none", span, f"give it like `-p {name}={example}`")
+        super().__init__(f"`${name}` must be {wanted} here, but its value is not", span, f"give it like `-p {name}={example}`")
 
 
 class NotAddress(KestrelError):
@@ -197,7 +197,7 @@ class BadNetwork(KestrelError):
     code: ClassVar[str] = "K0209"
 
     def __init__(self, value: str, span: Span) -> None:
-        super().__init__(f"`{value}` is no network", span, "write it as `10.0.0.0/8` or `fe80::/10`")
+        super().__init__(f"`{value}` is not a network", span, "write it as `10.0.0.0/8` or `fe80::/10`")
 
 
 class WrongPool(KestrelError):
@@ -238,7 +238,7 @@ class NoIdentity(KestrelError):
 
     def __init__(self, command: str, variable: str, span: Span) -> None:
         super().__init__(
-            f"`{variable}` is a table: its rows are no entities, so {command} cannot take it",
+            f"`{variable}` is a table: its rows are not entities, so {command} cannot take it",
             span,
             "ask the variable that the table was made from",
         )
@@ -292,7 +292,7 @@ class UnknownFormat(KestrelError):
     code: ClassVar[str] = "K0223"
 
     def __init__(self, path: str, endings: Iterable[str], span: Span) -> None:
-        super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {listed(endings)}, alone or with {listed(PACKED)}")
+        super().__init__(f"`{path}` does not end in a known file format", span, f"known endings: {listed(endings)}, each also with {listed(PACKED)}")
 
 
 class OutOfRange(KestrelError):
@@ -302,7 +302,7 @@ class OutOfRange(KestrelError):
 
     def __init__(self, attribute: str, value: float, most: int, span: Span) -> None:
         whole = float(value).is_integer()
-        sentence = f"`{attribute}` cannot be {value:,}" if whole else f"`{attribute}` is a whole number, and `{value:g}` is none"
+        sentence = f"`{attribute}` cannot be {value:,}" if whole else f"`{attribute}` is a whole number, and `{value:g}` is not"
         super().__init__(sentence, span, f"it is at most {most:,}" if whole else None)
 
 
@@ -310,7 +310,7 @@ class NotLocal(KestrelError):
     code: ClassVar[str] = "K0230"
 
     def __init__(self, address: str, span: Span) -> None:
-        super().__init__(f"`{address}` is no file of this machine", span, "SAVE and LOAD take a path, like `results/found.parquet`")
+        super().__init__(f"`{address}` is not a local file", span, "SAVE and LOAD take a path, like `results/found.parquet`")
 
 
 class NotEntities(KestrelError):
@@ -318,7 +318,7 @@ class NotEntities(KestrelError):
 
     def __init__(self, attribute: str, kind: str, variable: str, span: Span) -> None:
         if kind == TABLE:
-            sentence = f"the rows of `{variable}` are no entities, and have columns only"
+            sentence = f"the rows of `{variable}` are not entities and have only columns"
             hint = f"test it before they are grouped; `INFO {variable}` lists the columns"
         else:
             sentence = f"the rows of `{variable}` know attributes of their {kind} only, and `{attribute}` is of another entity"

@@ -230,7 +230,13 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] 
     if not os.path.exists(path):
         raise CannotLoad(path, "there is no such file")
     if found is None or not os.path.isfile(path):
-        why = "its name tells no format" if found is None else "it is a folder" if os.path.isdir(path) else "it is not a regular file"
+        why = (
+            "its name does not end in a known file format"
+            if found is None
+            else "it is a folder"
+            if os.path.isdir(path)
+            else "it is not a regular file"
+        )
         raise CannotLoad(path, why)
     if found.packed and not checking(path)():
         raise CannotLoad(path, *damage(path, found))

@@ -64,7 +64,7 @@ class BadTime(KestrelError):
     def __init__(self, text: str, span: Span) -> None:
         relative = text.lower() in ("now", "today", "yesterday", "now()")
         hint = "to count back from now write `LAST 1 day`" if relative else "write times as t'2021-04-03T00:00:00Z' (ISO 8601, UTC)"
-        super().__init__(f"`{text[:40]}` is no time", span, hint)
+        super().__init__(f"`{text[:40]}` is not a time", span, hint)
 
 
 class TwiceGiven(KestrelError):
