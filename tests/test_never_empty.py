@@ -241,15 +241,20 @@ def test_an_unknown_channel_hides_no_provider(channel: str, tmp_path: Path) -> N
 ENDS = {"Protocol": "udp", "SourceIp": "10.0.0.53", "SourcePort": "53", "DestinationIp": "10.0.0.1", "DestinationPort": "60000"}
 
 
+def flow(number: int, **fields: str) -> dict[str, Any]:
+    """UDP from 10.0.0.53 port 53 to 10.0.0.1 port 60000, as recorded."""
+    return connection(number, 1) | ENDS | fields
+
+
 @pytest.mark.parametrize(
     ("records", "expected"),
     [
-        ([connection(1, 1, **ENDS, Initiated="false")], ("10.0.0.1", 53)),  # the only port below 1024
-        ([connection(1, 1, **ENDS, Initiated="true")], ("10.0.0.53", 60000)),  # the sensor says so
-        ([connection(1, 1, **ENDS, Initiated="false"), connection(2, 1, **ENDS, Initiated="true")], ("10.0.0.53", 60000)),
-        ([connection(1, 1, **ENDS | {"SourcePort": "5353"}, Initiated="false")], ("10.0.0.1", 5353)),  # the only port below 49152
-        ([connection(1, 1, **ENDS | {"SourcePort": "60001"}, Initiated="false")], ("10.0.0.53", 60000)),  # the earliest record
-        ([connection(1, 1, **ENDS | {"Protocol": "tcp", "SourcePort": "1000"}, Initiated="false")], ("10.0.0.53", 60000)),  # TCP: as recorded
+        ([flow(1, Initiated="false")], ("10.0.0.1", 53)),  # the only port below 1024
+        ([flow(1, Initiated="true")], ("10.0.0.53", 60000)),  # the sensor says so
+        ([flow(1, Initiated="false"), flow(2, Initiated="true")], ("10.0.0.53", 60000)),
+        ([flow(1, Initiated="false", SourcePort="5353")], ("10.0.0.1", 5353)),  # the only port below 49152
+        ([flow(1, Initiated="false", SourcePort="60001")], ("10.0.0.53", 60000)),  # the earliest record
+        ([flow(1, Initiated="false", Protocol="tcp", SourcePort="1000")], ("10.0.0.53", 60000)),  # TCP: as recorded
     ],
 )
 def test_traffic_has_one_direction(records: list[dict[str, Any]], expected: tuple[str, int], tmp_path: Path) -> None:

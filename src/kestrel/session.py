@@ -331,13 +331,16 @@ class Session:
         from kestrel.store.empty import reasons
 
         variable = self.store.evaluate(step)
+        entities = self.store.counts(variable)[0]
         if variable.dataset is not None:
             sources = tuple(s.uri for s in variable.dataset.sources)
             key = " ".join(sources) if variable.dataset.is_live else variable.dataset.key
             if key not in self._told:
                 self._told.add(key)
-                yield from notices(variable.dataset.account, sources, variable.dataset.is_live)
-        if not self.store.counts(variable)[0]:
+                found = notices(variable.dataset.account, sources, variable.dataset.is_live)
+                reported = "unknown-records" if variable.dataset.is_live and not entities else ""  # with the reasons, by the store
+                yield from (n for n in found if n.code != reported)
+        if not entities:
             yield from reasons(self.store, variable)
 
     def _show(self, step: Step, columns: tuple[AttributePath, ...], limit: int | None, offset: int, name: str) -> Table:
@@ -488,6 +491,7 @@ class Session:
         from kestrel.store.account import findings
 
         yield "files", "good", native(source, None)
+        self.store.expect(None)
         dataset = self.store.dataset((source,), None)
         assert dataset is not None
         yield from findings(dataset.account)

@@ -183,7 +183,9 @@ SKIPPED = fault.Rewrite(lambda a: {"took": 1, "_clusters": {"total": 2, "success
 
 
 @pytest.mark.parametrize(
-    "wrong", [fault.SHARDS_FAILED, MISSING, SKIPPED, fault.TIMED_OUT, fault.internal_error(), fault.Garble(), fault.Cut()], ids=repr
+    "wrong",
+    [fault.SHARDS_FAILED, MISSING, SKIPPED, fault.TIMED_OUT, fault.internal_error(), fault.Garble(), fault.Cut()],
+    ids=lambda w: type(w).__name__,
 )
 def test_a_part_of_an_answer_is_never_taken_for_the_whole(server: Server, sample: Index, asked: Asked, wrong: fault.Fault) -> None:
     asked(server, sample.name).misbehave(wrong, None, path="_search")
@@ -203,7 +205,7 @@ def test_a_server_that_says_nothing(server: Server, sample: Index, asked: Asked)
     assert "error[K0728]" in told and "raise `timeout`" in told
 
 
-@pytest.mark.parametrize("slow", [fault.Drip(0.3), fault.DripHead(0.3)], ids=repr)
+@pytest.mark.parametrize("slow", [fault.Drip(0.3), fault.DripHead(0.3)], ids=lambda w: type(w).__name__)
 def test_a_server_that_sends_a_byte_at_a_time(server: Server, sample: Index, asked: Asked, slow: fault.Fault) -> None:
     asked(server, sample.name, options={"timeout": 1}).misbehave(slow, None, path="_search")
     told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")

@@ -55,7 +55,7 @@ def _before(name: str, arguments: Sequence[Node], wanted: Pattern) -> Iterator[t
         case "text" | "lower" | "upper" | "sid" | "only_sid" | "no_sid" | "unless" | "items" | "listed":
             yield first, wanted
         case "sid_with":
-            for one in (arguments[1], arguments[3]):
+            for one in (arguments[2], arguments[5]):
                 yield one, wanted
         case "image":
             yield first, _reshaped(wanted, lambda v: [f"%{v}%"])
@@ -127,7 +127,9 @@ def address_spellings(value: str) -> tuple[str, ...]:
     except ValueError:
         return (value,)
     if address.version == 4:
-        return (found, f"::ffff:{found}")
+        mapped = ipaddress.ip_address(f"::ffff:{found}")
+        groups = ":".join(f"{int(g, 16):x}" for g in mapped.exploded.split(":"))
+        return tuple(dict.fromkeys((found, f"::ffff:{found}", groups.replace("0:0:0:0:0:ffff", "::ffff"), groups, mapped.exploded)))
     groups = ":".join(f"{int(g, 16):x}" for g in address.exploded.split(":"))
     return tuple(dict.fromkeys((found, address.exploded, groups, value)))
 
@@ -146,8 +148,10 @@ def _prefixed(wanted: Pattern) -> Pattern:
         rest = value if wanted.operator == "LIKE" else escaped(value)
         if not rest.startswith("%"):
             patterns += [f"\\\\?\\{rest}", f"\\??\\{rest}"]
-        if found := re.match(r"(?i)[A-Z]:\\Windows\\", rest):
+        if found := re.search(r"(?i)\\Windows\\", rest):
             patterns.append(f"\\SystemRoot\\{rest[found.end() :]}")
+        elif wanted.operator == "LIKE" and re.match(r"(?i)[A-Z_]:(\\(W(i(n(d(o(w(s)?)?)?)?)?)?)?)?(%|_|$)", rest):
+            patterns.append("\\SystemRoot\\%")
         if rest.startswith("\\\\"):
             patterns.append(f"\\\\?\\UNC{rest[1:]}")
     return Pattern("LIKE", tuple(patterns)) if patterns else wanted

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-ZERO_GUIDS = "('{00000000-0000-0000-0000-000000000000}', '00000000-0000-0000-0000-000000000000')"
+ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 NO_TEXT = "('', '-')"
 NO_PATH = "('', '-', '<unknown process>', '&lt;unknown process&gt;')"
 OF_LISTS = frozenset({"words", "items"})
@@ -58,7 +58,7 @@ def dirname(x: str) -> str:
 def guid(x: str) -> str:
     """Upper case where it is shaped like a GUID, else as it is; the zero GUID is none."""
     return (
-        f"CASE WHEN {x} IN {ZERO_GUIDS} THEN NULL WHEN starts_with({x}, '{{') THEN upper({x}) "
+        f"CASE WHEN contains({x}, '{ZERO_GUID}') OR {x} = '{ZERO_GUID.replace('-', '')}' THEN NULL WHEN starts_with({x}, '{{') THEN upper({x}) "
         f"WHEN length({x}) = 36 AND regexp_full_match({x}, '[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}') THEN upper({x}) "
         f"ELSE {text(x)} END"
     )
@@ -94,19 +94,18 @@ def sid(x: str) -> str:
     return f"nullif(upper({text(x)}), 'S-1-0-0')"
 
 
-def sid_with(login: str, x: str, other_login: str, other: str) -> str:
-    """The SID of the account whose login is present, else of the other one: two accounts of one event are never mixed."""
-    return (
-        f"CASE WHEN {text(login)} IS NULL THEN {sid(other)} WHEN lower({login}) = lower({other_login}) THEN coalesce({sid(x)}, {sid(other)}) "
-        f"ELSE {sid(x)} END"
-    )
+def sid_with(domain: str, user: str, x: str, other_domain: str, other_user: str, other: str) -> str:
+    """The SID of the account whose name is present, else of the other one: two accounts of one event are never mixed."""
+    same = f"lower({user}) = lower({other_user}) AND lower({domain}) IS NOT DISTINCT FROM lower({other_domain})"
+    return f"CASE WHEN {text(user)} IS NULL THEN {sid(other)} WHEN {same} THEN coalesce({sid(x)}, {sid(other)}) ELSE {sid(x)} END"
 
 
 def image(x: str) -> str:
     """The path of the program that a command line starts."""
     quoted_path = f'regexp_extract({x}, \'^\\s*"([^"]+)"\', 1)'
     bare = f"regexp_extract({x}, '(?i)^\\s*(.+?\\.(?:exe|sys|dll|com|bat|cmd|ps1|vbs|scr))(?:\\s|$)', 1)"
-    return f"coalesce(nullif({quoted_path}, ''), nullif({bare}, ''), nullif(split_part(trim({text(x)}), ' ', 1), ''))"
+    found = f"coalesce(nullif({quoted_path}, ''), nullif({bare}, ''), nullif(split_part(trim({text(x)}), ' ', 1), ''))"
+    return f"regexp_replace({found}, '(?i)^%(?:SystemRoot|windir)%\\\\', '\\\\SystemRoot\\\\')"
 
 
 def hashes(listed: str, md5: str, sha1: str, sha256: str, imphash: str) -> str:

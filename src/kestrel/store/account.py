@@ -112,6 +112,8 @@ def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: A
     )
     kept = {"sensor": "sensor", "number": "code", "provider": provider, "code": code}
     each = f"SELECT rec, {', '.join(f'any_value({sql}) AS {name}' for name, sql in kept.items())} FROM events"
+    if events.unread:  # an unread column may yield an entity: only records that no sensor of a log format wrote are certain
+        yielding = ["sensor > 0"]
     other = (
         f"{each} GROUP BY rec HAVING NOT bool_or({' OR '.join(yielding)})"
         if "part" in events.columns

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
 
 
+ESCAPE = "\x01"
+
+
 def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
     """Notices of what may explain that a variable has no entities."""
     step, dataset = variable.step, variable.dataset
@@ -93,10 +96,8 @@ def _ignoring_case(predicate: Predicate) -> Predicate | None:
         nonlocal changed
         match part:
             case Test(operator="=" | "IN", negated=False) if kind_of(part.path) == "text" and all(isinstance(v, str) for v in part.values):
-                if any(sign in str(v) for v in part.values for sign in "%_"):
-                    return part
                 changed = True
-                return replace(part, operator="LIKE")
+                return replace(part, operator="LIKE", values=tuple(_escaped(str(v)) for v in part.values), escape=ESCAPE)
             case All(parts):
                 return All(tuple(folded(p) for p in parts))
             case Any_(parts):
@@ -108,6 +109,11 @@ def _ignoring_case(predicate: Predicate) -> Predicate | None:
 
     found = folded(predicate)
     return found if changed else None
+
+
+def _escaped(value: str) -> str:
+    """A text as a LIKE pattern that matches only this text."""
+    return "".join(ESCAPE + c if c in (ESCAPE, "%", "_") else c for c in value)
 
 
 def _of_type(store: Store, variable: Variable) -> int:

@@ -36,7 +36,7 @@ from kestrel.graph.steps import (
     sources_of,
     type_of,
 )
-from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
+from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
 from kestrel.schemas.layout import OBJECTS, Slot, layout
 from kestrel.store import recognition
@@ -61,6 +61,8 @@ from kestrel.store.variable import NO_ROWS, Column, Own, Variable, fresh, shown_
 from kestrel.text import Span, listed, nearest
 
 T = TypeVar("T")
+BY_VALUE = (*ADDRESS_TYPES, "mac-addr", "url", "domain-name")
+"""Types whose entities are identified by their value alone."""
 
 
 class NoSuchData(KestrelError):
@@ -370,7 +372,8 @@ class Store:
     def carried(self, variable: Variable, dataset: Dataset | None) -> str:
         """The rows of a variable with the ids of another dataset: where more records are known, so may be more of who is whom. Of records
         that are not in it, as those of another time range of a live source, the ids stay: they come from content alone."""
-        if dataset is None or variable.dataset is None or variable.dataset.key == dataset.key:
+        same = dataset is None or variable.dataset is None or variable.dataset.key == dataset.key
+        if same or variable.type in BY_VALUE or dataset is None or variable.dataset is None:
             return variable.table
         slot = ["{slot} AS slot"]
         old = mentions(variable.dataset.events, variable.type, [], (), slot)

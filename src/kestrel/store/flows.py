@@ -31,9 +31,8 @@ def resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str]) -> None:
     the columns in which the spelling of some addresses changed after the ids were made."""
     if not all(has_column(con, c) for c in FLOW):
         return
-    for column in respelt:
-        same = flow_id(has_column(con, "network.x_outcome"))
-        con.execute(f"UPDATE events SET \"network.id\" = {same} WHERE {column} IS NULL OR contains({column}, ':')")
+    if respelt:
+        con.execute(f'UPDATE events SET "network.id" = {flow_id(has_column(con, "network.x_outcome"))}')
     known = _Evidence(has_column(con, "network.x_direction"))
     con.execute(
         f'CREATE OR REPLACE TEMP TABLE several AS SELECT "network.id" AS id, epoch_us(max(t)) - epoch_us(min(t)) > {EPISODE} AS is_long, '
@@ -97,9 +96,13 @@ def _orient(con: duckdb.DuckDBPyConnection, known: _Evidence) -> None:
     rank = "(coalesce(told, CASE WHEN by_port IS NULL THEN 4 ELSE 3 END), coalesce(epoch_us(t), 9223372036854775807), rec)"
     best = f"arg_min(lesser = coalesce(told IS NOT NULL OR by_port, true), {rank})"
     con.execute(f"CREATE OR REPLACE TEMP TABLE directed AS SELECT id, {best} AS lesser FROM ends GROUP BY id")
+    pairs = [("network.src.value", "network.dst.value"), ("network.src_port", "network.dst_port"), ("network.src.further", "network.dst.further")]
+    swapped = [f'"{to}" = "{of}"' for a, b in pairs if has_column(con, a) and has_column(con, b) for to, of in ((a, b), (b, a))]
+    if has_column(con, "network.further"):
+        renamed = """replace(replace(replace("network.further", '"src_', '"-'), '"dst_', '"src_'), '"-', '"dst_')"""
+        swapped.append(f'"network.further" = {renamed}')
     con.execute(
-        'UPDATE events SET "network.src.value" = "network.dst.value", "network.dst.value" = "network.src.value", '
-        '"network.src_port" = "network.dst_port", "network.dst_port" = "network.src_port" FROM (SELECT e.row FROM ends e '
+        f"UPDATE events SET {', '.join(swapped)} FROM (SELECT e.row FROM ends e "
         "JOIN directed d ON d.id = e.id AND d.lesser <> e.lesser) f WHERE events.rowid = f.row"
     )
     con.execute("DROP TABLE ends")

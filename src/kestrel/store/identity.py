@@ -368,21 +368,23 @@ class _Processes:
         return f"(SELECT m.* FROM pid_mentions m ANTI JOIN found f ON f.row = m.row AND f.slot = m.slot WHERE {where})"
 
     def _opened(self) -> None:
-        """Mentions in no life open one: consecutive ones of a host and pid with one name are one."""
+        """Observations outside every lifetime open one: consecutive ones of a host and pid with one name belong to one, until it ends."""
         con = self.con
         con.execute(
             "CREATE OR REPLACE TEMP TABLE opened AS WITH pending AS MATERIALIZED ("
-            f"SELECT row, slot, host, pid, name, t FROM {self._pending('name IS NOT NULL')}), "
-            "seen AS (SELECT row, slot, host, pid, name, t, 0 AS cut FROM pending UNION ALL "
-            "SELECT NULL, NULL, l.host, l.pid, l.name, l.start, 1 FROM lives l SEMI JOIN pending p ON p.host = l.host AND p.pid = l.pid), "
+            f"SELECT row, slot, host, pid, name, t, slot = 0 AND kind IN ({self.end}, {self.audit_end}) AS ended "
+            f"FROM {self._pending('name IS NOT NULL')}), "
+            "seen AS (SELECT row, slot, host, pid, name, t, ended, 0 AS cut FROM pending UNION ALL "
+            f"SELECT NULL, NULL, host, pid, name, t + to_microseconds({GRACE + 1}), false, 1 FROM pending WHERE ended UNION ALL "
+            "SELECT NULL, NULL, l.host, l.pid, l.name, l.start, false, 1 FROM lives l SEMI JOIN pending p ON p.host = l.host AND p.pid = l.pid), "
             "marked AS (SELECT *, CASE WHEN cut = 1 OR name IS DISTINCT FROM lag(name) OVER w OR lag(cut) OVER w = 1 THEN 1 ELSE 0 END AS turn "
             "FROM seen WINDOW w AS (PARTITION BY host, pid ORDER BY t, row NULLS FIRST)), "
             "runs AS (SELECT *, sum(turn) OVER (PARTITION BY host, pid ORDER BY t, row NULLS FIRST ROWS UNBOUNDED PRECEDING) AS run FROM marked) "
-            "SELECT row, slot, host, pid, name, t, hash('life', host, pid, name, epoch_us(min(t) OVER (PARTITION BY host, pid, run))) AS id "
+            "SELECT row, slot, host, pid, name, t, ended, hash('life', host, pid, name, epoch_us(min(t) OVER (PARTITION BY host, pid, run))) AS id "
             "FROM runs WHERE cut = 0"
         )
         con.execute("INSERT INTO found SELECT row, slot, id FROM opened")
-        con.execute("INSERT INTO lives SELECT id, min(host), min(pid), min(name), min(t), NULL, max(t) FROM opened GROUP BY id")
+        con.execute("INSERT INTO lives SELECT id, min(host), min(pid), min(name), min(t), max(t) FILTER (ended), max(t) FROM opened GROUP BY id")
 
     def _nameless(self) -> None:
         con = self.con

@@ -271,8 +271,8 @@ def edges(events: Events, found: Iterable[Edge], where: Iterable[str] = ()) -> s
 
 def together(events: Events, pairs: Iterable[tuple[Slot, Slot]], where: Iterable[str] = ()) -> str:
     """The same for roles that occur in one record, without a particular relation."""
-    pair = _together if "part" in events.columns else _pair
-    return _edges_of(pair(events, a, b, where, ("subject", "object")) for a, b in pairs)
+    by_record = "part" in events.columns
+    return _edges_of((_together if by_record or (a.is_list and b.is_list) else _pair)(events, a, b, where, ("subject", "object")) for a, b in pairs)
 
 
 def _edges_of(parts: Iterable[str | None]) -> str:

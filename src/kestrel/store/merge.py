@@ -22,7 +22,7 @@ RANK = (
 """Lower is better: the sensor, the slot, whether it is a creation, the time (2^59 leaves room for the microseconds of years 1 to 9999;
 none comes last), and the record's key breaks ties the same way every time."""
 TIME = "coalesce(epoch_us(t) + 62135596800000000, 576460752303423487)"
-LATEST = f"CASE WHEN unix AND kind IN (%s) THEN 576460752303423487 - {TIME} ELSE {TIME} END"
+LATEST = f"CASE WHEN unix AND t IS NOT NULL AND kind IN (%s) THEN 576460752303423487 - {TIME} ELSE {TIME} END"
 """On Linux the last exec of a process decides its name."""
 
 

@@ -16,7 +16,7 @@ from kestrel.store.match import paths, tests
 from kestrel.store.mentions import entity_type
 
 IDENTITY = {
-    "process": ("x_unique_id", "pid", "name"),
+    "process": ("x_unique_id", "pid", "name", "created"),
     "network-traffic": ("protocols", "src_port", "dst_port", "x_direction", "x_outcome"),
     "file": ("path", "digest", "name"),
     "directory": ("path",),

@@ -63,7 +63,7 @@ def _reason(source: Source, found: Recognition, span: TimeRange | None) -> Notic
         return Notice("no-documents", f"`{source.uri}` has no documents, or none that its key or user may read")
     if not found.total and span is not None:
         ends = f"; its documents are from {found.first} to {found.last}" if found.first and found.last else ""
-        return Notice("none-in-range", f"`{source.uri}` has no documents from {_time(span.start)} to {_time(span.stop)}{ends}")
+        return Notice("none-in-range", f"`{source.uri}` has no documents{_range(span)}{ends}")
     if found.unknown:
         more = "; ".join(likeness(found))
         return Notice(
@@ -83,6 +83,11 @@ def _unrecognised(uri: str, found: Recognition, ranged: bool) -> str:
     if unknown == number:
         return f"none of {sample}the {found.total:,} {documents} is in a known log format"
     return f"{unknown:,} of {sample}the {found.total:,} {documents} {'is' if unknown == 1 else 'are'} in an unknown log format"
+
+
+def _range(span: TimeRange) -> str:
+    since, until = (f" {word} {_time(end)}" if end else "" for word, end in (("from", span.since), ("to" if span.since else "before", span.until)))
+    return since + until
 
 
 def _time(time: object) -> str:

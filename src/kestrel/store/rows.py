@@ -10,8 +10,10 @@ from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missin
 from kestrel.graph.steps import Aggregate, Group, Join, Key, Merge, Refine, Rows
 from kestrel.lower.columns import kind_of, model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY
+from kestrel.schemas.transforms import guid_key
 from kestrel.store.compare import Comparer
 from kestrel.store.match import paths, within_range
+from kestrel.store.mentions import entity_type
 from kestrel.store.query import Query
 from kestrel.store.variable import Flat, Variable, described, fresh, kind_of_type, named
 
@@ -78,7 +80,10 @@ class RowLists:
         types = [dict(described(store.con, frame))["f0"] for frame in (a, b)]
         kinds = [kind_of_type(sql) for sql in types]
         alike = types[0] == types[1] or (kinds[0] == kinds[1] and kinds[0] != "any")
-        key = "a.f0 = b.f0" if alike else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
+        if all(entity_type(path.end).canonical.get(path.attribute) == "guid" for path in (step.left_key, step.right_key)):
+            key = f"{guid_key('a.f0')} = {guid_key('b.f0')}"
+        else:
+            key = "a.f0 = b.f0" if alike else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
         own = "".join(f", l.{column.sql} AS c{n}" for n, (_, column) in enumerate(kept))
         others = "".join(f", b.f{n + 1} AS c{len(kept) + n}" for n in range(len(brought)))
         rows = (

@@ -133,7 +133,7 @@ class Snapshots:
     def _complete(self, dataset: Dataset, column: str) -> None:
         whole = self._written(dataset) or self._read_again(dataset, column)
         old = dataset.name
-        dataset.name, dataset.events, dataset.cached = whole.name, whole.events, whole.cached
+        dataset.name, dataset.events, dataset.cached, dataset.account = whole.name, whole.events, whole.cached, whole.account
         self.con.execute(f"DETACH {old}")
 
     def _written(self, dataset: Dataset) -> Dataset | None:
