@@ -18,7 +18,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where the tests run 
 
 
 MARKED = {"server": {"start_server", "server", "servers", "connector"}, "browser": {"browser"}}
-"""The markers of tests, by the fixtures they ask for."""
+"""The markers of tests, by the fixtures they use."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

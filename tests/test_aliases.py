@@ -52,7 +52,7 @@ ELSEWHERE = {
     "process.parent_process.file.path": "parent_ref.binary_ref.x_path",
     "event.start": "start",
 }
-"""What fields stand for of which the facts take a part, or which they name for a second attribute."""
+"""The attributes of fields of which the facts use a part, or which they use for a second attribute."""
 
 
 def facts(shared: Path) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def facts(shared: Path) -> list[dict[str, Any]]:
 
 
 def test_the_checked_names_of_fields(shared: Path) -> None:
-    """Of each checked fact that gives one plain field for an attribute of the model: the field is a name for it."""
+    """For each checked fact that maps one plain field to an attribute of the model: the field is a name for it."""
     missing = []
     for fact in facts(shared):
         kind, _, attribute = str(fact["stix"]).partition(":")

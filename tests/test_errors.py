@@ -50,9 +50,9 @@ def test_every_mistake_has_a_code_of_its_own() -> None:
 LIVE = {"K0430", "K0431", "K0432", *(f"K07{number:02}" for number in (*range(10), *range(21, 31)))}
 """Codes of live sources: they are met in tests/live and tests/stixshifter."""
 MACHINE = {"K0450", "K0451", "K0452", "K0453"}
-"""Codes of what a hunt alone cannot bring about: they are met in tests/test_platform.py."""
+"""Codes that a hunt alone cannot cause: tests/test_platform.py covers them."""
 ELSEWHERE = LIVE | MACHINE | {"K0371"}
-"""All of those, and one that takes a file saved by another session: it is met in tests/test_frozen.py."""
+"""All of those, and one that needs a file saved by another session: tests/test_frozen.py covers it."""
 
 
 def test_the_manual_lists_exactly_the_codes_there_are() -> None:

@@ -111,7 +111,7 @@ def test_damaged_text_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", [lambda b: gzip.compress(b, mtime=0), zstandard.compress], ids=["gzip", "zstd"])
 @pytest.mark.parametrize("wrapped", [False, True], ids=["lines", "array"])
 def test_of_a_stream_that_is_cut_off_the_complete_records_are_read(tmp_path: Path, pack: Any, wrapped: bool) -> None:
-    """What is complete is what zlib and zstandard can unpack of the half."""
+    """The complete records are those that zlib and zstandard can unpack from the half."""
     lines = [line(n, CommandLine=random.Random(n).randbytes(200).hex()) for n in range(5_000)]
     packed = pack(("[" + ",\n".join(lines) + "]" if wrapped else "\n".join(lines)).encode())
     half = packed[: len(packed) // 2]
@@ -133,7 +133,7 @@ def test_an_array_that_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_zip_that_is_cut_off_lacks_its_directory(tmp_path: Path) -> None:
-    """Its first member is whole, its second ends early, and its third is lost."""
+    """Its first member is complete, its second ends early, and its third is missing."""
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(3):

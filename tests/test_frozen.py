@@ -1,4 +1,4 @@
-"""Variables are frozen: whatever becomes of the files that they were made from."""
+"""Variables are frozen: they do not change when the files that they were made from do."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def appended(logs: Path) -> None:
 
 
 def disguised(logs: Path) -> None:
-    """Another content of equal size in the same file, its time of change set back."""
+    """Different content of equal size in the same file, with the old mtime."""
     before = logs.stat()
     logs.write_bytes(logs.read_bytes().replace(b"p2.exe", b"q2.exe"))
     os.utime(logs, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -71,7 +71,7 @@ def a_folder(logs: Path) -> None:
 
 
 def retargeted(logs: Path) -> None:
-    """A link that leads to another file; it led to the old one before (`link`)."""
+    """A link whose target changes to another file (`link`)."""
     other = write(logs.with_suffix(".other"), NEW)
     logs.unlink()
     logs.symlink_to(other)
@@ -88,7 +88,7 @@ NOW = {
     disguised: {"p1.exe", "q2.exe"},
     retargeted: {"p1.exe", "p3.exe", "p4.exe"},
 }
-"""The processes of the changed file; none where it cannot be read."""
+"""The processes of the changed file; none if it cannot be read."""
 
 
 @pytest.fixture(params=["off", "cache"])
@@ -193,7 +193,7 @@ def test_a_changed_file_is_another_one_for_everything_new(cache: str, logs: Path
 
 
 def test_records_of_two_contents_together_are_as_in_one_file(cache: str, tmp_path: Path, session: Session) -> None:
-    """Security knows a pid, Sysmon the process: what belongs together is found over both contents, each record once."""
+    """Security knows a pid, Sysmon the process: entities are resolved over both contents, with each record once."""
     exit_record = {
         "EventID": 4689,
         "Channel": "Security",
@@ -483,7 +483,7 @@ def test_a_handle_keeps_what_it_stands_for(cache: str, logs: Path, session: Sess
 
 
 def test_records_that_were_read_only_with_others_are_no_longer_held(tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a record that is in both files one is held: which of them had it is not known when one has changed."""
+    """Of a record that is in both files, one is kept: after one file has changed it is unknown which of them had it."""
     monkeypatch.setenv("KESTREL_CACHE", "off")
     saved, other = tmp_path / "p.parquet", write(tmp_path / "b.json", OLD)
     with Session() as before:
@@ -539,7 +539,7 @@ def test_info_of_an_unchanged_repetition(logs: Path, session: Session, monkeypat
 
 
 def test_info_tells_of_the_statement_that_ran(logs: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither of one that comes later in the text nor of one that failed."""
+    """Neither for a later statement nor for a failed one."""
     monkeypatch.setenv("KESTREL_CACHE", "off")
     results = session.run(f"p = GET process FROM '{logs}' WHERE pid > 0 INFO p p = p WHERE pid > 101")
     assert [r.origin.split() for r in results if isinstance(r, Info)] == [f"p = GET process FROM '{logs}' WHERE pid > 0".split()]

@@ -1,4 +1,4 @@
-"""What is in the records is found, or Kestrel says what it does not know. Each test reasons from the few records it writes."""
+"""What the records contain is found, or Kestrel reports what it does not know. Each test reasons from the few records that it writes."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_one_guid_of_two_creations_with_different_pids(tmp_path: Path) -> None:
 
 
 def test_processes_known_only_by_name(tmp_path: Path) -> None:
-    """An entity each observation, and none for what is no name or for pid 0."""
+    """One entity for each observation, and none for a missing name or pid 0."""
     named = [security(n, 4670, ProcessName="C:\\a.exe") for n in (1, 2)]
     nothing = [
         security(3, 4670, ProcessName="-"),

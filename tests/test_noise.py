@@ -1,4 +1,4 @@
-"""The notices of the huntbooks: what a hunter reads beside the answers stays little."""
+"""The notices of the huntbooks: there are few besides the answers."""
 
 from __future__ import annotations
 

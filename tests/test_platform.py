@@ -1,4 +1,4 @@
-"""Full disks, foreign cache files, Ctrl-C, odd terminals and faulty plug-ins: a right answer or an error with a place, never a traceback."""
+"""Full disks, others' cache files, Ctrl-C, unusual terminals and faulty plug-ins: a correct answer or an error with a location, never a traceback."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def broken(uri: str, name: str) -> Broken:
 
 @pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Schemes by plug-ins that fail, each in its way."""
+    """Schemes of plug-ins that fail in different ways."""
     functions = {"raises": "raising", "nothing": "nothing", "number": "NUMBER", "lost": "no_such_function", "refuses": "refusing"}
     functions |= {"remote": "remote", "alone": "remote"}
     sources = {n: EntryPoint(n, f"{__name__}:{f}", "kestrel.sources") for n, f in functions.items()}
@@ -313,7 +313,7 @@ def test_a_plug_in_that_fails_is_named(plugged: None, session: Session, scheme: 
     with pytest.raises(HuntErrors) as raised:
         session.run(f"p = GET process FROM {scheme}://x WHERE pid > 0")
     (error,) = raised.value.errors
-    assert error.code == "K0453" and part in error.message and error.span is not None and "no part of Kestrel" in (error.hint or "")
+    assert error.code == "K0453" and part in error.message and error.span is not None and "is not part of Kestrel" in (error.hint or "")
 
 
 def test_a_mistake_that_a_plug_in_reports_is_its_own(plugged: None, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""What a source is asked by for literals that may be spelt in several ways, and for open time ranges: never too little."""
+"""The queries to a source for literals with several spellings, and for open time ranges: they never return too little."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of FIND and the record layout say the same: what a relation may tie is what some record can show."""
+"""The verbs of FIND and the record layout agree: every relation that FIND allows can occur in some record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAIRS = sorted({(verb, *pair) for verb, relation in vocabulary().relations.items
 EDGES = [f"{e.subject} {e.verb} {e.object}" for e in layout().edges]
 PID = ("x_unique_id", "pid", "name")
 IDENTITY = NEEDED | {"process": PID, "network-traffic": ("src_port", "dst_port")}
-"""The columns of which a record must fill one to say which entity stands in a slot."""
+"""The columns of which a record must fill one to identify the entity in a slot."""
 
 
 def types_of(edge: Edge) -> tuple[str, str, str]:

@@ -282,7 +282,7 @@ def test_the_answers_of_a_query_as_stix_shifter_tells_them(tmp_path: Path, sessi
 
 
 def test_properties_of_any_name_and_value(tmp_path: Path, session: Session) -> None:
-    """Whatever a producer writes is read as it stands, or left out where it is no value; nothing of it is taken for Kestrel's own."""
+    """Whatever a producer writes is read unchanged, or left out if it is not a value; nothing of it is mistaken for Kestrel's own data."""
     objects: dict[str, Any] = {
         "0": process(
             1, "a.exe", x_nan=float("nan"), x_big=10**40, x_null=None, x_empty="", x_list=[], x_nested=[[1, 2], [3]], x_dict={}, x_half="\ud800"

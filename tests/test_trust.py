@@ -1,4 +1,4 @@
-"""What a hunt may read, write and run: sources are never overwritten, names are exact, files are not believed, secrets stay here."""
+"""What a hunt may read, write and run: sources are never overwritten, names are exact, file metadata are not trusted, secrets are not passed on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kestrel.sources.elastic.place import place_of
 from kestrel.sources.profiles import BadProfile, Profile
 
 NAMES = ["[a]", "[!a]", "[[a]]", "]x[", "x?", "*", "**", "{a,b}", "it's", 'd"q', "nl\nx", "back\\slash", "é😀", "a", "day=1/x", "[d]/x"]
-"""Names of files that are patterns, or of which SQL could make something else."""
+"""File names that are patterns, or that have a meaning in SQL."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def record(number: int) -> dict[str, Any]:
-    """A process `pNUMBER.exe` begins, created by p0.exe, which nobody created."""
+    """A process `pNUMBER.exe` starts, created by p0.exe, which has no recorded parent."""
     guid = "{{3DDC5665-E7CD-5F51-0000-0000000000{:02}}}".format
     parent = {"ParentProcessGuid": guid(0), "ParentProcessId": "100", "ParentImage": "C:\\x\\p0.exe"} if number else {}
     return parent | {
@@ -59,7 +59,7 @@ def write(path: Path, *numbers: int) -> Path:
 
 
 def codes(session: Session, hunt: str, **parameters: Any) -> list[str]:
-    """The codes of the errors of a hunt; none where it runs."""
+    """The codes of the errors of a hunt; none if it runs."""
     try:
         session.run(hunt, parameters=parameters)
     except HuntErrors as errors:
@@ -200,7 +200,7 @@ def test_save_writes_through_a_link(here: Path, session: Session) -> None:
     assert Path("link.csv").is_symlink() and "a" in Path("target.csv").read_text(encoding="utf-8")
 
 
-# -- what a file says of itself ------------------------------------------------------------------------------------
+# -- metadata of loaded files -------------------------------------------------------------------------------------
 
 
 def parquet(path: Path, metadata: Any, rows: str = "SELECT 'process--0000000000000001' AS id, 'process' AS type, 'a' AS name, 5 AS pid") -> None:
@@ -239,7 +239,7 @@ def test_malformed_metadata_is_reported_and_ignored(here: Path, session: Session
 
 
 def test_sources_of_a_file_are_those_the_hunter_named(here: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file says that it stems from the profile, and lists other files for it."""
+    """The file claims to come from the profile, and lists other files for it."""
     good, evil = write(here / "good.ndjson", 0, 1), write(here / "evil.ndjson", 2, 3)
     monkeypatch.setenv("STIXSHIFTER_LAB_CONNECTOR", "file")
     monkeypatch.setenv("STIXSHIFTER_LAB_CONNECTION", json.dumps({"path": str(good)}))

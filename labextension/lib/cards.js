@@ -5,7 +5,7 @@ const many = (count, noun) => `${number(count)} ${noun}${count === 1 ? '' : 's'}
 
 const span = (first, last) => (first ? (first === last ? seconds(first) : `${seconds(first)} to ${seconds(last)}`) : '');
 
-// What a variable was made from: the names that still mean what they meant, then what each of the others meant.
+// What a variable was made from: the unchanged names, then the earlier definition of each of the others.
 function inputs(found) {
   const unchanged = found.filter(i => i.state === 'unchanged').map(i => i.name);
   const others = found

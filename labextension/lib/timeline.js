@@ -19,7 +19,7 @@ class Timeline {
     this.last = Math.max(Date.parse(data.last), this.first + 1);
     this.whole = data.moments.length === data.total;
     this.times = data.moments.map(m => Date.parse(m.time));
-    // Where not every record is here, nothing is known of times inside one of the equal parts.
+    // If not every record is available, times within one of the equal intervals are unknown.
     this.part = this.whole ? 1 : (this.last - this.first) / data.parts;
     this.off = new Set();
     this.picture = draw('svg', { class: 'kst-timeline', role: 'img', width: 920 });
@@ -46,7 +46,7 @@ class Timeline {
     this.show(this.first, this.last);
   }
 
-  // What is seen: where every record is here, times to the millisecond; else whole parts, the same number of them in each bar.
+  // The visible range: to the millisecond if every record is available; else whole intervals, the same number in each bar.
   view(from, to) {
     const parts = Math.max(1, Math.round((this.last - this.first) / this.part));
     const wanted = Math.min(Math.max(Math.round((to - from) / this.part), this.whole ? 20 : 1), parts);

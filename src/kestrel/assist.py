@@ -60,8 +60,8 @@ HELP = re.compile(r"help|help\(\)|\?+|\?+\s*(?P<word>.+?)[\s?]*|help\s+(?P<topic
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A whole input that is no hunt: to leave, a question for help (`help` is None where there is none for `word`), or the name of a
-    variable, whose `hunt` shows it."""
+    """An input that is not a hunt: a request to leave or for help (`help` is None if there is none for `word`), or the name of a
+    variable; `hunt` then shows it."""
 
     word: str
     leave: bool = False
@@ -70,7 +70,7 @@ class Aside:
 
 
 def aside(session: Session, text: str) -> Aside | None:
-    """What a whole input asks for that is no hunt; None for a hunt. A variable's name is first of all the variable."""
+    """The request in an input that is not a hunt; None for a hunt. The name of a variable takes precedence over help."""
     word = text.strip()
     if word in session:
         return Aside(word, hunt=f"DISP {word}")

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _hunt_arguments(check)
     _parameter_argument(check)
-    check.add_argument("--offline", action="store_true", help="files and data sources that are not there are no mistakes")
+    check.add_argument("--offline", action="store_true", help="missing files and data sources are not reported")
     check.set_defaults(act=_check)
 
     fmt = commands.add_parser("fmt", help="print a hunt in its standard form", description="Print a hunt in its standard form.")
@@ -435,7 +435,7 @@ def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, 
 
 @contextmanager
 def _hunting(signals: Signals, rows: int | EllipsisType | None = ...) -> Iterator[tuple[Session, Stream]]:
-    """A session, and what runs hunts in it until the block ends. A signal stops the hunt, and the command with it."""
+    """A session and the function that runs hunts in it, until the block ends. A signal stops the hunt and then the command."""
     from kestrel.display.progress import Progress
     from kestrel.running import Runner
     from kestrel.session import Session
@@ -458,7 +458,7 @@ def _hunting(signals: Signals, rows: int | EllipsisType | None = ...) -> Iterato
             pass
         finally:
             if (trouble := runner.close()) and not signals.number:
-                print(f"kestrel: what was read could not be kept for the next run ({trouble})", file=sys.stderr)
+                print(f"kestrel: the records could not be cached for the next run ({trouble})", file=sys.stderr)
     if signals.number:
         raise KeyboardInterrupt
 

@@ -33,8 +33,8 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A variable or parameter (`$name`) that a statement names: whether it still means what it meant then (`unchanged`, `redefined`,
-    `gone`), and what it meant: its own statement, or its value."""
+    """A variable or parameter (`$name`) that a statement names: whether it has the same meaning now (`unchanged`, `redefined`,
+    `gone`), and what it meant then: its statement, or its value."""
 
     name: str
     state: str
@@ -43,7 +43,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a variable is. Times are UTC; `relations` lead on from here; `origin` tells how it was made, of what `inputs`.
+    """What a variable is. Times are UTC; `relations` are those that FIND can follow; `origin` is how it was made, from which `inputs`.
     `changed_files`: those that no longer contain what was read from them."""
 
     variable: str
@@ -59,7 +59,7 @@ class Info:
     inputs: tuple[Input, ...] = ()
     changed_files: tuple[str, ...] = ()
     rows: int | None = None
-    """Of a list of rows that are of entities (TIMESTAMPED, RECORDS, JOIN): how many there are. Attributes count those that have them."""
+    """For a list of rows about entities (TIMESTAMPED, RECORDS, JOIN): the number of rows. Attributes then count rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Notice:
     message: str
     count: int = 1
     details: tuple[Mapping[str, Any], ...] = ()
-    """What the message sums up, in full; shown as JSON only."""
+    """The full data behind the message; shown only as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Work:
     def _work(self) -> None:
         try:
             self.act(self.stopped.is_set)
-        except BaseException as error:  # whoever waits raises it in its own thread
+        except BaseException as error:  # the waiting thread raises it
             self.failure = error
         finally:
             self.done.set()
@@ -74,7 +74,7 @@ class Runner:
                 if self.interrupted.is_set():
                     since = self._stop(work, since, slow)
             yield from self._taken(found)
-        finally:  # also where what was found could not be shown: the session is not to be used by two threads
+        finally:  # even if the result could not be shown: two threads must not use the session
             while not work.done.is_set():
                 self._stop(work, None, slow)
                 work.done.wait(LOOK)
@@ -97,7 +97,7 @@ class Runner:
         self.idle = None
 
     def close(self) -> str | None:
-        """Write what was read to the cache, unless an interrupt stops that, and end the session; why it could not be written, or None."""
+        """Write what was read to the cache, unless interrupted, and end the session. Returns why it could not be written, or None."""
         self.settle()
         told: list[str | None] = []
         work = Work(lambda _: told.append(self.session.settle()))

@@ -14,12 +14,12 @@ NAME = re.compile(r"kestrel-(?P<host>\w+)-(?P<process>\d+)-.*", re.DOTALL)
 
 
 def prefix() -> str:
-    """What the name of every temporary file and folder of this process begins with."""
+    """The prefix of every temporary file and folder of this process."""
     return f"kestrel-{HOST}-{os.getpid()}-"
 
 
 def sweep(folder: Path) -> None:
-    """Remove the user's temporary files and folders of processes of this machine that have ended."""
+    """Remove the user's temporary files and folders that ended processes of this machine left."""
     if os.name != "posix":
         return
     try:
@@ -49,7 +49,7 @@ def _runs(process: int) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove what is the user's own; a link to it is removed, never what it leads to."""
+    """Remove what belongs to the user; a link is removed, never its target."""
     try:
         if path.lstat().st_uid != os.getuid():
             return

@@ -76,7 +76,7 @@ class Session:
         self._store: Store | None = None
         self._told: set[str] = set()
         self._scratch: Path | None = None
-        """The folder of the analytic that runs now."""
+        """The folder of the running analytic."""
         self._files: Files | None = None
         self._tables: dict[str, tuple[str, tuple[int | None, int], list[int]]] = {}
         """The tables that were shown, by key: their name in the store, what LIMIT and OFFSET cut, and which columns are shown."""
@@ -126,8 +126,8 @@ class Session:
             yield self._summary(made, started, paid)
 
     def check(self, text: str, name: str = "<cell>", parameters: Mapping[str, Any] | None = None, offline: bool = False) -> None:
-        """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered. `offline`: files
-        and data sources that are not there are no mistakes."""
+        """Raise HuntErrors if the text has mistakes that can be seen before it runs. Nothing is run or remembered. `offline`: missing files
+        and data sources are not reported."""
         source = Text(text, name)
         hunt, mistakes, doubtful = parse_partly(text)
         lowering = self._lowering(parameters or {})
@@ -178,14 +178,14 @@ class Session:
         return tuple(map(self.readings.current, found))
 
     def _peek(self, path: str, kind: str | None) -> tuple[Load, list[Notice]]:
-        """What a saved file says of its rows, which are of a type where one is named."""
+        """What a saved file says about its rows (of the given type, if any)."""
         from kestrel.store.exchange import peek
 
         reading = self.readings.reading((path,))
         found = peek(self.store.con, path, kind)
         step = replace(found.step, reading=reading)
         self._peeked[step] = found.columns
-        wrong = f"what `{path_text(path)}` says of its type, sources and time range is not as Kestrel writes it, and is ignored"
+        wrong = f"the type, sources and time range recorded in `{path_text(path)}` are not valid Kestrel metadata and are ignored"
         return step, [] if found.is_valid else [Notice("file-metadata", wrong)]
 
     @property
@@ -204,7 +204,7 @@ class Session:
         self.files.check(Path(save.path), save.replace or self.settings.replace, inputs)
 
     def _open_if_there(self, text: str, quoted: bool) -> tuple[Source, ...]:
-        """The sources that a pool names; one that cannot be opened stands for itself. Raises UnknownScheme."""
+        """The sources that a pool names; one that cannot be opened is kept as named. Raises UnknownScheme."""
         try:
             return open_pool(text, quoted, self.settings.default_scheme)
         except UnknownScheme:
@@ -285,7 +285,7 @@ class Session:
         yield from outcome.displays
 
     def _named(self, inputs: Iterable[tuple[str, Any]]) -> tuple[Named, ...]:
-        """What a statement names, with how that was made."""
+        """The names in a statement, each with its origin."""
         return tuple(Named(name, meaning, self.origins.get(name)) for name, meaning in inputs)
 
     def _argument(self, value: Any) -> Any:
@@ -309,7 +309,7 @@ class Session:
                 yield notice
 
     def _changes(self) -> Iterator[Result]:
-        """Once for each content of a file: that it is no longer what variables were made from."""
+        """Once for each content of a file: a notice that the file has changed since variables were made from it."""
         from kestrel.store.raw import BECAME, CHANGED
 
         found: dict[str, list[str]] = {}
@@ -322,11 +322,11 @@ class Session:
             more = f" and {others:,} other file{'s' if others > 1 else ''}" if others else ""
             verb = became.replace("is ", "are ").replace("has ", "have ").replace(" a file", " files") if others else became
             verb = verb.replace("it was", "they were") if others else verb
-            text = f"`{path_text(files[0])}`{more} {verb}: variables made before keep what was read; GET and LOAD read files as they are now"
+            text = f"`{path_text(files[0])}`{more} {verb}: existing variables keep what was read; GET and LOAD read files as they are now"
             yield Told("changed-file", text, len(files))
 
     def _accounts(self, step: Step) -> Iterator[Told]:
-        """Once for each set of files, and for each server: what became of its records. Of an empty variable: why it may be so."""
+        """Once for each set of files and each server: what became of its records. For an empty variable: possible reasons."""
         from kestrel.store.account import notices
         from kestrel.store.empty import reasons
 
@@ -561,7 +561,7 @@ class Session:
             stop_in(scratch)
 
     def freeze(self) -> None:
-        """Have what was not read yet of large files read in the background: for a session that goes on."""
+        """Start reading the remaining columns of large files in the background, for interactive sessions."""
         if self._store is not None:
             self._store.snapshots.begin_writing()
 
@@ -576,7 +576,7 @@ class Session:
         return trouble
 
     def free(self) -> None:
-        """End the session; what was read and is not in the cache is forgotten."""
+        """End the session; what was read and is not in the cache is discarded."""
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -597,7 +597,7 @@ class _Few:
         self.begun = False
 
     def add(self, found: Iterable[Told]) -> Iterator[Told]:
-        """Take notices; what is to be shown now."""
+        """Add notices; returns those to show now."""
         for notice in found:
             if self.begun:
                 self.waiting.append(notice)
@@ -606,7 +606,7 @@ class _Few:
                 yield notice
 
     def rest(self) -> Iterator[Told]:
-        """The notices that were not shown, as one."""
+        """The notices that were not shown, combined into one."""
         waiting, self.waiting = list({n.message: n for n in self.waiting}.values()), []
         if len(waiting) == 1:
             yield waiting[0]
@@ -745,7 +745,7 @@ def _given(kind: str | None, rows: Any) -> New:
 
 
 def _type_of_rows(kind: str | None, rows: Iterable[Any]) -> EntityType:
-    """The type of rows given from Python: the one named, else the one they say; processes where neither does."""
+    """The type of rows from Python: the one named, else the one in the rows, else `process`."""
     said = {str(row["type"]) for row in rows if isinstance(row, dict) and isinstance(row.get("type"), str)}
     named = dict.fromkeys(([kind] if kind else []) + sorted(said))
     found = {entity.name: entity for name in named or ("process",) if (entity := vocabulary().type_named(name))}

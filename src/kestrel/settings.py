@@ -171,7 +171,7 @@ class Settings:
         former="stixquery.timerange_stop_offset",
     )
     allow_partial: bool = _key(
-        YES_OR_NO, "sources.allow_partial", "whether a step of several live sources may answer without one that fails; a notice says so", False
+        YES_OR_NO, "sources.allow_partial", "whether a step over several live sources may answer without one that fails; a notice says so", False
     )
     rows: int | None = _key(ROWS, "display.rows", "how many rows of a table are shown unless LIMIT says otherwise", 50)
     summary: bool = _key(

@@ -19,29 +19,29 @@ HEARD = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if ha
 
 
 class Stopped(Exception):
-    """A hunt was to stop and did."""
+    """A hunt was stopped."""
 
 
 class Signals:
-    """Hears signals while a block runs. While a hunt runs in another thread, a signal sets `interrupted`, for the hunt to be stopped in
-    order; else it raises KeyboardInterrupt, or SystemExit where it is no Ctrl-C. Signals that were ignored stay so."""
+    """Handles signals while a block runs. While a hunt runs in another thread, a signal sets `interrupted`, so that the hunt can be stopped
+    cleanly; otherwise it raises KeyboardInterrupt for Ctrl-C and SystemExit for other signals. Ignored signals stay ignored."""
 
     def __init__(self) -> None:
         self.interrupted = threading.Event()
         self.number = 0
-        """The signal that came, or 0."""
+        """The signal received, or 0."""
         self._hunting = False
         self._since = 0.0
         self._before: dict[int, Any] = {}
 
     @property
     def status(self) -> int:
-        """The exit status of a process that a signal ends."""
+        """The exit status of a process that was ended by a signal."""
         return 128 + (self.number or signal.SIGINT)
 
     @contextmanager
     def hunting(self) -> Iterator[None]:
-        """Signals are not to be raised now: who runs the hunt looks at `interrupted`."""
+        """While the block runs, signals do not raise: the caller checks `interrupted`."""
         self._hunting = True
         try:
             yield

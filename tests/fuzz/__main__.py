@@ -1,5 +1,5 @@
 """`python -m tests.fuzz N [SEED]`: run N generated hunts with every core. `python -m tests.fuzz records N [SEED [FOLDER]]`: read N mutated
-log lines (FOLDER: of real data, else `../shared/data`). Faults are printed as they come, counts at the end."""
+log lines (FOLDER: of real data, else `../shared/data`). Failures are printed as they occur, counts at the end."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def lines_of(folder: Path, number: int = 400) -> list[bytes]:
-    """Lines of every log of lines in a folder of real data, at most so many of each; generated ones without that folder."""
+    """Lines of every line-based log in a folder of real data, up to a limit for each; generated lines without that folder."""
     found: list[bytes] = []
     for name in FOLDERS:
         for path in sorted((folder / name).glob("*")):
@@ -37,14 +37,14 @@ def lines_of(folder: Path, number: int = 400) -> list[bytes]:
 
 
 def mutated(line: bytes, chance: Random) -> bytes:
-    """The line with one to three things changed, on one line still."""
+    """The line with one to three changes, still on one line."""
     for _ in range(chance.choice((1, 1, 2, 3))):
         line = chance.choice(WAYS)(line, chance)
     return line.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def _of_record(change: Callable[[dict[str, Any], Random], Any]) -> Callable[[bytes, Random], bytes]:
-    """A change of the parsed record as a change of its line; none where the line is no record any more."""
+    """A change of the parsed record as a change of its line; no change if the line is no longer a record."""
 
     def way(line: bytes, chance: Random) -> bytes:
         try:
@@ -116,7 +116,7 @@ def _dotted(record: dict[str, Any], chance: Random) -> None:
 
 
 def _twice(line: bytes, chance: Random) -> bytes:
-    """Names that stand twice."""
+    """Duplicate names."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -139,7 +139,7 @@ def _cut(line: bytes, chance: Random) -> bytes:
 
 
 def _half(line: bytes, chance: Random) -> bytes:
-    """A half of a surrogate pair, or a control character, in a text."""
+    """An unpaired surrogate or a control character in a string."""
     places = [n for n in range(1, len(line) - 1) if line[n : n + 2] == b'",']
     if not places:
         return line

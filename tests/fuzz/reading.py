@@ -1,4 +1,4 @@
-"""Reading mutated log lines: each gives the same record alone and among others, and none an internal error."""
+"""Reading mutated log lines: each gives the same record alone and among others, without an internal error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_batch(seed: int, folder: Path | None, numbered: tuple[int, int]) -> Tall
 
 
 def run_some(seed: int, batch: int, number: int, own: Path, real: list[bytes]) -> Tally:
-    """So many mutated lines of one batch, in a folder of its own."""
+    """A number of mutated lines of one batch, in a separate folder."""
     chance = Random(f"{seed} {batch}")
     lines = [mutated(chance.choice(real), chance) for _ in range(number)]
     tally = Tally()
@@ -57,7 +57,7 @@ def run_some(seed: int, batch: int, number: int, own: Path, real: list[bytes]) -
 
 
 def _compare(lines: list[bytes], path: Path, own: Path, tally: Tally, place: str) -> None:
-    """What the lines give one by one, added up, must be what they give together."""
+    """The results for single lines must add up to the result for all of them."""
     together, account = read(path)
     if account.read != account.kept + account.unknown + account.broken:
         tally.faults.append(f"{place}: the account does not add up: {account}")
@@ -83,7 +83,7 @@ def _compare(lines: list[bytes], path: Path, own: Path, tally: Tally, place: str
 
 
 def read(path: Path) -> tuple[Rows, Account]:
-    """The rows of a file before anything is resolved, without what is empty, and what became of its lines."""
+    """The rows of a file before resolution, without empty values, and the counts of its lines."""
     account = Account()
     with duckdb.connect() as con, tempfile.TemporaryDirectory() as scratch:
         configure(con)

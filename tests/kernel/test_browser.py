@@ -409,7 +409,7 @@ def test_a_committed_huntbook_is_drawn_without_running(lab: Lab) -> None:
 
 
 def test_a_timeline_shows_no_more_detail_than_it_has(lab: Lab) -> None:
-    """Of more records than the page has one by one, each bar is of whole parts: none disappears between two bars."""
+    """With more records than the page lists, each bar covers whole intervals: no record disappears between two bars."""
     lab.new()
     lab.run(0, "p = GET process FROM demo://host101\nDISP p AS TIMELINE")
     timeline = lab.result(0, "timeline")
@@ -440,7 +440,7 @@ WIDE = [
     "DISP tasks ATTR command_line AS CHART\nDISP tasks ATTR created AS CHART\nDISP p ATTR name AS CHART",
     "DISP p ATTR nam",
 ]
-"""Cells with results wider than any page: many columns, long lines, and texts with nowhere to break."""
+"""Cells with results wider than any page: many columns, long lines, and text without break opportunities."""
 BEYOND = """outputs => outputs.flatMap(output => {
   const right = output.closest('.jp-Cell').getBoundingClientRect().right + 0.5;
   const found = [];
@@ -456,7 +456,7 @@ BEYOND = """outputs => outputs.flatMap(output => {
   look(output);
   return found;
 })"""
-"""What of outputs stands right of their cell; what is inside of something that scrolls can be reached."""
+"""The parts of outputs to the right of their cell; content inside a scrollable element is reachable."""
 
 
 @pytest.mark.parametrize(("width", "zoom"), [(1280, 1), (1920, 1), (1280, 1.5), (1920, 1.5)])

@@ -87,7 +87,7 @@ def test_fields_that_are_not_kept_are_named(server: Server, indexed: Indexed, pr
 
 
 def test_a_document_without_any_field_that_is_read(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:
-    """Of it nothing comes, and that is no lack of `_source`."""
+    """It returns nothing, but that does not mean that `_source` is missing."""
     profiled(server.url, indexed(server, [process(0), {"other": 1}]).name)
     session.run(HUNT)
     assert [r["name"] for r in session["x"].to_dicts()] == ["p0.exe"]
@@ -124,12 +124,12 @@ ANSWERS = {
         error(403, "security_exception", "no permissions for [indices:data/read/field_caps] and User [name=hunter]"),
         ["K0703", "the privilege `read` is missing"],
     ),
-    "firewall": ("/_search", Say(403, b"<html>blocked by policy</html>"), ["K0703", "not an answer of Elasticsearch or OpenSearch"]),
+    "firewall": ("/_search", Say(403, b"<html>blocked by policy</html>"), ["K0703", "not from Elasticsearch or OpenSearch"]),
     "credentials": ("/_field_caps", error(401, "security_exception", "unable to authenticate user [hunter]"), ["K0703", "the key may have expired"]),
     "memory": (
         "/_search",
         error(429, "circuit_breaking_exception", "[parent] Data too large, data for [<http_request>] would be [1gb]", {"retry-after": "0"}),
-        ["K0705", "it lacks memory", "lower `result_limit`"],
+        ["K0705", "it is out of memory", "lower `result_limit`"],
     ),
     "memory of a shard": (
         "/_search",
@@ -149,7 +149,7 @@ ANSWERS = {
     "no point in time": ("keep_alive", Say(200, b"{}", JSON_TYPE), ["K0705", "for a point in time"]),
     "no number": ("/_search/?", Say(200, b'{"took": 1}', JSON_TYPE), ["K0705", "how many documents there are"]),
     "a list": ("/_field_caps", Say(200, b"[]", JSON_TYPE), ["K0705", "which fields its indices have"]),
-    "no server": ("/", Say(200, b"<html>Welcome</html>"), ["K0705", "no answer in JSON"]),
+    "no server": ("/", Say(200, b"<html>Welcome</html>"), ["K0705", "the answer is not JSON"]),
 }
 
 

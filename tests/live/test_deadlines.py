@@ -33,10 +33,10 @@ def proxy(server: Server, indexed: Indexed, fronted: Callable[..., Proxy], profi
 
 @pytest.mark.parametrize(("request_", "fault"), [(r, "drip") for r in REQUESTS if r != "mapping"] + [("page", f) for f in SLOW if f != "drip"])
 def test_a_slow_answer_is_given_up(proxy: Proxy, session: Session, request_: str, fault: str) -> None:
-    """Every byte comes soon, or none does: the whole answer has half a second."""
+    """Every byte arrives quickly, or none does: the whole answer has half a second."""
     proxy.misbehave(SLOW[fault], None, path=REQUESTS[request_])
     began = time.monotonic()
-    with pytest.raises(HuntErrors, match=r"(?s)error\[K0701\].*no answer within 0.5 s.*help: ask for a shorter time"):
+    with pytest.raises(HuntErrors, match=r"(?s)error\[K0701\].*no answer within 0.5 s.*help: use a shorter time"):
         session.run(HUNT)
     assert time.monotonic() - began < 15
 
@@ -59,7 +59,7 @@ def test_a_slow_answer_is_asked_for_once_more(proxy: Proxy, session: Session) ->
 
 @pytest.mark.parametrize("path", REQUESTS.values(), ids=REQUESTS)
 def test_an_endless_answer_is_given_up(proxy: Proxy, session: Session, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """It is not read beyond a bound, nor beyond its time."""
+    """It is not read beyond a size limit, nor beyond its deadline."""
     monkeypatch.setattr(client, "LARGEST", 1 << 20)
     proxy.misbehave(Endless(), None, path=path)
     began = time.monotonic()
@@ -71,7 +71,7 @@ def test_an_endless_answer_is_given_up(proxy: Proxy, session: Session, monkeypat
 
 
 def test_a_connection_is_used_again(proxy: Proxy, session: Session) -> None:
-    """Deadlines are of requests, and not of connections."""
+    """Deadlines apply to requests, not to connections."""
     for _ in range(3):
         session.run(HUNT)
         time.sleep(0.6)
@@ -79,7 +79,7 @@ def test_a_connection_is_used_again(proxy: Proxy, session: Session) -> None:
 
 
 def test_every_answer_has_its_own_time(proxy: Proxy, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many pages take longer than one may."""
+    """Many pages may take longer than the deadline of one."""
     slow: Callable[..., Any] = client.Client._send
 
     def send(self: Any, *arguments: Any) -> Any:

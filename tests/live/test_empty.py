@@ -1,4 +1,4 @@
-"""An empty answer from a server says what is there instead."""
+"""An empty answer from a server comes with a report of what is there."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_documents_of_no_known_format_are_an_error(prepare: Callable[..., str], 
     with pytest.raises(HuntErrors) as raised:
         session.run(hunt)
     text = str(raised.value)
-    assert "error[K0430]" in text and f"none of the 12 documents of `{URI}`" in text and "is of a known log format" in text
+    assert "error[K0430]" in text and f"none of the 12 documents of `{URI}`" in text and "is in a known log format" in text
     assert "@timestamp, kubernetes, log, message" in text and "`winlogbeat`" in text
     assert "x" not in session
 
@@ -55,7 +55,7 @@ def test_some_documents_of_no_known_format_are_a_notice(prepare: Callable[..., s
     prepare(*(process(n) for n in range(5)), *(strange(n) for n in range(2)))
     found = told(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}"))
     (text,) = [n.message for n in found if URI in n.message]
-    assert f"2 of the 7 documents of `{URI}` in the time range are of no known log format" in text
+    assert f"2 of the 7 documents of `{URI}` in the time range are in an unknown log format" in text
     assert "@timestamp, kubernetes, log, message" in text
 
 
@@ -70,7 +70,7 @@ def test_a_find_says_so_as_well(prepare: Callable[..., str], session: Session) -
     prepare(process(0), strange(1))
     assert not [n for n in told(session.run(f"{HUNT} {RANGE}")) if "closest" in n.message]
     found = told(session.run("y = FIND network-traffic CREATED BY x"))
-    assert any(f"1 of the 2 documents of `{URI}` in the time range is of no known log format" in n.message for n in found)
+    assert any(f"1 of the 2 documents of `{URI}` in the time range is in an unknown log format" in n.message for n in found)
     assert not [n for n in told(session.run("z = FIND process CREATED y")) if URI in n.message], "of nothing, nothing can be found"
 
 
@@ -106,24 +106,24 @@ def test_known_documents_without_a_match_need_no_reason(prepare: Callable[..., s
     ids=["nothing is indexed", "winlog is not"],
 )
 def test_formats_are_recognised_where_they_cannot_be_asked_for(prepare: Callable[..., str], session: Session, mappings: Any) -> None:
-    """The documents are looked at themselves."""
+    """The documents themselves are checked."""
     prepare(*(process(n) for n in range(5)), strange(0), index=f"plain-{len(str(mappings))}", mappings=mappings)
     found = told(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}"))
-    assert any(f"1 of the 6 documents of `{URI}` in the time range is of no known log format" in n.message for n in found)
+    assert any(f"1 of the 6 documents of `{URI}` in the time range is in an unknown log format" in n.message for n in found)
 
 
 def test_names_with_dots_are_recognised(prepare: Callable[..., str], session: Session) -> None:
     prepare({"@timestamp": "2024-03-05T10:00:00.000Z", "winlog.event_id": 1, "winlog.channel": "Application", "winlog.computer_name": "pc1"})
-    assert not [n for n in told(session.run(f"{HUNT} {RANGE}")) if "no known log format" in n.message and "closest" in n.message]
+    assert not [n for n in told(session.run(f"{HUNT} {RANGE}")) if "unknown log format" in n.message and "closest" in n.message]
 
 
 def test_several_sources(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:
-    """One that is recognised makes the other a notice."""
+    """If one document is recognised, the other is only a notice."""
     profiled(server.url, indexed(server, [process(0)]).name, name="good")
     profiled(server.url, indexed(server, [strange(0)]).name, name="poor")
     hunt = f"x = GET process FROM stixshifter://good,stixshifter://poor WHERE name = 'nothing.exe' {RANGE}"
     found = told(session.run(hunt))
-    assert any("the only document of `stixshifter://poor` in the time range is of no known log format" in n.message for n in found)
+    assert any("the only document of `stixshifter://poor` in the time range is in an unknown log format" in n.message for n in found)
     with pytest.raises(HuntErrors, match="K0430"):
         session.run(hunt.replace("stixshifter://good,", ""))
 
@@ -132,9 +132,9 @@ def test_several_sources(server: Server, indexed: Indexed, profiled: Profiled, s
     ("documents", "state", "says"),
     [
         ([process(0), process(1)], "good", ["winlogbeat (2)"]),
-        ([process(0), strange(0)], "weak", ["winlogbeat (1)", "1 of 2 documents is of no known log format", "kubernetes"]),
-        ([strange(0), strange(1)], "bad", ["2 of 2 documents are of no known log format", "kubernetes"]),
-        ([strange(0, **NEARLY)], "bad", ["1 of 1 documents is of no known log format", "the closest is winlogbeat", "agent, winlog"]),
+        ([process(0), strange(0)], "weak", ["winlogbeat (1)", "1 of 2 documents is in an unknown log format", "kubernetes"]),
+        ([strange(0), strange(1)], "bad", ["2 of 2 documents are in an unknown log format", "kubernetes"]),
+        ([strange(0, **NEARLY)], "bad", ["1 of 1 documents is in an unknown log format", "the closest is winlogbeat", "agent, winlog"]),
     ],
     ids=["known", "some", "strange", "nearly"],
 )
@@ -143,7 +143,7 @@ def test_check_source_counts_each_format(
 ) -> None:
     profiled(server.url, indexed(server, documents).name)
     found = {what: (how, text) for what, how, text in session.examine("host101")}
-    assert found["shapes"][0] == state and all(text in found["shapes"][1] for text in says), found["shapes"]
+    assert found["log formats"][0] == state and all(text in found["log formats"][1] for text in says), found["log formats"]
 
 
 def test_check_source_of_an_empty_index_is_no_error(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""A page that is short, repeated or broken is asked for again, or is an error; it is never a short answer."""
+"""A page that is short, repeated or broken is fetched again, or is an error; it never shortens the answer."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_page_that_comes_again_is_an_error(proxy: Proxy, session: Session, roa
 
 
 def test_fewer_than_the_point_in_time_counts_is_an_error(proxy: Proxy, session: Session, road: str) -> None:
-    """The count says one more than there is."""
+    """The count is one too high."""
     proxy.misbehave(Rewrite(lambda a: a | {"hits": a["hits"] | {"total": {"value": NUMBER + 1, "relation": "eq"}}}), None, path=COUNTS)
     if road == "few":
         session.run(HUNT)

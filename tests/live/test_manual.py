@@ -83,7 +83,7 @@ INDICES: dict[str, dict[str, Any]] = {
     "K0431": {"index": "ecs-without-source", "documents": [STRANGE], "mappings": {"_source": {"enabled": False}}},
     "K0432": {"index": "ecs-2019", "documents": [STRANGE]},
 }
-"""Indices of their own, for mistakes that lie in one."""
+"""Separate indices, for errors in an index."""
 
 CASES = {
     "K0430": at_once,

@@ -1,4 +1,4 @@
-"""A time is what the server understands by it, however the document spells it."""
+"""A time is the one that the server reads, in whatever format the document has it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def whole(request: pytest.FixtureRequest) -> int:
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_time_in_any_spelling(server: Server, indexed: Indexed, profiled: Profiled, session: Session, spelling: str, whole: int) -> None:
-    """Ten processes, an hour apart; a range has those of its hours, with their times."""
+    """Ten processes, an hour apart; a range gives those of its hours, with their times."""
     mapping, spell = SPELLINGS[spelling]
     documents = [audited(n, spell(NOON + timedelta(hours=n - 5))) for n in range(10)]
     index = indexed(server, documents, mappings={"properties": {"@timestamp": mapping}})
@@ -57,13 +57,13 @@ def test_a_time_in_any_spelling(server: Server, indexed: Indexed, profiled: Prof
 
 
 def fetched(wanted: Wanted, folder: Path) -> list[dict[str, Any]]:
-    """The documents that come for what is wanted of the profile."""
+    """The documents that are fetched for a request to the profile."""
     source = fetcher(open_pool("stixshifter://host101", quoted=False)[0])
     return [expanded(json.loads(line)) for file in source.fetch(wanted, folder, lambda _: None) for line in file.read_text().splitlines()]
 
 
 def test_what_the_server_does_not_understand_stays_as_it_is(server: Server, indexed: Indexed, profiled: Profiled, tmp_path: Path) -> None:
-    """A malformed time that the mapping lets pass costs no document, whatever the range."""
+    """A malformed time that the mapping accepts loses no document, whatever the range."""
     mappings = {"properties": {"@timestamp": {"type": "date", "ignore_malformed": True}}}
     profiled(server.url, indexed(server, [audited(0, "yesterday"), audited(1, None), process(2)], mappings=mappings).name)
     for wanted in (Wanted(), Wanted(NOON - timedelta(hours=12), NOON + timedelta(hours=12))):
@@ -129,7 +129,7 @@ def test_the_host_is_the_events_computer(server: Server, indexed: Indexed, profi
 
 
 def test_no_date_is_said(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:
-    """Without a mapped time a range is filtered here, and the hunter knows why all is fetched."""
+    """Without a mapped time a range is filtered locally, and a notice says why everything is fetched."""
     index = indexed(server, [process(n) for n in range(3)], "plain-times", mappings={"properties": {"@timestamp": {"type": "keyword"}}})
     profiled(server.url, index.name)
     told = [r.message for r in session.run(f"{HUNT} START t'2024-03-05T10:00:01Z' STOP t'2024-03-05T10:00:02Z'") if isinstance(r, Notice)]

@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """Sends what a function makes of the body, as Python values."""
+    """Sends the body after a function has changed it, as Python values."""
 
     change: Callable[[Any], Any]
 
@@ -71,14 +71,14 @@ class Drip:
 
 @dataclass(frozen=True)
 class DripHead:
-    """Asks nobody, and sends headers without an end, one after each pause."""
+    """Sends endless headers without forwarding the request, one after each pause."""
 
     seconds: float = 1
 
 
 @dataclass(frozen=True)
 class Endless:
-    """Asks nobody, and sends a body that never ends."""
+    """Sends an endless body without forwarding the request."""
 
     piece: bytes = b" " * 65_536
 

@@ -104,7 +104,7 @@ class Bundle:
             self.things["user-account"].add((host, login) if built_in else (login if domain == "-" else f"{domain}\\{login}").lower())
 
     def tell(self, kind: str, key: Any, of: Thing) -> None:
-        """Note each single value of a property, of a list each of its values, with the entity that has it."""
+        """Record each single value of a property (each element of a list) with the entity that has it."""
         for name, value in of.items():
             self.asked[kind, name] += [(key, v) for v in singles(value)]
 

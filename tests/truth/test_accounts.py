@@ -1,4 +1,4 @@
-"""Every record of every real log is accounted for: the numbers of the account, counted in plain Python and by what can be hunted."""
+"""Every record of every real log is accounted for: the numbers of the account, counted in plain Python and by queries."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from kestrel.model.vocabulary import vocabulary
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 LARGE = 3_000_000
-"""Bytes of a file, those of a packed one as they are: counting larger ones takes too long here."""
+"""The maximum size of a file in bytes (compressed, if it is): counting larger ones takes too long here."""
 FILES = sorted(p for p in DATA.rglob("*") if p.is_file() and p.stat().st_size < LARGE and p.name != "MANIFEST.md") if DATA.is_dir() else []
 OWN = ("x-oca-event", "x-oca-asset")
 
 
 def text_of(path: Path) -> str | None:
-    """A file as text; None where it is none."""
+    """A file as text; None if it is not text."""
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     try:
         return None if b"\x00" in content[:4096] or content.startswith(b"PAR1") else content.decode("utf-8-sig")
@@ -81,7 +81,7 @@ def test_the_account_adds_up(path: Path) -> None:
         if not account.mended:
             assert (account.read, account.broken) == (objects + others, others)
         if any(k in text for k in ('"objects"',)) and "stix" in account.shapes:
-            return  # what stands beside an observed-data is no record, and custom types are not listed here
+            return  # objects other than observed-data are not records, and custom types are not listed here
         events = keys(session, path, iter(OWN[:1]))
         mapped = keys(session, path, (name for name in vocabulary().types if name not in OWN))
         assert (account.kept, account.mapped) == (len(events), len(mapped))

@@ -98,7 +98,7 @@ def literal(value: object) -> str:
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_objects_of_custom_types_and_their_properties(shared: Path, session: Session, name: str) -> None:
-    """None of these bundles gives such an object a STIX id: each is an entity. Of each property its most frequent value is asked."""
+    """None of these bundles gives such an object a STIX id, so each is an entity. For each property, the most frequent value is queried."""
     path = shared / "stix" / f"{name}.json.gz"
     expected = {}
     for kind, objects in Bundle(path).custom.items():

@@ -99,7 +99,7 @@ def _shown(keys: Sequence[Series], rhythms: Mapping[Series, Rhythm], times: Mapp
 
 
 def _rarities(series: Iterable[Series]) -> dict[str, float]:
-    """How rare each destination outside is among the sources that contact any."""
+    """How rare each external destination is among the sources that contact any."""
     sources: dict[str, set[str]] = defaultdict(set)
     for source, destination, _, _ in series:
         if _is_outside(destination):
@@ -160,7 +160,7 @@ def _seconds(value: Any) -> float | None:
 
 
 INTERNAL = [ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10")]
-"""The addresses of networks that the internet does not reach."""
+"""Address ranges that are not reachable from the internet."""
 
 
 def _is_outside(address: str) -> bool:

@@ -83,10 +83,10 @@ class Container:
 
 
 def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
-    """The arguments that the client may have in its own environment, where others do not see their values."""
+    """The arguments that are safe in the environment of the client itself, where other users cannot see their values."""
     return {key: text for key, text in environment.items() if not is_interpreted(key)}
 
 
 def _handed_on(environment: Mapping[str, str]) -> list[str]:
-    """The options that hand arguments on to the container: those that would change what the client does, with their values."""
+    """The options that pass arguments to the container. Those that would change the client's own behaviour are passed with their values."""
     return [f"--env={key}={text}" if is_interpreted(key) else f"--env={key}" for key, text in environment.items()]

@@ -1,4 +1,4 @@
-"""What programs that APPLY runs see of the environment: a few variables of the machine, and the arguments, the way of Kestrel 1.x."""
+"""The environment of programs that APPLY runs: a few variables of the machine, and the arguments, as in Kestrel 1.x."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ PASSED = re.compile(
     r"PROGRAMDATA|PROGRAMFILES|USERPROFILE|XDG_\w+|SSL_CERT_(FILE|DIR)",
     re.IGNORECASE,
 )
-"""The variables that every program sees: where things are and how text is written, and nothing secret."""
+"""The variables that every program sees: paths and locale, nothing secret."""
 CLIENT = re.compile(r"DOCKER_\w+|SSH_AUTH_SOCK", re.IGNORECASE)
-"""Those that the client of containers sees beside them; containers do not."""
+"""Those that the container client sees in addition; containers do not."""
 GUARDED = re.compile(
     r"PATH|ENV|IFS|HOME|TMP|TEMP|TMPDIR|(BASH_ENV|SHELLOPTS|NODE_OPTIONS|\w+_PROXY)|"
     r"(LD_|DYLD_|PYTHON|PERL5|RUBY|GIT_|DOCKER_|KESTREL_|STIXSHIFTER_|NPM_|YARN_|PIP_|BUNDLE_).*",
     re.IGNORECASE,
 )
-"""Names that are taken for settings in any case, somewhere."""
+"""Names that some runtimes read as settings in upper or lower case."""
 UPPER = re.compile(
     r"(?!.*[a-z])(\w+_\w*|_\w+|PS\d|"
     r"\w*(PATH|OPTS?|OPTIONS|FLAGS|LIB|LIBS|RC|HOME|INIT|STARTUP|DEBUG|PRELOAD|LOGFILE|CONF|CONFIG|HOOKS?|PROXY|DIR|COMMAND|IGNORE|ALIASES)|"
     r"(PYTHON|PERL|RUBY|NODE|JAVA|JDK|DOTNET|MONO|LUA|PHP|BASH|ZSH|LESS|TERM|SSL|GIT|GEM|GLIBC|MALLOC|DOCKER|KESTREL)\w*|GO[A-Z]+|"
     r"EDITOR|VISUAL|PAGER|BROWSER|SHELL|DISPLAY|LANG|LANGUAGE|LINGUAS|TZ|USER|LOGNAME|MAIL|HOSTNAME|LOCALDOMAIN|COLUMNS|LINES|PWD|OLDPWD|SHLVL)"
 )
-"""Names in capitals that runtimes, shells and libraries take for settings: by custom those with an underscore, and these words."""
+"""Names in capitals that runtimes, shells and libraries read as settings: by convention those with an underscore, and these words."""
 
 
 def passed(also: Collection[str] = (), client: bool = False) -> dict[str, str]:
@@ -40,7 +40,7 @@ def passed(also: Collection[str] = (), client: bool = False) -> dict[str, str]:
 
 
 def is_interpreted(name: str) -> bool:
-    """Whether an argument has a name that a runtime may take for a setting of its own. Where case does not matter (Windows), in any case."""
+    """Whether an argument has a name that a runtime may read as a setting of its own. On Windows, case is ignored."""
     return GUARDED.fullmatch(name) is not None or UPPER.fullmatch(name.upper() if os.name == "nt" else name) is not None
 
 
@@ -54,13 +54,13 @@ def as_environment(name: str, arguments: Mapping[str, Any], declared: Collection
                 name,
                 key,
                 "has a name that programs and runtimes may read as a setting of their own",
-                f"if the analytic takes it, say so in its profile: `arguments: [{key}]`",
+                f"if the analytic needs it, declare it in its profile: `arguments: [{key}]`",
             )
         text = _text(value)
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise BadArgument(name, key, "is no valid Unicode text") from None
+            raise BadArgument(name, key, "is not valid Unicode text") from None
         if "\0" in text:
             raise BadArgument(name, key, "has a zero byte in it")
         found[key] = text

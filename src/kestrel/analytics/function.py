@@ -93,7 +93,7 @@ class Function:
         return Outcome(tables, displays, tuple(printed.getvalue().splitlines()[-LOGGED:]))
 
     def _parameters(self) -> list[str]:
-        """The parameters of the function, as its source names them; none where it has no source to read."""
+        """The parameters of the function according to its source; none if the source cannot be read."""
         try:
             source = self.module if isinstance(self.module, Path) else Path(str(self._spec().origin))
             tree = ast.parse(source.read_bytes())

@@ -51,7 +51,7 @@ def _part(part: str, base: Path) -> str:
 
 @dataclass(frozen=True)
 class Program:
-    """A command, the seconds it may take, the arguments it declares and the variables it needs of the environment."""
+    """A command, its time limit in seconds, the arguments it declares and the environment variables it needs."""
 
     name: str
     command: tuple[str, ...] = field(repr=False)
@@ -94,7 +94,11 @@ def run_to_end(name: str, command: Sequence[str], folder: Path, environment: Map
         except (OSError, ValueError) as error:
             if isinstance(error, FileNotFoundError):
                 raise CannotStart(name, f"there is no program `{command[0]}`", "is it installed, and on the PATH?") from None
-            why = (error.strerror or "the machine refuses it").lower() if isinstance(error, OSError) else "its command has a sign no command may have"
+            why = (
+                (error.strerror or "the operating system refused it").lower()
+                if isinstance(error, OSError)
+                else "its command has a sign no command may have"
+            )
             raise CannotStart(name, f"`{command[0]}`: {why}") from None
     _running[folder] = process
     try:
@@ -108,7 +112,7 @@ def run_to_end(name: str, command: Sequence[str], folder: Path, environment: Map
 
 
 _running: dict[Path, subprocess.Popen[bytes]] = {}
-"""The commands that run now, by their folders."""
+"""The running commands, by their folders."""
 
 
 def stop_in(scratch: Path) -> None:

@@ -24,7 +24,7 @@ from kestrel.result import Table
 SHOWN = 20
 """Processes of the table that is shown, the highest scores first."""
 NEAR = 3
-"""Rules that do not hold of an explanation: those that would add the most."""
+"""The rules without a match that an explanation lists: those that would add the most."""
 LONGEST = 32_767
 """Signs of a command line that are looked at: Windows has none that is longer."""
 ENCODED = re.compile(r"\s[-/–—―]e(?:c|n[a-z]*)?\s+[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE)
@@ -126,7 +126,7 @@ def score(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: Ma
 
 
 def explanation(total: int, reasons: Sequence[Reason]) -> str | None:
-    """How the points of the rules that hold make the score, and what of the same techniques was not found; None where none holds."""
+    """How the points of the matching rules combine to the score, and which rules of the same techniques did not match; None if no rule matches."""
     if not reasons:
         return None
     if len(reasons) == 1:

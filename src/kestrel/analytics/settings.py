@@ -9,8 +9,8 @@
       cluster:
         command: [python3, ./cluster.py]        # a list, never a shell line
         time_limit: 60                          # seconds; 600 unless given
-        environment: [VT_API_KEY]               # variables of the environment it gets beside PATH, HOME and their like
-        arguments: [MODEL_DIR]                  # what it takes after WITH although a runtime could take such a name for a setting
+        environment: [VT_API_KEY]               # environment variables it gets in addition to PATH, HOME and similar ones
+        arguments: [MODEL_DIR]                  # argument names (after WITH) that a runtime could read as a setting
     docker:                                     # docker://score; without an entry: the image kestrel-analytics-score
       score:
         image: example/score:2
@@ -62,10 +62,10 @@ class Profile:
         return value
 
     def names(self, key: str, example: str) -> tuple[str, ...]:
-        """A setting that is a list of names; none where it is missing."""
+        """A setting that is a list of names; empty if it is missing."""
         value = self.entry.get(key) or []
         if not isinstance(value, list) or not all(isinstance(v, str) and v and "=" not in v and "\0" not in v for v in value):
-            raise BadAnalyticProfile(self.uri, f"its `{key}` is no list of names", f"like `{key}: [{example}]`")
+            raise BadAnalyticProfile(self.uri, f"its `{key}` is not a list of names", f"like `{key}: [{example}]`")
         return tuple(value)
 
     def time_limit(self) -> float:

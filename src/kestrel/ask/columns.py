@@ -20,7 +20,7 @@ from kestrel.text import batched
 MANY = 10_000
 """So many unique ids or numbers are asked for at once."""
 MOST = 2**63
-"""Larger numbers are asked for by no server: a comparison with one is of any value."""
+"""No server is queried for larger numbers: a comparison with one matches any value."""
 FEW = 50
 """So many texts are: each may be spelt in another case, and stands in every field it may be in."""
 
@@ -36,7 +36,7 @@ KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """The columns that tell which entity a mention is of, by type; one of the groups is enough. Types without an entry: `value`."""
 
 EITHER_END = dict.fromkeys(("src_port", "dst_port"), ("src_port", "dst_port"))
-"""Columns that stand for each other: which end of traffic is its source is known only when all records of it are there."""
+"""Columns that are interchangeable: which end of traffic is its source is known only when all of its records are there."""
 
 Lookup = Callable[[ValuesOf], Sequence[str | int | float]]
 
@@ -87,7 +87,7 @@ def _conditions(test: Test, values: Lookup | None) -> Iterator[Condition]:
 
 
 def _widened(value: str, test: Test) -> str:
-    """A literal as a pattern of LIKE without ESCAPE, which fits every spelling of its accents: it may take in more."""
+    """A literal as a LIKE pattern without ESCAPE that matches every encoding of its accents, and possibly more."""
     composed = unicodedata.normalize("NFC", value)
     if not value.isascii() and composed.isascii():
         return "%"

@@ -121,30 +121,30 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """Which documents of a time range are of a known log format."""
+    """Which documents of a time range are in a known log format."""
 
     total: int
     """Documents in the time range."""
     everywhere: int
-    """Documents of any time."""
+    """Documents at any time."""
     first: str
     last: str
-    """The times of the first and the last document of any time, as text; empty where that cannot be asked."""
+    """The times of the first and the last document, as text; empty if they cannot be queried."""
     formats: tuple[tuple[str, int], ...]
-    """Documents in the time range of each log format; none of which there are none."""
+    """Documents in the time range by log format; formats without documents are left out."""
     unknown: int
-    """Documents in the time range of no known log format."""
+    """Documents in the time range that are in no known log format."""
     fields: tuple[str, ...] = ()
     """The top-level fields of one of these."""
     closest: str = ""
-    """The log format that it is most like; empty where it is like none."""
+    """The closest log format; empty if none is close."""
     sampled: int = 0
-    """Where the formats cannot be counted by a query: the documents that were fetched to recognise them. The other numbers are then of these."""
+    """If the formats cannot be counted by a query: the number of documents fetched to recognise them. The other numbers then refer to these."""
 
 
 @runtime_checkable
 class Recogniser(Protocol):
-    """A remote source that can say which of its documents are of a known log format."""
+    """A remote source that can say which of its documents are in a known log format."""
 
     def recognition(self, wanted: Wanted) -> Recognition:
         """The documents of a time range. Raises KestrelError."""

@@ -107,7 +107,7 @@ def _timeline(timeline: Timeline, width: int) -> Iterator[str]:
         return
     margin = max(len(lane.name) for lane in timeline.lanes) + 2
     most_room = max(10, min(96, width - margin - 10))
-    room = next(n for n in range(most_room, 0, -1) if timeline.parts % n == 0)  # each sign then stands for as many parts as any other
+    room = next(n for n in range(most_room, 0, -1) if timeline.parts % n == 0)  # each character then stands for the same number of parts
     for lane in timeline.lanes:
         counts = [0] * room
         for part, number in lane.parts:

@@ -1,4 +1,4 @@
-"""What a terminal or a pipe can take: its encoding and its width, whatever the environment says of them."""
+"""The encoding and width of a terminal or a pipe, even if the environment is wrong about them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import MutableMapping
 
 PLAIN = {"─": "-", "│": "|", "├": "+", "└": "+", "…": "...", "·": ".", "█": "#", "▏": "|", "–": "-", "−": "-", "‹": "<", "›": ">"}
 PLAIN |= dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
-"""What stands for the lines and blocks of text views where the encoding lacks them."""
+"""Replacements for the lines and blocks of text views in encodings that lack them."""
 NARROWEST, WIDEST = 20, 10_000
 
 
 def prepare() -> None:
-    """Let standard output and error take every character, and drop a width that is none from the environment."""
+    """Make standard output and error accept every character, and remove an invalid width from the environment."""
     codecs.register_error("kestrel", _replaced)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -35,7 +35,7 @@ def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 def _settle_width(environment: MutableMapping[str, str]) -> None:
-    """COLUMNS as a number that output can be fitted to, or not at all."""
+    """Keep COLUMNS only if it is a usable width."""
     given = environment.get("COLUMNS", "").strip()
     if not given.isascii() or not given.isdigit() or not given.strip("0"):
         environment.pop("COLUMNS", None)

@@ -245,7 +245,7 @@ def _info(info: Info, width: int) -> Iterator[Text]:
 
 
 def input_lines(inputs: Sequence[Input]) -> Iterator[str]:
-    """What a variable was made from: the names that still mean what they meant, then what each of the others meant."""
+    """What a variable was made from: the unchanged names, then the earlier definition of each of the others."""
     if unchanged := [i.name for i in inputs if i.state == "unchanged"]:
         yield f"{', '.join(unchanged)} (unchanged since)"
     for one in inputs:

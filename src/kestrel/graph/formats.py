@@ -15,7 +15,7 @@ SUFFIXES: dict[str, Literal["csv", "json", "ndjson", "parquet", "stix"]] = {
     ".stix.json": "stix",
 }
 LISTS: dict[str, Literal["text"]] = {".txt": "text"}
-"""What LOAD reads beside them: text with one value a line."""
+"""What LOAD reads in addition: text with one value a line."""
 PACKED: dict[str, Literal["gzip", "zstd"]] = {".gz": "gzip", ".zst": "zstd"}
 
 

@@ -1,4 +1,4 @@
-"""Patterns of LIKE, and characters of a text that are easily taken for others."""
+"""LIKE patterns, and characters of a text that look like others."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ WORD = re.compile(r"[^\W\d_]+")
 
 
 def can_escape(pattern: str, escape: str) -> bool:
-    """Whether every escape character of a LIKE pattern stands before `%`, `_` or itself."""
+    """Whether every escape character of a LIKE pattern is followed by `%`, `_` or itself."""
     return next((False for sign, escaped in signs(pattern, escape) if escaped and sign not in ("%", "_", escape)), True)
 
 
 def signs(pattern: str, escape: str) -> Iterator[tuple[str, bool]]:
-    """The characters of a LIKE pattern, each with whether it stands for itself by an escape character before it."""
+    """The characters of a LIKE pattern, each with whether an escape character makes it literal."""
     characters = iter(pattern)
     for sign in characters:
         yield (next(characters, ""), True) if sign == escape else (sign, False)

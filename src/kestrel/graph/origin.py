@@ -1,4 +1,4 @@
-"""How a variable was made, and what the names in its statement meant then."""
+"""How a variable was made, and what the names in its statement referred to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = Literal["unchanged", "redefined", "gone"]
 
 @dataclass(frozen=True)
 class Named:
-    """A variable or parameter (`$name`) that a statement names: what it meant, and how that was made where it is a variable."""
+    """A variable or parameter (`$name`) that a statement names: its meaning at that time and, for a variable, how it was made."""
 
     name: str
     meaning: Any
@@ -21,7 +21,7 @@ class Named:
 
     @property
     def text(self) -> str:
-        """How it was made, or its value, cut where it is long."""
+        """How it was made, or its value, truncated if it is long."""
         if self.origin:
             return self.origin.text
         value = str(self.meaning)
@@ -46,7 +46,7 @@ class Origin:
         return Origin(f"{self.text}\n{text}", (*self.inputs, *inputs))
 
     def listed(self, known: Mapping[str, Any]) -> Iterator[tuple[Named, State]]:
-        """Each input; where its name means something else now, also the inputs that it was made from itself."""
+        """Each input; if its name has been redefined, also the inputs of that input."""
         seen: set[tuple[str, str]] = set()
         pending = [*reversed(self.inputs)]
         while pending:

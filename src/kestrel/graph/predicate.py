@@ -62,7 +62,7 @@ class ValuesOf:
 @dataclass(frozen=True, slots=True)
 class Test:
     """`path operator values`; `negated`: there is a value and none satisfies it. Values are in canonical form. `escape`: the
-    character after which `%` and `_` of LIKE stand for themselves."""
+    character that makes the `%` or `_` after it literal in LIKE."""
 
     path: AttributePath
     operator: Operator

@@ -18,7 +18,7 @@ TABLE = "table"
 
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-"""The ends of a range that is open."""
+"""The ends of an open-ended range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class TimeRange:
 
     @property
     def since(self) -> datetime | None:
-        """Its start; None where it is open."""
+        """Its start; None if it is open."""
         return None if self.start == FIRST else self.start
 
     @property
     def until(self) -> datetime | None:
-        """Its stop; None where it is open."""
+        """Its stop; None if it is open."""
         return None if self.stop == LAST else self.stop
 
     def union(self, other: TimeRange) -> TimeRange:
@@ -52,7 +52,7 @@ class Source:
     place: str = ""
     """Of a live source: where it is, without secrets. Its `files` are what was fetched of it."""
     clock: str = ""
-    """What the printed local times of its files are ahead of UTC, `+02:00`, where a profile says so."""
+    """The UTC offset of the local times printed in its files, `+02:00`, if a profile sets it."""
     reading: str = ""
     """Of log files: names the content they had when the statement was read (`store/readings.py`). Equal files of another reading are
     another source."""
@@ -264,12 +264,12 @@ def sources_of(step: Step) -> tuple[Source, ...]:
 
 
 def read_by(step: Step) -> tuple[Source, ...]:
-    """Every source and every loaded file that a step's answer depends on, those of the values it compares with too."""
+    """Every source and every loaded file that a step's answer depends on, including those of the values it compares with."""
     return (*step.sources_looked_at, *step.files_looked_at)
 
 
 def read_for(step: Step) -> tuple[str, ...]:
-    """What the rows of a step were read from: sources by their URIs, a loaded file by its path, whatever sources it names."""
+    """What the rows of a step were read from: sources by their URIs, a loaded file by its path, even if it names other sources."""
     found: dict[str, None] = {}
     done: set[Step] = set()
     pending = [step]

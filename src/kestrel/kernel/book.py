@@ -96,7 +96,7 @@ def run_book(
             cell["execution_count"] = number
             text = source_of(cell)
             asked = aside(hunt, text)
-            if asked and asked.hunt is None:  # for whoever sits at the notebook
+            if asked and asked.hunt is None:  # for interactive use only
                 continue
             try:
                 for result in (stream or hunt.stream)(asked.hunt if asked and asked.hunt else text, "cell"):

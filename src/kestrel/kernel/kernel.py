@@ -131,7 +131,7 @@ class KestrelKernel(Kernel):
         return None
 
     def _answer(self, asked: Aside, send: Callable[[str, dict[str, Any]], None]) -> dict[str, Any] | None:
-        """What a cell is told that asks for help or to leave. Returns the content of its error message, or None."""
+        """Answer a cell that asks for help or to leave. Returns the content of its error message, or None."""
         if asked.leave:
             send("stream", {"name": "stdout", "text": f"{LEAVE}\n"})
         elif asked.help is None:

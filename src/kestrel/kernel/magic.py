@@ -59,7 +59,7 @@ class KestrelMagics(Magics):
             self._hand_over(name)
 
     def _answer(self, asked: Aside) -> None:
-        """What a cell is told that asks for help or to leave. Raises UsageError where there is no help."""
+        """Answer a cell that asks for help or to leave. Raises UsageError where there is no help."""
         if asked.leave:
             print("The session ends with the notebook's kernel.")
         elif asked.help is None:

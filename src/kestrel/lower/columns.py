@@ -74,7 +74,7 @@ def _of_group(step: Group, known: Callable[[Step], Mapping[str, str] | None]) ->
 
 
 def _only_data_knows(kind: str) -> bool:
-    """Whether a type is a custom one, whose attributes are those that the data have."""
+    """Whether a type is a custom type, whose attributes are known only from the data."""
     return kind.startswith("x-") and kind not in vocabulary().types
 
 

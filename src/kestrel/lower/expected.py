@@ -36,7 +36,7 @@ VERBS = {
 }
 
 ENDING = frozenset({"TERMINATED", "KILLED", "STOPPED", "ENDED"})
-"""Verbs for what no log records: who ended a process."""
+"""Verbs for relations that no log records: which process ended another."""
 
 _IMAGE, _USER = {"process": "binary_ref.x_path"}, {"process": "creator_user_ref.display_name", "user-account": "display_name"}
 _SOURCE, _DESTINATION = {"network-traffic": "src_ref.value"}, {"network-traffic": "dst_ref.value"}

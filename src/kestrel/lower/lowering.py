@@ -79,14 +79,14 @@ class Lowering(Ranges):
     is_profile: Callable[[str], bool] = lambda _: False
     default_variable: str = Settings.default_variable
     peek: Callable[[str, str | None], tuple[Load, list[Notice]]] = _no_file
-    """What a saved file says of its rows, which are of a type where one is named, and what is to be said about that. Raises KestrelError."""
+    """What a saved file says about its rows (of the given type, if any), and the notices about that. Raises KestrelError."""
     by_name: ByName = lambda _: None
     current: Callable[[Source], Source] = lambda source: source
     """A source with what its files contain now."""
     is_own: Callable[[str], bool] = lambda _: False
     """Whether a file is as Kestrel wrote it."""
     check_target: Callable[[Save, Collection[str]], None] = lambda *_: None
-    """Raises KestrelError for a file that may not be written, or not over these files, which the cell reads."""
+    """Raises KestrelError for a file that may not be written. The files given are those that the cell reads."""
     opened: dict[Source, None] = field(default_factory=dict)
     """Every source of the session so far."""
     loaded: dict[str, None] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Lowering(Ranges):
     given: dict[str, Any] = field(default_factory=dict)
     """What `$name = value` gives in this cell."""
     offline: bool = False
-    """Whether a file to load that is not there is no mistake."""
+    """Whether a missing file to load is accepted."""
     saved: dict[str, Step | None] = field(default_factory=dict)
     """What this cell has written before the statement, by path; None where that statement is wrong."""
 
@@ -157,7 +157,7 @@ class Lowering(Ranges):
                 assert_never(statement)
 
     def _save(self, save: Save, written: bool, pool: tree.Pool) -> Save | None:
-        """A SAVE to a file that may be written: seen before anything runs, unless this cell writes it before."""
+        """A SAVE to a file that may be written. This is checked before anything runs, unless this cell writes the file earlier."""
         if not written:
             try:
                 self.check_target(save, [*(f for s in self.opened for f in s.files), *self.loaded])
@@ -385,7 +385,7 @@ class Lowering(Ranges):
         return New(kind.name, tuple(rows))
 
     def _type_of_rows(self, new: tree.New) -> EntityType | None:
-        """The type of the rows of NEW: as the statement says, else as the rows do; processes where neither does."""
+        """The type of the rows of NEW: from the statement, else from the rows, else `process`."""
         kind = self.type_named(new.type) if new.type else None
         if new.type and kind is None:
             return None
@@ -611,6 +611,6 @@ def lower(text: Text, hunt: tree.Hunt, lowering: Lowering, mistakes: Collection[
 
 
 def _goes_on(reference: NoReference, mistakes: Collection[KestrelError]) -> bool:
-    """Whether what was read as a reference is the beginning of a text whose next word could not be read."""
+    """Whether what was read as a reference is the beginning of unquoted text whose next word could not be read."""
     end = reference.span.end if reference.span else 0
     return any(m.span is not None and m.span.start == end + 1 for m in mistakes)

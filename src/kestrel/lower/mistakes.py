@@ -35,7 +35,7 @@ class UnknownVariable(KestrelError):
 
 
 class NoReference(UnknownVariable):
-    """`variable.attribute` where a value stands, and there is no such variable."""
+    """`variable.attribute` as a value, and there is no such variable."""
 
     def __init__(self, variable: str, attribute: str, known: Iterable[str], span: Span) -> None:
         super().__init__(variable, known, span)
@@ -81,13 +81,13 @@ class NotRecorded(KestrelError):
         super().__init__(
             f"no log records which process ended another, so there is no relation `{verb}`",
             span,
-            f"processes that may have ended one: `FIND process ACCESSED {variable}`; when it ended: "
+            f"for processes that may have ended it: `FIND process ACCESSED {variable}`; for when it ended: "
             f"`FIND event LINKED {variable} WHERE code IN ('5', '4689')`",
         )
 
 
 def no_relation(verb: str, variable: str, span: Span) -> KestrelError:
-    """What is wrong with a verb that is none."""
+    """The error for an unknown verb."""
     return NotRecorded(verb, variable, span) if verb.upper() in ENDING else UnknownRelation(verb, span)
 
 
@@ -130,7 +130,7 @@ class WrongParameter(KestrelError):
     code: ClassVar[str] = "K0228"
 
     def __init__(self, name: str, wanted: str, span: Span, example: str) -> None:
-        super().__init__(f"`${name}` stands for {wanted} here, and its value is none", span, f"give it like `-p {name}={example}`")
+        super().__init__(f"`${name}` must be {wanted} here, but its value is not", span, f"give it like `-p {name}={example}`")
 
 
 class NotAddress(KestrelError):
@@ -152,20 +152,20 @@ class UnorderedText(KestrelError):
 
 
 class RowOfAnotherType(KestrelError):
-    """A row of NEW says another type than the statement, or than a row before it."""
+    """A row of NEW names a type other than that of the statement or of an earlier row."""
 
     code: ClassVar[str] = "K0236"
 
     def __init__(self, own: str, other: str, by_statement: bool, span: Span) -> None:
-        says = f"NEW says `{other}`" if by_statement else f"a row before it is `{other}`"
-        super().__init__(f"this row is of type `{own}`, and {says}", span, "a variable has entities of one type: write a NEW for each type")
+        says = f"NEW says `{other}`" if by_statement else f"an earlier row has `{other}`"
+        super().__init__(f"this row has the type `{own}`, but {says}", span, "a variable has entities of one type: use one NEW for each type")
 
 
 class UnorderedFlag(KestrelError):
     code: ClassVar[str] = "K0237"
 
     def __init__(self, flag: str, operator: str, span: Span) -> None:
-        super().__init__(f"`{flag}` is neither more nor less than anything, and `{operator}` asks for that", span, f"compare it with `= {flag}`")
+        super().__init__(f"`{flag}` has no order, so `{operator}` cannot compare it", span, f"use `= {flag}`")
 
 
 class BadLike(KestrelError):
@@ -173,9 +173,9 @@ class BadLike(KestrelError):
 
     def __init__(self, escape: str, span: Span) -> None:
         super().__init__(
-            f"`{escape}` is the ESCAPE character, and stands before something other than `%`, `_` and itself",
+            f"the ESCAPE character `{escape}` must be followed by `%`, `_` or itself",
             span,
-            f"write it twice where it is meant as it is: `{escape}{escape}`",
+            f"write `{escape}{escape}` for a literal `{escape}`",
         )
 
 
@@ -197,7 +197,7 @@ class BadNetwork(KestrelError):
     code: ClassVar[str] = "K0209"
 
     def __init__(self, value: str, span: Span) -> None:
-        super().__init__(f"`{value}` is no network", span, "write it as `10.0.0.0/8` or `fe80::/10`")
+        super().__init__(f"`{value}` is not a network", span, "write it as `10.0.0.0/8` or `fe80::/10`")
 
 
 class WrongPool(KestrelError):
@@ -238,7 +238,7 @@ class NoIdentity(KestrelError):
 
     def __init__(self, command: str, variable: str, span: Span) -> None:
         super().__init__(
-            f"`{variable}` is a table: its rows are no entities, so {command} cannot take it",
+            f"`{variable}` is a table: its rows are not entities, so {command} cannot take it",
             span,
             "ask the variable that the table was made from",
         )
@@ -292,7 +292,7 @@ class UnknownFormat(KestrelError):
     code: ClassVar[str] = "K0223"
 
     def __init__(self, path: str, endings: Iterable[str], span: Span) -> None:
-        super().__init__(f"`{path}` does not tell a file format", span, f"it ends in one of {listed(endings)}, alone or with {listed(PACKED)}")
+        super().__init__(f"`{path}` does not end in a known file format", span, f"known endings: {listed(endings)}, each also with {listed(PACKED)}")
 
 
 class OutOfRange(KestrelError):
@@ -302,7 +302,7 @@ class OutOfRange(KestrelError):
 
     def __init__(self, attribute: str, value: float, most: int, span: Span) -> None:
         whole = float(value).is_integer()
-        sentence = f"`{attribute}` cannot be {value:,}" if whole else f"`{attribute}` is a whole number, and `{value:g}` is none"
+        sentence = f"`{attribute}` cannot be {value:,}" if whole else f"`{attribute}` is a whole number, and `{value:g}` is not"
         super().__init__(sentence, span, f"it is at most {most:,}" if whole else None)
 
 
@@ -310,7 +310,7 @@ class NotLocal(KestrelError):
     code: ClassVar[str] = "K0230"
 
     def __init__(self, address: str, span: Span) -> None:
-        super().__init__(f"`{address}` is no file of this machine", span, "SAVE and LOAD take a path, like `results/found.parquet`")
+        super().__init__(f"`{address}` is not a local file", span, "SAVE and LOAD take a path, like `results/found.parquet`")
 
 
 class NotEntities(KestrelError):
@@ -318,7 +318,7 @@ class NotEntities(KestrelError):
 
     def __init__(self, attribute: str, kind: str, variable: str, span: Span) -> None:
         if kind == TABLE:
-            sentence = f"the rows of `{variable}` are no entities, and have columns only"
+            sentence = f"the rows of `{variable}` are not entities and have only columns"
             hint = f"test it before they are grouped; `INFO {variable}` lists the columns"
         else:
             sentence = f"the rows of `{variable}` know attributes of their {kind} only, and `{attribute}` is of another entity"

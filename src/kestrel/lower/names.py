@@ -21,7 +21,7 @@ from kestrel.text import Span
 
 HALF = re.compile("[\ud800-\udfff]")
 UNIQUE = "unique_x_"
-"""What GROUP without WITH calls the columns of custom properties."""
+"""The names that GROUP without WITH gives to columns of custom properties."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Names:
     used: set[str] = field(default_factory=set)
     """The parameters that were asked for."""
     inputs: dict[str, Any] = field(default_factory=dict)
-    """The variables and parameters (`$name`) that the statement at hand names, and what they are."""
+    """The variables and parameters (`$name`) that the current statement names, and their values."""
 
     def type_named(self, word: tree.Word) -> EntityType | None:
         kind = vocabulary().type_named(word.text)

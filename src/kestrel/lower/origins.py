@@ -1,4 +1,4 @@
-"""Which of the sources that a loaded file names are used: those that the hunter named, as profiles or in this session, or in the session
+"""Which of the sources that a loaded file names are used: those that the hunter named in a profile, in this session or in the session
 that wrote the file."""
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ ByName = Callable[[str], Source | None]
 
 
 def with_known_sources(load: Load, opened: Collection[Source], by_name: ByName, is_own: Callable[[str], bool]) -> tuple[Load, list[Notice]]:
-    """A LOAD with those of its sources that are known, as the hunter knows them: never with the files or the names that only the loaded
-    file gives, unless `is_own` says that Kestrel wrote that file, and nobody changed it."""
+    """A LOAD with those of its sources that are known, as the hunter defined them: never with files or names that only the loaded
+    file gives, unless `is_own` says that Kestrel wrote that file and it is unchanged."""
     known: list[Source] = []
     unknown: list[str] = []
     for claimed in load.sources:
@@ -33,7 +33,7 @@ def with_known_sources(load: Load, opened: Collection[Source], by_name: ByName, 
             Notice(
                 "unknown-source",
                 f"`{path_text(load.path)}` says that its entities come from {names}: no profile and no source of this session has that name, "
-                "so FIND does not search it; `GET ... FROM` it first if it should",
+                "so FIND does not search it; to include it, run `GET ... FROM` it first",
             )
         )
     return replace(load, sources=tuple(dict.fromkeys(known))), notices

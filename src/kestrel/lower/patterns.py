@@ -138,10 +138,10 @@ class Patterns(Names):
             self.notices.append(Notice("network-not-address", f"no address is `{text}`: those inside a network are found by ISSUBSET"))
 
     def _confusable(self, item: tree.Scalar) -> None:
-        """Tell of characters of a literal that look like others, for data that look the same may not be equal to it."""
+        """Report characters of a literal that look like others: data that look the same may not be equal to it."""
         if isinstance(item, tree.Text) and (found := lookalikes(item.value)):
             named = ", ".join(f"`{s}` ({name_of(s)})" if s.isprintable() else name_of(s) for s in found[:5])
-            self.notices.append(Notice("look-alike", f"{written(item.value)} has characters that are easily taken for others: {named}"))
+            self.notices.append(Notice("look-alike", f"{written(item.value)} has characters that look like others: {named}"))
 
     def _items(self, value: tree.Value) -> tuple[tree.Scalar, ...]:
         """The single values of a list, parameters replaced by what was given for them."""
@@ -181,7 +181,7 @@ class Patterns(Names):
         return found if self._fits_column(found, path, value.span) else None
 
     def _fits_column(self, value: Scalar | ValuesOf | None, path: AttributePath, span: Span) -> bool:
-        """Whether the column of an attribute can hold a value; a mistake where it cannot, for then no record has it."""
+        """Whether the column of an attribute can hold a value; an error if it cannot, because then no record has it."""
         entity = vocabulary().entity(path.end)
         most = MOST.get(entity.columns.get(entity.attributes.get(path.attribute, ""), ""))
         if not path.kind and most and isinstance(value, int | float) and (abs(value) > most or value != int(value)):
@@ -318,7 +318,7 @@ class Patterns(Names):
 
 
 def _in_range(number: int | float) -> int | float:
-    """A number as the engine can hold it: beyond 128 bits as the nearest float."""
+    """A number that the engine can hold: beyond 128 bits, the nearest float."""
     if abs(number) < 2**127:
         return number
     try:

@@ -1,4 +1,4 @@
-"""Time ranges and limits: what START, STOP, LAST, LIMIT and OFFSET come to."""
+"""Time ranges and limits: the meaning of START, STOP, LAST, LIMIT and OFFSET."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kestrel.syntax import tree
 
 SECONDS = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}
 MOST = 2**62
-"""A larger LIMIT is as good as none."""
+"""A larger LIMIT has no effect."""
 
 
 class Ranges(Patterns):

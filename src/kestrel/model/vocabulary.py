@@ -21,7 +21,7 @@ EVERY_ENTITY = {
 TIMESTAMP = {"@timestamp": "first_observed"}
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
 OPEN_COLUMN = {"further": "VARCHAR"}
-"""The column of every type that holds the attributes without a column of their own: a JSON object of names and values."""
+"""The column, in every type, of the attributes that have no column of their own: a JSON object of names and values."""
 OTHER = re.compile(r"x-\w[\w-]{0,247}")
 """Names of types that the model does not know."""
 
@@ -56,17 +56,17 @@ class EntityType:
 
     @property
     def common(self) -> list[str]:
-        """The attributes that logs of several kinds have; the others are of STIX alone."""
+        """The attributes that several log formats have; the others occur only in STIX."""
         return [a for a in self.attributes if a not in self.further] or list(self.attributes)
 
     def is_open(self, name: str) -> bool:
-        """Whether only data knows if an attribute of this name exists: a custom property (`x_...`), an entry of a dictionary
-        of STIX, any property of a custom type."""
+        """Whether an attribute of this name is known only from the data: a custom property (`x_...`), an entry of a STIX
+        dictionary, any property of a custom type."""
         first = plain_name(name).partition(".")[0]
         return first.startswith("x_") or first in self.open or (self.name.startswith("x-") and not self.attributes)
 
     def kind(self, attribute: str) -> Literal["text", "number", "time", "any"]:
-        """What the values of an attribute are; `any` where only data knows, and for true and false."""
+        """The value type of an attribute; `any` if it is known only from the data, and for true and false."""
         match self.further.get(attribute):
             case "text" | "number" | "time" as known:
                 return known
@@ -124,20 +124,20 @@ class Vocabulary:
         return _bare(name) if found is None and OTHER.fullmatch(name) else found
 
     def may_be_type(self, name: str) -> bool:
-        """Whether a name is that of a type, or of one that only the data know."""
+        """Whether a name is that of a type of the model, or of one known only from the data."""
         return name in self.types or OTHER.fullmatch(name) is not None
 
     @property
     def common(self) -> list[str]:
-        """The types that logs of several kinds have; the others are of STIX alone."""
+        """The types that several log formats have; the others occur only in STIX."""
         return [name for name in self.types if self.has_role(name)]
 
     def has_role(self, name: str) -> bool:
-        """Whether records have roles of their own for entities of a type; those of others stand together."""
+        """Whether records have roles of their own for entities of a type; the entities of all other types share one role."""
         return name in self.types and not self.types[name].identity
 
     def is_without_role(self, name: str) -> bool:
-        """Whether entities of a type stand together with those of other types: custom types, and those that the model says so of."""
+        """Whether entities of a type share a role with those of other types: custom types, and model types without a role."""
         return (name.startswith("x-") or name in self.types) and not self.has_role(name)
 
     def entity(self, name: str) -> EntityType:

@@ -26,7 +26,7 @@ class Pattern:
 
 
 LINK_LOCAL = re.compile(r"(?i)fe[89ab]")
-"""Addresses of IPv6 that may be recorded with a zone."""
+"""IPv6 addresses that may be recorded with a zone."""
 ANYTHING = Pattern("EXISTS")
 Leaf = tuple[tuple[str, ...], Pattern]
 
@@ -142,7 +142,7 @@ def _on_device(path: str, operator: str) -> Iterator[str]:
 
 
 def _prefixed(wanted: Pattern) -> Pattern:
-    """Paths behind the prefixes that only say how a path is read, and the folder of Windows under its other name."""
+    """Paths with the prefixes that only affect how a path is parsed, and the Windows folder under its other name."""
     patterns = []
     for value in _texts(wanted):
         rest = value if wanted.operator == "LIKE" else escaped(value)

@@ -12,7 +12,7 @@ from kestrel.model.vocabulary import EntityType, vocabulary
 
 ADDRESSES = ("ipv4-addr", "ipv6-addr")
 OBJECTS = "objects"
-"""The slot of entities whose type has none of its own."""
+"""The role of entities whose type has none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Where a reference leads to in one record: in records of these kinds, or in all but `others` (both empty: in every record)."""
+    """The target of a reference in one record: for these event types, or for all except `others` (both empty: for every record)."""
 
     target: str
     kinds: tuple[int, ...] = ()

@@ -83,7 +83,7 @@ class Shape:
 
     @cached_property
     def provider_fields(self) -> tuple[Node, ...]:
-        """Where a record may name its provider: a channel that is not known does not hide a provider that is."""
+        """The fields in which a record may name its provider: an unknown channel does not hide a known provider."""
         node = expression.top(self.envelope["provider"])
         return node.parts if isinstance(node, First) else (node,)
 
@@ -123,7 +123,7 @@ class Shape:
 
     @cached_property
     def paths(self) -> frozenset[tuple[str, ...]]:
-        """Every field of a raw record that is read."""
+        """Every field that is read from a raw record."""
         return frozenset(path for path, _ in Reading(self)._fields())
 
     def columns(self) -> set[str]:

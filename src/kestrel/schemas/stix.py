@@ -205,13 +205,13 @@ class _Record:
         return found
 
     def _values(self, name: str, keys: Iterable[str]) -> Row:
-        """Values as a list, and what else the objects tell as a list beside it where there is anything."""
+        """Values as a list, and the further attributes of the objects as a parallel list, if there are any."""
         known = [(value, self._further(key).get("further")) for key in keys if (value := _canonical(self.graph[key]))]
         told = {f"{name}_further": [more for _, more in known]} if any(more for _, more in known) else {}
         return {name: [value for value, _ in known]} | told if known else {}
 
     def _things(self) -> Row:
-        """The objects of types without a role of their own: custom ones, and those of STIX that the record layout has no place for."""
+        """The objects of types without a role of their own: custom types, and STIX types without a place in the record layout."""
         known = [(kind, key) for kind, keys in self.by_type.items() if vocabulary().is_without_role(kind) for key in keys]
         if not known:
             return {}

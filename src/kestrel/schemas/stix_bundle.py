@@ -79,7 +79,7 @@ def bundle_of(
 
 
 def rows_of(bundle: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """The type and the rows that `bundle_of` was given; a row lacks no column, None where it had no value. Raises NotWritten, and NotAsWritten
+    """The type and the rows that were passed to `bundle_of`; every row has every column, None if it had no value. Raises NotWritten, and NotAsWritten
     where a bundle of Kestrel was changed into what it never writes."""
     listed = bundle.get("objects")
     objects = [o for o in listed if isinstance(o, dict)] if isinstance(listed, list) else []
@@ -200,12 +200,12 @@ def _place(type_name: str, path: str) -> Place | None:
 
 
 def _is_custom(type_name: str, name: str) -> bool:
-    """Whether a property of a type that only data knows may have this name."""
+    """Whether a property of a custom type may have this name."""
     return type_name not in vocabulary().types and OF_CUSTOM_TYPE.fullmatch(name) is not None
 
 
 def _times(type_name: str) -> Iterable[str]:
-    """The attributes of a type STIX does not know that hold times."""
+    """The attributes of a non-STIX type that hold times."""
     known = vocabulary().types.get(type_name)
     return [n for n in known.attributes if known.kind(n) == "time"] if known else ()
 

@@ -1,4 +1,4 @@
-"""What STIX 2.1 says of the properties of its cyber-observables: section 6, and what its reference library accepts of it."""
+"""The STIX 2.1 rules for properties of cyber-observables: section 6, as far as the reference library accepts it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HASHES = {
     "TLSH": "[0-9a-fA-F]{70}",
     "IMPHASH": "[0-9a-fA-F]{32}",
 }
-"""Names of hashes and what they look like, in the order in which one is taken for an object's id."""
+"""Hash names and their formats, in the order in which one is chosen for an object's id."""
 REGISTRY_TYPES = (
     "REG_NONE REG_SZ REG_EXPAND_SZ REG_BINARY REG_DWORD REG_DWORD_BIG_ENDIAN REG_DWORD_LITTLE_ENDIAN REG_LINK REG_MULTI_SZ "
     "REG_RESOURCE_LIST REG_FULL_RESOURCE_DESCRIPTION REG_RESOURCE_REQUIREMENTS_LIST REG_QWORD REG_INVALID_TYPE"
@@ -32,13 +32,13 @@ TEXTS = {
     "base64": "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
     "encryption": "AES-256-GCM|ChaCha20-Poly1305|mime-type-indicated",
 }
-"""Kinds of text of which not all is allowed."""
+"""Text values with a restricted format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What STIX 2.1 says of a type: its own properties (name to the kind of value), those it must have one or all of, and
-    those its id is made of (none: the id is ours)."""
+    """The STIX 2.1 rules for a type: its properties (name to value kind), those of which it must have one or all, and
+    those that make up its id (none: Kestrel chooses the id)."""
 
     properties: Mapping[str, str]
     one_of: tuple[str, ...]
@@ -58,11 +58,11 @@ KINDS = {
     "languages": "texts",
     "received_lines": "texts",
 }
-"""Kinds of values that the model's value types say too little of."""
+"""Value kinds that are stricter than the model's value types."""
 
 
 def _form(type_name: str, properties: Mapping[str, str], one_of: str = "", all_of: str = "", identity: str = "") -> Form:
-    """A form with the attributes that the model has for STIX alone."""
+    """A form with the attributes that occur only in STIX."""
     known = {"text": "text", "number": "integer", "time": "time", "boolean": "boolean"}
     further = {n: KINDS.get(n, known[k]) for n, k in vocabulary().types[type_name].further.items() if "." not in n}
     every = {**further, **properties}
@@ -104,11 +104,11 @@ FORMS = {
     "x509-certificate": _form("x509-certificate", {"hashes": "hashes"}, "", "", "hashes serial_number"),
 }
 DEFAULTS: dict[str, dict[str, Any]] = {"network-traffic": {"protocols": ["ip"]}, "email-message": {"is_multipart": False}}
-"""What stands for a required property nobody recorded; it says nothing."""
+"""Placeholders for required properties that were not recorded."""
 
 
 def allowed(type_name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """The properties of an object without those that STIX does not allow beside the others, and with those it then requires."""
+    """The properties of an object without those that STIX does not allow together with the others, and with those it then requires."""
     found = DEFAULTS.get(type_name, {}) | properties
     match type_name:
         case "network-traffic" if "end" in found:
@@ -124,7 +124,7 @@ def allowed(type_name: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def fits(value: Any, kind: str, key: str) -> bool:
-    """Whether a value may stand where a property has values of this kind; `key`: its name inside the property."""
+    """Whether a property of this kind may have this value; `key`: its name inside the property."""
     match kind:
         case "integer":
             return type(value) is int

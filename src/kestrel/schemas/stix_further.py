@@ -1,4 +1,4 @@
-"""What STIX objects tell beside the columns of their roles: custom properties, and the standard ones of STIX alone, as one JSON text.
+"""The attributes of STIX objects without a column in their role: custom properties, and standard ones that occur only in STIX, as one JSON text.
 
 Names are flat: an entry of a dictionary, an object in a list and what a reference leads to follow a dot
 (`environment_variables.PATH`, `content_ref.mime_type`). A list of one value is that value. Source: STIX 2.1 section 6, STIX 2.0 part 4.
@@ -21,7 +21,7 @@ HASHES = {
     "".join(c for c in name.lower() if c.isalnum()): name
     for name in "MD5 SHA-1 SHA-224 SHA-256 SHA-384 SHA-512 SHA3-224 SHA3-256 SHA3-384 SHA3-512 IMPHASH SSDEEP TLSH".split()
 }
-"""The names of hashes, whatever signs producers write between their parts."""
+"""Hash names, whatever punctuation producers write in them."""
 
 
 def further(of: Object, graph: Mapping[str, Object]) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def further(of: Object, graph: Mapping[str, Object]) -> dict[str, Any]:
 
 
 def key_of(of: Object) -> str | None:
-    """What tells an object of a type without a role apart from others of its type: what the model says of the type, else its
-    STIX 2.1 id; None where each observation is an entity of its own."""
+    """The identity of an object of a type without a role: the properties that the model names for the type, else its
+    STIX 2.1 id; None if each observation is a separate entity."""
     kind = vocabulary().entity(str(of.get("type")))
     told: dict[str, Any] = {}
     for name, value in _flat(of, {}):
@@ -65,7 +65,7 @@ def _flat(of: Object, graph: Mapping[str, Object]) -> Iterator[tuple[str, Any]]:
 
 
 def _referred(name: str, value: Any, graph: Mapping[str, Object]) -> Iterator[tuple[str, Any]]:
-    """The properties of what a reference leads to, one step far; the id itself where it says anything."""
+    """The properties of the object that a reference leads to, one step deep; the id itself if it is meaningful."""
     for key in value if isinstance(value, list) else [value]:
         if str(key) in graph:
             for inner, deeper in graph[str(key)].items():

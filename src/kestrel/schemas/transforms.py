@@ -35,7 +35,7 @@ def text(x: str) -> str:
 
 
 def path(x: str) -> str:
-    """Without the prefixes that only say how a path is read: `\\\\?\\C:\\x` and `\\??\\C:\\x` are `C:\\x`, `\\\\?\\UNC\\server` is `\\\\server`."""
+    """Without the prefixes that only affect path parsing: `\\\\?\\C:\\x` and `\\??\\C:\\x` are `C:\\x`, `\\\\?\\UNC\\server` is `\\\\server`."""
     plain = f"regexp_replace(regexp_replace({x}, '(?i)^\\\\(?:[\\\\?]\\?\\\\UNC|Device\\\\Mup)\\\\', '\\\\\\\\'), '^\\\\[\\\\?]\\?\\\\', '')"
     return f"CASE WHEN {x} IN {NO_PATH} THEN NULL WHEN starts_with({x}, '\\') THEN {plain} ELSE {x} END"
 
@@ -46,7 +46,7 @@ def basename(x: str) -> str:
 
 
 def name(x: str) -> str:
-    """The basename of what is a path; a name may hold a slash too, as the kernel thread `kworker/0:1` does."""
+    """The basename of a path; a name may also contain a slash, like the kernel thread `kworker/0:1`."""
     is_name = f"contains({x}, '/') AND NOT contains({x}, '\\') AND {x}[1] NOT IN ('/', '.', '~') AND {x}[2] <> ':'"
     return f"CASE WHEN {x} IN {NO_PATH} THEN NULL WHEN {is_name} THEN {x} ELSE {basename(x)} END"
 
@@ -65,19 +65,19 @@ def guid(x: str) -> str:
 
 
 def guid_key(x: str) -> str:
-    """What a stored unique id is compared by: a GUID with its braces, whether it was recorded with them or not."""
+    """A stored unique id for comparison: a GUID with its braces, whether it was recorded with them or not."""
     return f"CASE WHEN length({x}) = 36 AND {x}[9] = '-' AND {x}[24] = '-' THEN '{{' || {x} || '}}' ELSE {x} END"
 
 
 def whole(x: str, kind: str = "BIGINT") -> str:
-    """A whole number in decimal or 0x text, `12.0` among them. Other text is none: DuckDB would round `3.7` to 4."""
+    """A whole number from decimal or 0x text, including `12.0`. Other text gives NULL: DuckDB would round `3.7` to 4."""
     number = f"try_cast({x} AS DOUBLE)"
     rounded = f"(contains({x}, '.') OR contains({x}, '-')) AND {number} IS DISTINCT FROM trunc({number})"
     return f"CASE WHEN {rounded} THEN NULL ELSE try_cast({x} AS {kind}) END"
 
 
 def pid(x: str) -> str:
-    """A whole number; a pid of 0 (or less) is no process: it is dropped when it has served to tell so."""
+    """A whole number. A pid of 0 or less is not a process; it is dropped later, after identity has used it."""
     return whole(x)
 
 
@@ -95,7 +95,7 @@ def sid(x: str) -> str:
 
 
 def sid_with(domain: str, user: str, x: str, other_domain: str, other_user: str, other: str) -> str:
-    """The SID of the account whose name is there, else of the other one: two accounts of one event are never mixed."""
+    """The SID of the account whose name is present, else of the other one: two accounts of one event are never mixed."""
     same = f"lower({user}) = lower({other_user}) AND lower({domain}) IS NOT DISTINCT FROM lower({other_domain})"
     return f"CASE WHEN {text(user)} IS NULL THEN {sid(other)} WHEN {same} THEN coalesce({sid(x)}, {sid(other)}) ELSE {sid(x)} END"
 
@@ -132,8 +132,8 @@ def direction(x: str) -> str:
 
 
 def address(x: str) -> str:
-    """An address without its zone and without the IPv6 prefix of an IPv4 one; other spellings of IPv6 become one, and what is no
-    address is dropped, when the file has been read."""
+    """An address without its zone and without the IPv6 prefix of an IPv4 one; other spellings of IPv6 are unified and invalid
+    addresses dropped after the file has been read."""
     mapped = f"regexp_replace(lower({x}), '^::ffff:([0-9.]+)$', '\\1')"
     return f"CASE WHEN contains({x}, '%') THEN split_part({x}, '%', 1) WHEN contains({x}, ':') THEN {mapped} ELSE {text(x)} END"
 
@@ -150,12 +150,12 @@ def addresses(x: str) -> str:
 
 
 def items(x: str) -> str:
-    """A list in which what is no value has no text; every element keeps its place."""
+    """A list in which placeholders for missing values become NULL; every element keeps its position."""
     return f"nullif(list_transform({x}, lambda a: CASE WHEN a IN {NO_TEXT} THEN NULL ELSE a END), [])"
 
 
 def listed(x: str) -> str:
-    """A list of the one value."""
+    """A list of one value."""
     return f"CASE WHEN {x} IS NOT NULL THEN [{x}] END"
 
 
@@ -201,7 +201,7 @@ def key_object(x: str, kind: str) -> str:
 
 
 def access(mask: str, listed: str) -> str:
-    """`read` where the rights that were used take in ReadData, ListDirectory or Query key value: bit 0x1 of the mask of Security
+    """`read` if the rights that were used include ReadData, ListDirectory or Query key value: bit 0x1 of the mask of Security
     4663; without a mask, the codes of these rights in its list (Microsoft's documentation of event 4663)."""
     codes = f"regexp_matches({listed}, '%%44(16|32)')"
     return f"CASE WHEN coalesce(try_cast({mask} AS BIGINT) & 1 = 1, {codes}) THEN 'read' END"
@@ -231,7 +231,7 @@ def joined(directory: str, name: str) -> str:
 
 def instant(x: str) -> str:
     """A time as UTC, or NULL: ISO 8601 with a zone or (UTC) without, also in its basic form; seconds, milliseconds, microseconds or
-    nanoseconds since 1970; `/Date(milliseconds)/`; RFC 822. Years 1 to 9999 only. The commonest spelling is tried first."""
+    nanoseconds since 1970; `/Date(milliseconds)/`; RFC 822. Years 1 to 9999 only. The most common format is tried first."""
     common = f"{x}[5] = '-' AND {x} >= '0001' AND (length({x}) IN (23, 19) OR ends_with({x}, 'Z'))"
     return f"coalesce(CASE WHEN {common} THEN try_cast({x} AS TIMESTAMP) END, CASE WHEN {x} IS NOT NULL THEN {_other_instant(f'trim({x})')} END)"
 
@@ -258,7 +258,7 @@ def _other_instant(x: str) -> str:
 
 
 def _epoch(x: str, milliseconds_only: bool = False) -> str:
-    """A number since 1970: seconds or parts of them, by its size."""
+    """A number since 1970: its size decides between seconds and fractions of them."""
     number = f"try_cast({x} AS DECIMAL(38, 9))"
     seconds, milliseconds = (f"floor({number} * {factor})" for factor in (1_000_000, 1_000))
     by_size = (
@@ -270,7 +270,7 @@ def _epoch(x: str, milliseconds_only: bool = False) -> str:
 
 
 def unix(system: str, where: str) -> str:
-    """Whether a host runs Linux or the like, by the name of its system, else by a path on it; NULL where neither is known."""
+    """Whether a host runs a Unix-like system, by its system name, else by a path on it; NULL if neither is known."""
     return (
         f"CASE WHEN {text(system)} IS NOT NULL THEN NOT starts_with(lower({system}), 'win') "
         f"WHEN starts_with({where}, '/') THEN true WHEN contains({where}, '\\') THEN false END"
@@ -357,7 +357,7 @@ def canonical_address(value: str) -> str:
 
 
 def canonical_guid(value: str) -> str:
-    """A GUID in upper case and with its braces, as `guid_key` makes of what was recorded; another id as it is."""
+    """A GUID in upper case with braces, as `guid_key` writes it; any other id unchanged."""
     if len(value) == 36 and value.count("-") == 4:
         return f"{{{value.upper()}}}"
     return value.upper() if value.startswith("{") else value

@@ -1,4 +1,4 @@
-"""Event types that are read only as events: what their providers are called, and which entity types they can name."""
+"""Event types that are mapped only as events: the names of their providers, and the entity types they can name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def provider_name(provider: str) -> str:
 
 
 def could_name(provider: str, code: str, type_name: str) -> bool:
-    """Whether an event type that is read only as an event can name entities of a type, as far as is known."""
+    """Whether an event type that is mapped only as an event can name entities of a type, as far as is known."""
     codes = next((codes for name, codes in _table().items() if name.lower() == provider.lower()), {})
     return type_name in (codes.get(code) or codes.get("all") or ())
 

@@ -47,11 +47,11 @@ class UnknownShape(KestrelError):
 
     def __init__(self, name: str) -> None:
         close = nearest(name, SHAPES)
-        super().__init__(f"there is no log shape `{name}`", None, f"did you mean `{close}`?" if close else f"known shapes: {listed(SHAPES)}")
+        super().__init__(f"there is no log format `{name}`", None, f"did you mean `{close}`?" if close else f"known log formats: {listed(SHAPES)}")
 
 
 def files_source(uri: str, paths: list[str], shape: str | None = None, clock: str = "") -> Source:
-    """One source over all files the paths and globs name; `clock`: what their local times are ahead of UTC. Raises NoSuchFile, IsFolder,
+    """One source over all files the paths and globs name; `clock`: the UTC offset of their local times. Raises NoSuchFile, IsFolder,
     UnknownShape."""
     if shape is not None and shape not in SHAPES:
         raise UnknownShape(shape)

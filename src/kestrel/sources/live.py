@@ -21,7 +21,7 @@ def fetcher(source: Source) -> Fetcher:
     scheme, _, name = source.uri.partition("://")
     entry = plugin.found(GROUP).get(scheme.lower())
     if entry is None:
-        raise plugin.PluginFailed(plugin.found(SOURCES)[scheme.lower()], f"it names a server, and no plug-in of the group `{GROUP}` asks it")
+        raise plugin.PluginFailed(plugin.found(SOURCES)[scheme.lower()], f"it names a server, but no plug-in of the group `{GROUP}` queries it")
     made: Fetcher = plugin.call(entry, None, source.uri, name)
     return made if entry.value.startswith("kestrel.") else cast(Fetcher, plugin.Guarded(entry, made))
 

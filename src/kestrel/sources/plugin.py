@@ -1,4 +1,4 @@
-"""Data sources from other packages: what goes wrong in one is reported as its own mistake."""
+"""Data sources from other packages: a failure in one is reported as a failure of that package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ class PluginFailed(KestrelError):
     def __init__(self, entry: EntryPoint, why: str) -> None:
         package = f" of the package {entry.dist.name} {entry.dist.version}" if entry.dist else ""
         super().__init__(
-            f"the data source plug-in `{entry.name}` failed: {why}", None, f"it is `{entry.value}`{package}, no part of Kestrel: report it there"
+            f"the data source plug-in `{entry.name}` failed: {why}",
+            None,
+            f"`{entry.value}`{package} is not part of Kestrel: report this to its authors",
         )
 
 
@@ -37,7 +39,7 @@ def call(entry: EntryPoint, expected: type[Any] | None, uri: str, name: str) -> 
 
 
 def guarded(entry: EntryPoint, act: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of a plug-in whose failures are PluginFailed; Kestrel's own are left as they are."""
+    """A function of a plug-in whose failures become PluginFailed; Kestrel's own errors pass through."""
     if entry.value.startswith("kestrel."):
         return act
 

@@ -45,7 +45,7 @@ def open_pool(text: str, quoted: bool, default_scheme: str = Settings.default_sc
 
 
 def profile_named(uri: str) -> Source | None:
-    """The source of a URI that names a profile, as the profile is now, or the sample data; None for any other URI, and for a profile that
+    """The source of a URI that names a profile (as currently configured) or the sample data; None for any other URI, and for a profile that
     cannot be used."""
     scheme, separator, name = uri.partition("://")
     if not separator or not (scheme.lower() == SAMPLE or (scheme.lower() in BY_PROFILE and name.lower() in profile_names())):

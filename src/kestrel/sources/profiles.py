@@ -155,7 +155,7 @@ def _from_file() -> dict[str, Any]:
 
 
 def _clock(name: str, value: object) -> str:
-    """What local times are ahead of UTC, `+02:00`; empty where the profile leaves it to the records. Raises BadProfile."""
+    """The UTC offset of local times, `+02:00`; empty if the profile leaves it to the records. Raises BadProfile."""
     if value is None:
         return ""
     if isinstance(value, str) and value.lower() in ("utc", "z"):
@@ -202,7 +202,7 @@ def _paths(found: Profile, path: Any) -> list[str]:
 
 
 def _bundle(found: Profile) -> Any:
-    """Where a bundle is: the connector's `url`, Kestrel 1.x's `host`, or a `path`."""
+    """The location of a bundle: the connector's `url`, Kestrel 1.x's `host`, or a `path`."""
     return next((v for key in ("path", "url", "host") if (v := found.connection.get(key))), None)
 
 

@@ -22,38 +22,38 @@ from kestrel.store.mentions import NEEDED, Events
 from kestrel.text import listed, path_text
 
 SHOWN = 3
-"""Event types, and files of unrecognised records, that a notice names."""
+"""How many event types, or files of unrecognised records, a notice names."""
 NAMED = 5
-"""Files that cannot be read and are named in a notice."""
+"""How many unreadable files a notice names."""
 OWN = ("x-oca-event", "x-oca-asset")
-"""Types of which every recognised record has an entity."""
+"""Types of which every recognised record contains an entity."""
 
 
 @dataclass
 class Account:
-    """Counts of records. `kept`: mapped and events only, those that can be hunted."""
+    """Counts of records. `kept`: mapped records and those mapped only as events, which can be searched."""
 
     read: int = 0
     """Non-blank lines, or elements of arrays."""
     kept: int = 0
     duplicates: int = 0
     unknown: int = 0
-    """Of no log format."""
+    """In no known log format."""
     broken: int = 0
     """Not a record."""
     mended: int = 0
     events_only: int = 0
-    """Recognised, and yielding no entity but the event and its host."""
+    """Recognised, but without entities other than the event and its host."""
     types: list[tuple[str, str, int, bool]] = field(default_factory=list)
-    """Of those: provider, code, number of records, and whether the log format maps this event type (so that its fields were missed)."""
+    """For those: provider, code, number of records, and whether the log format maps this event type (then its fields are missing)."""
     timeless: int = 0
-    """With no time, one that cannot be read, or one outside the years 1 to 9999."""
+    """Without a time, or with one that cannot be read or is outside the years 1 to 9999."""
     shared_ids: int = 0
     """Unique ids that a sensor gave to several processes."""
     name_only: int = 0
-    """Processes that are known only by name: an entity each observation."""
+    """Processes that are known only by name: one entity for each observation."""
     clocks: dict[str, list[str]] = field(default_factory=dict)
-    """For each file whose printed times were corrected: what its local time is ahead of UTC, `-04:00`."""
+    """For each file whose printed times were corrected: the UTC offset of its local time, `-04:00`."""
     cut_off: dict[str, int] = field(default_factory=dict)
     """Files that end too early, and how many complete records each has."""
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Account:
 
 
 class NoKnownFormat(KestrelError):
-    """Records, and none of a known log format."""
+    """There are records, but none in a known log format."""
 
     code: ClassVar[str] = "K0412"
     part = "source"
@@ -81,8 +81,8 @@ class NoKnownFormat(KestrelError):
     def __init__(self, uri: str, account: Account) -> None:
         if account.unknown:
             one, name = account.unknown == 1, path_text(uri)
-            said = f"the only record of {name} is of no known" if one else f"none of the {account.unknown:,} records of {name} is of a known"
-            super().__init__(f"{said} log format", None, "; ".join(_strange(account)))
+            said = f"the only record of {name} is not" if one else f"none of the {account.unknown:,} records of {name} is"
+            super().__init__(f"{said} in a known log format", None, "; ".join(_strange(account)))
         else:
             one, name = account.broken == 1, path_text(uri)
             super().__init__(
@@ -93,7 +93,7 @@ class NoKnownFormat(KestrelError):
 
 
 def check(account: Account, uri: str) -> None:
-    """Raise NoKnownFormat where there are records and none can be hunted."""
+    """Raise NoKnownFormat if there are records but none can be searched."""
     if account.read and not account.kept and not account.duplicates:
         raise NoKnownFormat(uri, account)
 
@@ -113,7 +113,7 @@ def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: A
     )
     kept = {"sensor": "sensor", "number": "code", "provider": provider, "code": code}
     each = f"SELECT rec, {', '.join(f'any_value({sql}) AS {name}' for name, sql in kept.items())} FROM events"
-    if events.unread:  # what was not read may yield an entity: only what no sensor of a log format wrote is sure
+    if events.unread:  # an unread column may yield an entity: only records that no sensor of a log format wrote are certain
         yielding = ["sensor > 0"]
     other = (
         f"{each} GROUP BY rec HAVING NOT bool_or({' OR '.join(yielding)})"
@@ -154,8 +154,7 @@ def _is_mapped(account: Account, sensor: int, code: int | None, unread: frozense
 
 
 def notices(account: Account, uris: Sequence[str], remote: bool) -> list[Notice]:
-    """What is to be reported of a dataset once, the most important first. `remote`: its records were fetched, and are not as a file has
-    them."""
+    """The notices about a dataset, the most important first. `remote`: its records were fetched and not read from a file."""
     return list(_notices(account, remote, ", ".join(Path(u).name if "://" not in u else u for u in uris)))
 
 
@@ -172,14 +171,14 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
     if not account.read and not account.shapes and not remote:
         yield Notice("no-records", f"{path_text(name)} has no records", 0)
     if account.unknown:
-        message = f"{account.unknown:,} of {account.read:,} records are of no known log format and were skipped"
+        message = f"{account.unknown:,} of {account.read:,} records are in an unknown log format and were skipped"
         strange = (f"{message}: {'; '.join(_strange(account))}", tuple(_strange_details(account))) if not remote else (message, ())
         yield Notice("unknown-records", strange[0], account.unknown, strange[1])
     if account.broken:
         yield Notice("broken-lines", f"{account.broken:,} of {account.read:,} lines are not JSON and were skipped", account.broken)
     if account.missed:
         told = types_text([t for t in account.types if t[3]])
-        message = f"{account.missed:,} of {account.read:,} records lack every field that Kestrel reads of their event types ({told})"
+        message = f"{account.missed:,} of {account.read:,} records have none of the fields that Kestrel reads for their event types ({told})"
         yield Notice("fields-missing", f"{path_text(name)}: {message}", account.missed, tuple(_type_details(account, True)))
     others = [t for t in account.types if not t[3]]
     if others:
@@ -193,14 +192,16 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         yield Notice("clock-corrected", f"the printed times of {corrected} are local ({text}) and were corrected to UTC", len(account.clocks))
     if account.shared_ids:
         ids = f"{account.shared_ids:,} unique id{' was' if account.shared_ids == 1 else 's were'}"
-        yield Notice("shared-ids", f"{ids} given to several processes by the sensor; they are told apart by pid", account.shared_ids)
+        yield Notice("shared-ids", f"{ids} assigned to several processes by the sensor; pids distinguish these processes", account.shared_ids)
     if account.name_only:
         processes = "process is" if account.name_only == 1 else "processes are"
-        yield Notice("known-by-name", f"{account.name_only:,} {processes} known only by name; each observation counts as one", account.name_only)
+        yield Notice(
+            "known-by-name", f"{account.name_only:,} {processes} known only by name; each observation counts as one process", account.name_only
+        )
     if account.duplicates:
         yield Notice("duplicates", f"{account.duplicates:,} of {account.read:,} records are duplicates; each is counted once", account.duplicates)
     if account.mended:
-        message = f"{account.mended:,} lines are damaged text (not UTF-8, or cut off); they were read as far as possible"
+        message = f"{account.mended:,} lines contain damaged text (not UTF-8, or cut off); they were read as far as possible"
         yield Notice("mended-lines", message, account.mended)
 
 
@@ -210,7 +211,7 @@ def events_only_text(account: Account) -> str:
     number = sum(t[2] for t in others)
     kinds = f"of {len(others):,} event types" if len(others) > 1 else "of an event type"
     return (
-        f"{number:,} of {account.read:,} records are {kinds} that Kestrel maps only as events (most: {types_text(others)}); "
+        f"{number:,} of {account.read:,} records are {kinds} that Kestrel maps only as events (mostly {types_text(others)}); "
         "`kestrel check-source` lists all"
     )
 
@@ -232,9 +233,9 @@ def _strange(account: Account) -> Iterator[str]:
     for file, number, names in account.strange[:SHOWN]:
         closest = listed([name for name, _ in closest_formats(names)[:2]])
         fields = f"with the fields {listed(names[:8])}" if names else "without fields"
-        yield f"{number:,} of `{Path(file).name}` {fields} (closest log format{': ' if closest else ': none'}{closest})"
+        yield f"{number:,} from `{Path(file).name}` {fields} (closest log format{': ' if closest else ': none'}{closest})"
     if len(account.strange) > SHOWN:
-        yield f"and those of {len(account.strange) - SHOWN:,} more files"
+        yield f"and records from {len(account.strange) - SHOWN:,} more files"
 
 
 def _strange_details(account: Account) -> Iterator[Mapping[str, Any]]:
@@ -243,7 +244,7 @@ def _strange_details(account: Account) -> Iterator[Mapping[str, Any]]:
 
 
 def closest_formats(names: Sequence[str]) -> list[tuple[str, float]]:
-    """The log formats that know most of some top-level fields, the closest first, and the fraction they know."""
+    """The log formats that share most of the given top-level fields, the closest first, and the fraction they share."""
     scores = []
     for shape in shapes().values():
         known = {path[0].casefold() for path in shape.paths}
@@ -252,7 +253,7 @@ def closest_formats(names: Sequence[str]) -> list[tuple[str, float]]:
 
 
 def _clocks(account: Account) -> Iterator[tuple[str, str]]:
-    """Offsets, and the files they are of."""
+    """Offsets, and the files they apply to."""
     by_offset: dict[str, list[str]] = {}
     for file, offsets in account.clocks.items():
         by_offset.setdefault(" and ".join(f"UTC{o}" for o in offsets), []).append(Path(file).name)
@@ -261,7 +262,7 @@ def _clocks(account: Account) -> Iterator[tuple[str, str]]:
 
 
 def findings(account: Account) -> Iterator[tuple[str, str, str]]:
-    """What `kestrel check-source` says of the records of files: what was checked, `good`, `weak` or `bad`, and what was found."""
+    """What `kestrel check-source` reports about the records of files: what was checked, `good`, `weak` or `bad`, and the finding."""
     formats = ", ".join(f"{name} ({number:,})" for name, number in account.shapes.items())
     yield "log formats", "good" if formats else "weak", formats or "there are no records"
     counts = {
@@ -292,4 +293,4 @@ def findings(account: Account) -> Iterator[tuple[str, str, str]]:
     if account.timeless:
         yield "times", "weak", f"{account.timeless:,} records have no usable time"
     if account.name_only:
-        yield "processes", "weak", f"{account.name_only:,} are known only by name; each observation counts as one"
+        yield "processes", "weak", f"{account.name_only:,} are known only by name; each observation counts as one process"

@@ -1,4 +1,4 @@
-"""Identities that only the whole of the records gives: address spellings, device paths, accounts."""
+"""Identities that need all records: address spellings, device paths, accounts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IPV4 = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[
 
 
 def normalise(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """One spelling for each address; what is none is dropped. The ends of traffic, as columns, of which some changed."""
+    """One spelling for each address; invalid ones are dropped. Returns the columns of traffic ends that changed."""
     respelt = []
     for slot in (s for s in layout().slots.values() if s.type == "address" and has_column(con, f"{s.name}.value")):
         column = f'"{slot.name}.value"'

@@ -16,20 +16,20 @@ from kestrel.store.texts import refusal
 from kestrel.text import path_text
 
 DEPTH = 3
-"""An archive in an archive in an archive is read, and nothing below that."""
+"""Archives are read to this depth of nesting."""
 MACHINE_MADE = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-"""What operating systems add to folders."""
+"""Files that operating systems add to folders."""
 ENCRYPTED = 1
 OWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Ways of packing whose data are read also where they are cut off."""
+"""Compression methods whose data can be read even if they are cut off."""
 LATER = 8
-"""Flag of a member whose size stands behind it."""
+"""Flag of a member whose size follows its data."""
 LOCAL = struct.Struct("<4sHHHHHLLLHH")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member as a file (None: it is not worth one, and `why` says so). `cut`: its data end too early."""
+    """A member as a file (None if it cannot be read, for the reason `why`). `cut`: its data end too early."""
 
     name: str
     file: Path | None = None
@@ -42,10 +42,10 @@ class _Readable(Protocol):
 
 
 def members(path: Path, name: str, folder: Path, room: Room, depth: int = 1) -> Iterator[Member]:
-    """The members of an archive, those of archives in it too, unpacked in `folder` one after another; whoever takes one removes it.
-    `name`: what the archive is called in messages. Raises UnreadableFile where there is no member to be found."""
+    """The members of an archive and of archives in it, unpacked in `folder` one after another; the caller removes each.
+    `name`: of the archive in messages. Raises UnreadableFile if no member can be found."""
     if depth > DEPTH:
-        raise UnreadableFile(name, f"it is an archive within {DEPTH} others")
+        raise UnreadableFile(name, f"it is nested in {DEPTH} other archives")
     for member in _unpacked(path, name, folder, room):
         if member.file is None or not _is_archive(member.file):
             yield member
@@ -82,14 +82,14 @@ def _inside(archive: str, member: str) -> str:
 
 
 def _is_machine_made(name: str) -> bool:
-    """Whether macOS or Windows added it: resource forks, the looks of folders."""
+    """Whether macOS or Windows added it: resource forks, folder settings."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return not parts or parts[0] == "__MACOSX" or parts[-1].startswith("._") or parts[-1] in MACHINE_MADE
 
 
 def _taken(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo, name: str, folder: Path, room: Room) -> Member:
     if member.flag_bits & ENCRYPTED:
-        return Member(name, why="it is locked by a password")
+        return Member(name, why="it is protected by a password")
     try:
         if member.compress_type not in OWN:
             with archive.open(member) as other:
@@ -103,19 +103,19 @@ def _taken(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo, name: 
     except EOFError:
         return Member(name, why=CUT_OFF)
     except NotImplementedError:
-        return Member(name, why="it is packed in a way that Kestrel does not read")
+        return Member(name, why="it uses a compression method that Kestrel does not read")
     except UnreadableFile as error:
         return Member(name, why=error.why)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, ValueError, struct.error):
         return Member(name, why=DAMAGED)
     except Exception as error:
-        if type(error).__name__ != "LZMAError":  # the module is imported where a member is packed so
+        if type(error).__name__ != "LZMAError":  # the module is imported only for members compressed with it
             raise
         return Member(name, why=DAMAGED)
 
 
 def _written(source: _Readable, name: str, folder: Path, room: Room, size: int, checksum: int | None = None) -> Member:
-    """A member as a file, unless its first bytes show that it is no log. Raises zlib.error where it is damaged."""
+    """A member as a file, unless its first bytes show that it is not a log. Raises zlib.error if it is damaged."""
     begin = source.read(HEAD)
     if why := refusal(begin, archived=True):
         return Member(name, why=why)
@@ -134,7 +134,7 @@ def _written(source: _Readable, name: str, folder: Path, room: Room, size: int, 
                 except EOFError:
                     cut, block = True, b""
         if checksum is not None and not cut and sum_ != checksum:
-            raise zlib.error("the checksum is another")
+            raise zlib.error("the checksum does not match")
     except BaseException:
         Path(target).unlink(missing_ok=True)
         raise
@@ -142,7 +142,7 @@ def _written(source: _Readable, name: str, folder: Path, room: Room, size: int, 
 
 
 class _Deflated:
-    """The data of a member of an archive whose directory is lost."""
+    """The data of a member of an archive whose directory is missing."""
 
     def __init__(self, file: IO[bytes], size: int | None, method: int) -> None:
         self.file, self.left, self.packed = file, size, method == zipfile.ZIP_DEFLATED
@@ -150,7 +150,7 @@ class _Deflated:
         self.waiting = b""
 
     def read(self, size: int, /) -> bytes:
-        """Raises EOFError where the data end too early, after what there was."""
+        """Raises EOFError if the data end too early, after returning what there was."""
         while True:
             if self.packed and self.inflate.eof:
                 return b""
@@ -173,7 +173,7 @@ class _Deflated:
 
 
 def _salvaged(path: Path, name: str, folder: Path, room: Room, why: Exception) -> Iterator[Member]:
-    """The members of an archive that is cut off (its directory, which stands at the end, is lost), by the headers before each."""
+    """The members of an archive that is cut off (the directory at its end is missing), found by the header before each."""
     with path.open("rb") as file:
         found = False
         while len(header := file.read(LOCAL.size)) == LOCAL.size:

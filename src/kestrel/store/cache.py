@@ -1,4 +1,4 @@
-"""The cache folder: private files, each whole or not there, and trusted only if the user wrote them and they are what they should be."""
+"""The cache folder: private files, each complete or absent, and used only if the user owns them and they are valid."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from kestrel import scratch
 from kestrel.store.database import path_literal
 
 OWN = re.compile(rf"[0-9a-f]{{40}}\..*|{scratch.NAME.pattern}", re.DOTALL)
-"""The names of what Kestrel writes to the cache."""
+"""The names of files that Kestrel writes to the cache."""
 PART = re.compile(r"[0-9a-f]{40}\..*\.part(\.wal)?")
-"""The names of files that earlier versions were writing ..."""
+"""The names of unfinished files of earlier versions ..."""
 AGE = 3600
-"""... and left behind if nothing was written to them for so many seconds."""
+"""... which are removed after this many seconds without a write."""
 HEADER = 3 * 4096
 """Bytes of a DuckDB file before its blocks."""
 
 
 class NotTrusted(OSError):
-    """A folder or file of the cache is another user's, or others may write to it."""
+    """A cache folder or file belongs to another user, or others may write to it."""
 
 
 def attach(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> bool:
-    """Attach a cache file read-only as `name`; False where there is none that can be used. One that is damaged, or written by
+    """Attach a cache file read-only as `name`; False if there is no usable one. One that is damaged, or was written by
     another version, is removed."""
     if not os.path.lexists(file) or not _is_trusted(file):
         return False
@@ -51,12 +51,12 @@ def attach(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> bool:
 
 
 def seal(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Note in an attached database which columns its tables have, so that a file that lacks some is recognised."""
+    """Record in an attached database which columns its tables have, so that an incomplete file is detected."""
     con.execute(f"CREATE OR REPLACE TABLE {name}.sealed AS SELECT ? AS columns", [json.dumps(_columns(con, name))])
 
 
 def discard(file: Path) -> None:
-    """Remove what stands in the place of a cache file; what cannot be removed is written over or left alone later."""
+    """Remove whatever has the name of a cache file; what cannot be removed is overwritten or ignored later."""
     with suppress(OSError):
         if file.is_dir() and not file.is_symlink():
             shutil.rmtree(file, ignore_errors=True)
@@ -66,7 +66,7 @@ def discard(file: Path) -> None:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """A place to write a cache file to, in a private folder beside it; at the end it takes the place of the file. Raises OSError."""
+    """A path to write a cache file to, in a private folder beside it; at the end it is moved to its final name. Raises OSError."""
     private_folder(file.parent)
     with tempfile.TemporaryDirectory(prefix=scratch.prefix(), dir=file.parent) as folder:
         part = Path(folder) / "part.duckdb"
@@ -103,7 +103,7 @@ def sweep(folder: Path) -> None:
 
 
 def _is_trusted(file: Path) -> bool:
-    """Whether it is a file of the user's own, in a folder of the user's own, which nobody else can write to."""
+    """Whether the user owns the file and its folder, and nobody else can write to them."""
     if os.name != "posix":
         return True
     try:
@@ -115,7 +115,7 @@ def _is_trusted(file: Path) -> bool:
 
 
 def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, name: str) -> bool:
-    """Whether an attached file has all of its bytes, and the tables and columns it was sealed with."""
+    """Whether an attached file has all of its bytes, and the tables and columns that were recorded in it."""
     size = con.execute("SELECT block_size * total_blocks FROM pragma_database_size() WHERE database_name = ?", [name]).fetchone()
     sealed = con.execute(f"SELECT columns FROM {name}.sealed").fetchone()
     whole = size is not None and file.stat().st_size >= size[0] + HEADER

@@ -14,8 +14,8 @@ from kestrel.schemas.shape import DOUBTED, FAR
 
 
 def correct(con: duckdb.DuckDBPyConnection, known: Mapping[int, str]) -> dict[int, list[str]]:
-    """Set `events.t` where the log format's clock needs a correction that only the whole file can give. By the number of a file, what
-    its local time is ahead of UTC (`-04:00`): `known` is what the hunter said, the answer what was found."""
+    """Set `events.t` where the log format's clock needs a correction that depends on the whole file. `known`: UTC offsets (`-04:00`) by
+    file number, as configured. Returns those that were found."""
     row = con.execute('SELECT bool_or("$local" IS NOT NULL), bool_or("$printed" IS NOT NULL) FROM events').fetchone()
     local, printed = row or (False, False)
     con.execute("CREATE OR REPLACE TEMP TABLE known_clocks (src UINTEGER, shift BIGINT)")
@@ -31,14 +31,14 @@ def correct(con: duckdb.DuckDBPyConnection, known: Mapping[int, str]) -> dict[in
 
 
 def _shift(offset: str) -> int:
-    """What must be added to a local time, in microseconds."""
+    """The correction to add to a local time, in microseconds."""
     minutes = int(offset[1:3]) * 60 + int(offset[4:6])
     return (-minutes if offset[0] == "+" else minutes) * 60_000_000
 
 
 def _apply(con: duckdb.DuckDBPyConnection, log_times: str) -> list[tuple[int, str]]:
-    """`log_times` gives (row, src, kind, sensor_time, log, shift): the corrected log time, and by how many microseconds it was. The
-    sensor's own clock wins, unless it is one that may be another and is far off. The files and their offsets that are not 0."""
+    """`log_times` gives (row, src, kind, sensor_time, log, shift): the corrected log time, and the correction in microseconds. The
+    sensor's own clock takes precedence, unless it may be a different clock and is far off. Returns the files with offsets other than 0."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE clock AS SELECT row, src, shift, CASE WHEN sensor_time IS NULL OR (kind IN "
         f"({_doubted()}) AND abs(epoch_us(sensor_time) - epoch_us(log)) > {FAR}) THEN log ELSE sensor_time END AS t FROM ({log_times})"

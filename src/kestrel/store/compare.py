@@ -28,7 +28,7 @@ class Comparer:
 
     def condition(self, x: str, kind: str, test: Test, query: Query, known: str, key: Callable[[str], str] | None = None) -> str:
         """SQL that is true where the positive form of the test holds for the column `x` of a kind. `known`: a FROM item whose
-        column x has every value on record. `key`: what equality compares, as SQL of a column; literals come as such."""
+        column x has every value on record. `key`: the SQL that equality compares for a column; literals are already in this form."""
         tables = [self.values_of(v) for v in test.values if isinstance(v, ValuesOf)]
         plain = [v for v in test.values if not isinstance(v, ValuesOf)]
         fitting = [f for v in plain if (f := fit(v, kind)) is not None]
@@ -124,11 +124,11 @@ def fit(value: Scalar, kind: str) -> Scalar | None:
 
 
 ESCAPE = "\x1b"
-"""What stands before `%` and `_` in SQL where they stand for themselves, whatever does in the hunt."""
+"""The escape character in the SQL, whichever one the hunt uses."""
 
 
 def _like(x: str, pattern: str, escape: str, query: Query) -> str:
-    """Whether a text fits a pattern, ignoring case and, where the pattern is not ASCII, whether accents are composed."""
+    """Whether a text matches a pattern, ignoring case and, if the pattern is not ASCII, the composition of accents."""
     if not pattern.isascii():
         x, pattern = f"nfc_normalize({x})", unicodedata.normalize("NFC", pattern)
     if not escape:

@@ -32,9 +32,9 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
     except UnicodeDecodeError:
         return "it is no UTF-8 text", "save it as UTF-8"
     except CutOff:
-        return "it is packed, and cut off", None
+        return "its compressed data are cut off", None
     except Trailing:
-        return "something that is not packed follows its end", None
+        return "uncompressed data follow the end of its compressed data", None
     except Damaged:
         return DAMAGED, None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""DuckDB as Kestrel opens it: files reach it by their exact names, and its settings are fixed (decision 014)."""
+"""How Kestrel opens DuckDB: files are passed by their exact names, and its settings are fixed (decision 014)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kestrel.schemas.transforms import quoted
 from kestrel.scratch import prefix
 
 PATTERN = re.compile(r"[*?\[]")
-"""The characters that DuckDB's readers take for a pattern; in brackets each stands for itself."""
+"""The characters that DuckDB's readers treat as a pattern; in brackets each is literal."""
 EXACT = "hive_partitioning = false"
-"""For every reader: a folder called `day=1` on the way to a file adds no column `day`."""
+"""For every reader: a folder called `day=1` in a path adds no column `day`."""
 CHANGED_LATER = ("preserve_insertion_order",)
 """The settings that Kestrel changes while it runs."""
 
@@ -33,13 +33,13 @@ def exact_literal(path: str | Path) -> str:
 
 
 def path_literal(path: str | Path) -> str:
-    """A path as a SQL literal where DuckDB takes it as it is: in ATTACH and COPY."""
+    """A path as a SQL literal where DuckDB does not treat it as a pattern: in ATTACH and COPY."""
     return quoted(os.path.abspath(path))
 
 
 class PrivateFolder:
-    """A new folder that only this user can enter. It is removed by `discard`, at the latest when Kestrel ends; `path` is None where no
-    folder could be made."""
+    """A new folder that only this user can enter. It is removed by `discard`, at the latest when Kestrel exits; `path` is None if no
+    folder could be created."""
 
     def __init__(self) -> None:
         try:
@@ -50,8 +50,8 @@ class PrivateFolder:
 
 
 def lock(con: duckdb.DuckDBPyConnection, folder: Path | None) -> None:
-    """Fix the settings of a database: no extension is installed or loaded, no Python variable is a table, and what does not fit into
-    memory goes below `folder`, None for nowhere."""
+    """Fix the settings of a database: no extension is installed or loaded, no Python variable is a table, and data that do not fit into
+    memory go below `folder` (None: nowhere)."""
     con.execute(f"SET temp_directory = {path_literal(folder / 'spill') if folder else quoted('')}")
     for setting in ("autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions", "python_enable_replacements"):
         con.execute(f"SET {setting} = false")

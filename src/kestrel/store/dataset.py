@@ -1,4 +1,4 @@
-"""The records of a set of files: read once, resolved once, kept in a snapshot file for later and for the next session."""
+"""The records of a set of files: read once, resolved once, kept in a snapshot file for later sessions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Dataset:
     span: TimeRange | None = None
     """The time range that records of live sources are of."""
     snapshot: str | None = None
-    """The name of the snapshot file of these records; None where there can be none: a file changed while it was read."""
+    """The name of the snapshot file of these records; None if a file changed while it was read."""
 
     @property
     def is_live(self) -> bool:
@@ -63,7 +63,7 @@ class Dataset:
 
 
 def key_of(sources: Sequence[Source], span: TimeRange | None = None) -> str:
-    """The same for the same records: of log files by their reading, of live sources by what was fetched of them, and the time range."""
+    """Equal for equal records: log files by their reading, live sources by what was fetched, and the time range."""
     digest = hashlib.sha256()
     if any(s.place for s in sources):
         digest.update(repr((sorted(s.place for s in sources), span)).encode())
@@ -76,7 +76,7 @@ def key_of(sources: Sequence[Source], span: TimeRange | None = None) -> str:
 
 
 def fingerprint(sources: Sequence[Source]) -> str:
-    """The same for the same log files, unchanged, read by the same version: the name of their snapshot file."""
+    """Equal for the same unchanged log files, read by the same version: the name of their snapshot file."""
     digest = hashlib.sha256(f"{__version__} {duckdb.__version__} {_vocabulary()}".encode())
     for source in sorted(sources, key=lambda s: (s.files, s.shape or "")):
         for name in source.files:
@@ -131,7 +131,7 @@ def open_dataset(
 
 
 def attach(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, file: Path) -> Dataset | None:
-    """The records of a snapshot file, attached as `name`; None where there is none that can be used."""
+    """The records of a snapshot file, attached as `name`; None if there is no usable one."""
     if not cache.attach(con, file, name):
         return None
     found = _described(con, name, sources, span, cached=True)
@@ -140,12 +140,12 @@ def attach(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source],
 
 
 class FilesChanged(Exception):
-    """A snapshot cannot be written: files are not, or no longer, what it was to be of."""
+    """A snapshot cannot be written: its files have changed."""
 
 
 def write_cache(sources: Sequence[Source], folder: Path, expected: str | None = None) -> Path:
     """Read the sources straight into their snapshot file, with bounded memory: under a temporary name, then renamed, so that
-    no half file is ever read. `expected`: the fingerprint the files must have. Raises FilesChanged."""
+    an incomplete file is never read. `expected`: the fingerprint the files must have. Raises FilesChanged."""
     key = fingerprint(sources)
     if expected not in (None, key):
         raise FilesChanged
@@ -166,14 +166,14 @@ def write_cache(sources: Sequence[Source], folder: Path, expected: str | None = 
 def configure(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET preserve_insertion_order = false")
-    with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook DuckDB wants ipywidgets for it: progress is then unknown
+    with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook DuckDB needs ipywidgets for this; without it progress is unknown
         con.execute("SET enable_progress_bar = true")
         con.execute("SET enable_progress_bar_print = false")
 
 
 def keep(con: duckdb.DuckDBPyConnection, dataset: Dataset, folder: Path) -> None:
     """Write the records to the cache: under a temporary name, then renamed, so that no half file is ever read."""
-    assert dataset.snapshot is not None, "what changed while it was read is not kept"
+    assert dataset.snapshot is not None, "files that changed while they were read have no snapshot"
     with cache.replacing(folder / f"{dataset.snapshot}.duckdb") as part:
         try:
             con.execute(f"ATTACH {path_literal(part)} AS kept")
@@ -191,7 +191,7 @@ def _described(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Sour
 
 
 def _events(con: duckdb.DuckDBPyConnection, database: str, table: str, account: Account) -> Events:
-    """The table of records of a database, its columns, and those that were left in the files."""
+    """The table of records of a database, its columns, and those that were not read from the files."""
     rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [database]).fetchall()
     columns = frozenset(r[0] for r in rows)
     in_files = frozenset().union(*(shapes()[name].columns() for name in account.shapes))
@@ -245,7 +245,7 @@ def _build(
 
 
 def _create_files(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, Source]], fetched: Collection[int]) -> None:
-    """`files`: the file of each number that records carry, its log format, and the state it is in before it is read."""
+    """The table `files`: for each file number in the records, the file, its log format, and its state before it was read."""
     con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, shape VARCHAR, state VARCHAR)")
     named = [(n, str(file).encode("utf-8", "replace").decode("utf-8"), file, source.shape) for n, (file, source) in enumerate(files)]
     rows = [[n, name, shape, None if n in fetched else state_of(str(file))] for n, name, file, shape in named]
@@ -254,7 +254,7 @@ def _create_files(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, So
 
 
 def _resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str], account: Account) -> None:
-    """Who is the same entity, over all the records that are there. `respelt`: columns of addresses that were changed since they were read."""
+    """Resolve entities over all records. `respelt`: address columns that were changed since they were read."""
     found = identity.resolve(con)
     account.shared_ids, account.name_only = found.shared_ids, found.name_only
     addresses.device_paths(con)
@@ -269,19 +269,19 @@ def _write_account(con: duckdb.DuckDBPyConnection, account: Account) -> None:
 
 @dataclass(frozen=True)
 class Part:
-    """Records of a dataset that are taken into another: those of some files, or all."""
+    """Records of a dataset to be copied into another: those of some files, or all."""
 
     dataset: Dataset
     files: frozenset[str] | None = None
 
 
 RESOLVED = (*(f"{s}.id" for s in ("process", "parent", "target")), "network.id")
-"""Columns that identity fills."""
+"""Columns filled by identity resolution."""
 
 
 def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source], span: TimeRange | None, parts: Sequence[Part]) -> Dataset:
-    """The records of datasets together, attached as `name`: as if their files were read together, without reading them. A column that
-    was left in the files of one of them counts as left in all."""
+    """The records of several datasets together, attached as `name`: as if their files had been read together, but without reading them. A
+    column that one of them did not read counts as not read."""
     con.execute(f"ATTACH ':memory:' AS {name}")
     con.execute(f"USE {name}")
     try:
@@ -302,7 +302,7 @@ def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source]
 
 
 def _take(con: duckdb.DuckDBPyConnection, part: Part, unread: Collection[str], first: int) -> int:
-    """Add records as they were before they were resolved, but for columns that others lack, their files numbered from `first`; the
+    """Add records as they were before they were resolved, without columns that others lack, their files numbered from `first`; the
     next number."""
     old = part.dataset.name
     kept = sorted(part.dataset.events.columns - {"src", *RESOLVED, *unread})

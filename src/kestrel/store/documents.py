@@ -1,4 +1,4 @@
-"""The records in a JSON text that is no line a record: elements of arrays, or objects one after another, in any layout."""
+"""The records in JSON text that does not have one record a line: array elements, or objects one after another, in any layout."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from collections.abc import Iterable, Iterator
 
 BETWEEN = re.compile(r"[\s,\x00\ufeff]*")
 NEXT = re.compile(r"(?:[,\]]\s*|\n\s*)(?=\{)")
-"""Where a record may begin after one that cannot be read."""
+"""The pattern at which a record may begin after one that cannot be read."""
 TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{}]')
 LINE_END = re.compile(r"\s*[\r\n]\s*")
 CLOSES = {"{": "}", "[": "]"}
 LONGEST = 1 << 26
-"""Characters in which a record has to end."""
+"""The number of characters within which a record must end."""
 SPAN = 1 << 20
-"""Characters in which the end of a broken record is looked for."""
+"""The number of characters searched for the end of a broken record."""
 SIDE_BY_SIDE = 1 << 15
-"""Characters of a line from which objects side by side are no slip between two lines."""
+"""The length of a line from which objects side by side are not treated as a missing line break."""
 STRICT = json.JSONDecoder()
 LENIENT = json.JSONDecoder(strict=False)
-"""With control characters in its texts."""
+"""Accepts control characters in strings."""
 
 
 class Documents:
-    """The records of a text that comes in parts. `cut`: the text ends within an array or a record; that record is not among them."""
+    """The records of a text that arrives in parts. `cut`: the text ends within an array or a record; that record is left out."""
 
     def __init__(self, parts: Iterable[str]) -> None:
         self._parts = iter(parts)
         self._text = ""
         self._ended = False
         self.failure: Exception | None = None
-        """What the parts raised: the text ends there."""
+        """The error raised by the parts: the text ends there."""
         self.cut = False
 
     def __iter__(self) -> Iterator[str]:
-        """Each record as it is written, on one line; what cannot be read up to where the next one begins."""
+        """Each record as written, on one line; unreadable text up to the next record is returned as it is."""
         place, in_array = 0, False
         while True:
             place = BETWEEN.match(self._text, place).end()  # type: ignore[union-attr]
@@ -62,7 +62,7 @@ class Documents:
             place = end
 
     def _more(self, place: int) -> bool:
-        """Drop what is before a place, and add as much as is left then, or a part at least; whether there was more."""
+        """Drop the text before a position and read at least one more part; returns whether there was more."""
         wanted = max(1, len(self._text) - place)
         found: list[str] = []
         while wanted > 0 and not self._ended:
@@ -80,7 +80,7 @@ class Documents:
         return bool(found)
 
     def _end(self, place: int) -> int | None:
-        """Where the record at a place ends; None if it is not to be seen in the text at hand."""
+        """The end of the record at a position; None if it is not in the text read so far."""
         for decoder in (STRICT, LENIENT):
             try:
                 end = decoder.raw_decode(self._text, place)[1]
@@ -94,7 +94,7 @@ class Documents:
         return _closing(self._text, place)
 
     def _next(self, place: int, in_array: bool) -> int | None:
-        """Where a record that cannot be read ends: before the next one that can; None if there is none."""
+        """The end of an unreadable record: before the next readable one; None if there is none."""
         for tried, found in enumerate(NEXT.finditer(self._text, place + 1)):
             if tried > 1000:
                 break
@@ -107,7 +107,7 @@ class Documents:
 
 
 def _closing(text: str, place: int) -> int | None:
-    """The end of an object or array that is well nested; None if it has none nearby."""
+    """The end of a properly nested object or array; None if it is not nearby."""
     if text[place] not in "{[":
         return None
     waiting: list[str] = []
@@ -133,7 +133,7 @@ def _is_record(text: str) -> bool:
 
 
 def is_spread(text: str) -> bool:
-    """Whether a text that begins with an object, or the beginning of one, has it on several lines, or many on one long line."""
+    """Whether text that begins with an object (or part of one) spreads it over several lines, or has many on one long line."""
     text = text.lstrip()
     line, _, rest = text.partition("\n")
     try:

@@ -1,4 +1,4 @@
-"""Why an answer is empty, where that is known without asking a source again."""
+"""Why an answer is empty, as far as that is known without another query to a source."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
     if where is not None and (folded := _ignoring_case(where)) is not None:
         yield from _of_case(store, step, variable, folded)
     if isinstance(step, Find) and step.verb == "LINKED" and (number := _of_type(store, variable)):
-        yield Notice("not-linked", f"the records have {number:,} {step.type} entities, and none is in a relation to those of the input", number)
+        yield Notice("not-linked", f"the records have {number:,} {step.type} entities, but none is related to the input", number)
     types = [t for t in dataset.account.types if could_name(t[0], t[1], variable.type)]
     if types and not isinstance(step, Refine):
         number = sum(t[2] for t in types)
@@ -48,7 +48,7 @@ def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
 
 
 def _outside(store: Store, variable: Variable) -> str | None:
-    """What times the records are of, where there are records and none is in the time range."""
+    """The times of the records, if there are records but none is in the time range."""
     assert variable.dataset is not None
     table, span = variable.dataset.events.table, variable.range
     if (
@@ -73,10 +73,10 @@ def _minute(time: datetime) -> str:
 
 
 def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded: Predicate) -> Iterator[Notice]:
-    """How many there would be if case were ignored; on servers that is not known."""
+    """How many entities there would be if case were ignored; for servers that is not known."""
     assert variable.dataset is not None
     if variable.dataset.is_live:
-        yield Notice("case-differs", "`=` and IN compare case as it is; LIKE ignores it")
+        yield Notice("case-differs", "`=` and IN are case-sensitive; LIKE ignores case")
         return
     if isinstance(step, Find):
         return
@@ -89,7 +89,7 @@ def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded
 
 
 def _ignoring_case(predicate: Predicate) -> Predicate | None:
-    """The same with every comparison for equal texts as one that ignores case; None where there is none."""
+    """The same with every text equality as a comparison that ignores case; None if there is no such comparison."""
     changed = False
 
     def folded(part: Predicate) -> Predicate:
@@ -112,7 +112,7 @@ def _ignoring_case(predicate: Predicate) -> Predicate | None:
 
 
 def _escaped(value: str) -> str:
-    """A text as a pattern of LIKE that it alone fits."""
+    """A text as a LIKE pattern that matches only this text."""
     return "".join(ESCAPE + c if c in (ESCAPE, "%", "_") else c for c in value)
 
 
@@ -129,4 +129,4 @@ def _never_equal(step: Join) -> Iterator[Notice]:
     kinds = [kind_of(path) for path in (step.left_key, step.right_key)]
     if kinds[0] != kinds[1] and "any" not in kinds:
         pair = f"`{step.left_key.text()}` is a {kinds[0]} and `{step.right_key.text()}` a {kinds[1]}"
-        yield Notice("never-equal", f"{pair}: no value of one is a value of the other")
+        yield Notice("never-equal", f"{pair}: their values are never equal")

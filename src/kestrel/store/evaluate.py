@@ -62,7 +62,7 @@ from kestrel.text import Span, listed, nearest
 
 T = TypeVar("T")
 BY_VALUE = (*ADDRESS_TYPES, "mac-addr", "url", "domain-name")
-"""Types whose entities are their value, whatever else is known."""
+"""Types whose entities are identified by their value alone."""
 
 
 class NoSuchData(KestrelError):
@@ -77,7 +77,7 @@ class NoSuchData(KestrelError):
 
 
 class NoSuchType(KestrelError):
-    """A type that only data knows, and no record has. `there`: the types of this sort that records have."""
+    """A custom type that no record has. `there`: the custom types that records have."""
 
     code: ClassVar[str] = "K0304"
     part = "type"
@@ -103,7 +103,7 @@ class Store:
     scope: Mapping[str, Step] = field(default_factory=dict)
     """The variables of the session, by name."""
     subject: str | None = None
-    """The variable that the statement at hand is about."""
+    """The variable that the current statement is about."""
     variables: dict[str, Variable] = field(default_factory=dict)
     told: dict[str, Own | None] = field(default_factory=dict)
     """What analytics returned, by the content of the step it was returned for."""
@@ -183,7 +183,7 @@ class Store:
         self.folder.discard()
 
     def forget(self, steps: Iterable[Step]) -> None:
-        """Let go of what files contained before they changed, where none of the steps refers to it."""
+        """Drop what files contained before they changed, unless one of the steps refers to it."""
         needed = {s for step in steps for s in read_by(step)}
         loaded = {s for v in self.variables.values() for s in v.step.files_looked_at} - needed
         gone = {*self.snapshots.drop(needed), *(s for s in loaded if any(True for _ in self.readings.changed([s])))}
@@ -212,7 +212,7 @@ class Store:
         return self.variables[key]
 
     def _tell_unmapped(self, dataset: Dataset | None, asked: Iterable[AttributePath]) -> None:
-        """Note the attributes that the model knows of STIX alone, and that no record of the dataset has."""
+        """Add a notice of attributes that occur only in STIX and that no record of the dataset has."""
         if dataset is None or dataset.is_live or not self.any(f"SELECT 1 FROM {dataset.events.table}"):
             return
         for path in dict.fromkeys(asked):
@@ -548,7 +548,7 @@ class Store:
 
 
 def _only_in_data(events: Events | None, slots: Sequence[Slot], kind: EntityType) -> list[str]:
-    """The attributes of some roles that only the records know: custom properties and entries of dictionaries."""
+    """The attributes of some roles that are known only from the records: custom properties and entries of dictionaries."""
     found = {n: None for s in slots for n in (events.further.names(s.name, s.type) if events else ())}
     return sorted(n for n in found if n not in kind.attributes and n not in EVERY_ENTITY)
 

@@ -59,8 +59,8 @@ class CannotLoad(KestrelError):
 
 @dataclass(frozen=True)
 class Peeked:
-    """A LOAD as the file suggests it: with the type, sources and range that it tells of. `columns`: each with its kind. `is_valid`: whether
-    what it says of itself can be used."""
+    """A LOAD as the file describes it: with the type, sources and range that it records. `columns`: each with its value type. `is_valid`:
+    whether its metadata can be used."""
 
     step: Load
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
         try:
             put_rows(con, table, *_bundle_rows(path)[1:])
         except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.TypeMismatchException, OverflowError) as error:
-            raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
+            raise CannotLoad(path, "it is not a STIX bundle as Kestrel writes it", "`GET ... FROM` reads its records") from error
         return table
     with _reading(con, path, texts) as relation:
         con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {_plain_values(con, path, relation, main) or relation}")
@@ -90,7 +90,7 @@ def load(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] = ()
 
 
 def peek(con: duckdb.DuckDBPyConnection, path: str, wanted: str | None = None) -> Peeked:
-    """What can be known of a file before its rows are read; plain values are of the `wanted` type where one is. Raises CannotLoad,
+    """What is known of a file before its rows are read; plain values have the `wanted` type, if there is one. Raises CannotLoad,
     NotWritten."""
     file = Path(path)
     found = format_of(path)
@@ -109,13 +109,13 @@ def peek(con: duckdb.DuckDBPyConnection, path: str, wanted: str | None = None) -
             except NotValid:
                 is_valid = False
         kind = told.type or _type_in(con, relation, dict(columns))
-    if [n for n, _ in columns] == [PLAIN] and columns[0][1] == "JSON":  # an array without elements
+    if [n for n, _ in columns] == [PLAIN] and columns[0][1] == "JSON":  # an empty array
         return Peeked(Load(path, kind or "process", told.sources, told.range), {}, is_valid)
     return Peeked(Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}, is_valid)
 
 
 def _type_in(con: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]) -> str | None:
-    """The entity type that the column `type` of a file gives for all rows; without rows, the one its columns fit."""
+    """The entity type that the column `type` of a file gives for all rows; without rows, the one that fits its columns."""
     if "type" not in columns:
         return None
     types = con.execute(f"SELECT DISTINCT CAST(type AS VARCHAR) FROM (SELECT * FROM {relation}) WHERE type IS NOT NULL LIMIT 2").fetchall()
@@ -147,7 +147,7 @@ def _plain_values(con: duckdb.DuckDBPyConnection, path: Path, relation: str, mai
     if not kinds or kinds == {"OBJECT"}:
         return None
     if kinds & {"OBJECT", "ARRAY"}:
-        raise CannotLoad(path, "its elements are not all plain values, nor all objects", 'write every element as {"name": "cmd.exe"}')
+        raise CannotLoad(path, "its elements are neither all plain values nor all objects", 'write every element as {"name": "cmd.exe"}')
     return f"(SELECT json ->> '$' AS {quoted_name(main)} FROM {objects} WHERE json_type(json) <> 'NULL')"
 
 
@@ -186,7 +186,7 @@ def _bundle_rows(path: Path) -> tuple[str, list[str], list[dict[str, Any]]]:
         if "" in names or len({n.casefold() for n in names}) < len(names) or (rows and not names):
             raise NotAsWritten
     except NotAsWritten as error:
-        raise CannotLoad(path, "it is not as Kestrel writes a STIX bundle", "`GET ... FROM` it reads its records") from error
+        raise CannotLoad(path, "it is not a STIX bundle as Kestrel writes it", "`GET ... FROM` reads its records") from error
     return kind, names, rows
 
 
@@ -230,7 +230,13 @@ def _reading(con: duckdb.DuckDBPyConnection, path: Path, texts: Collection[str] 
     if not os.path.exists(path):
         raise CannotLoad(path, "there is no such file")
     if found is None or not os.path.isfile(path):
-        why = "its name tells no format" if found is None else "it is a folder" if os.path.isdir(path) else "it is no regular file"
+        why = (
+            "its name does not end in a known file format"
+            if found is None
+            else "it is a folder"
+            if os.path.isdir(path)
+            else "it is not a regular file"
+        )
         raise CannotLoad(path, why)
     if found.packed and not checking(path)():
         raise CannotLoad(path, *damage(path, found))

@@ -1,4 +1,4 @@
-"""Which records are of one conversation, and which of its ends began it."""
+"""Which records belong to one conversation, and which of its ends began it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import duckdb
 from kestrel.store.addresses import has_column
 
 EPISODE = 3_600_000_000
-"""A flow without a record for longer than this, microseconds, is a new one when it is seen again."""
+"""A flow without a record for longer than this, in microseconds, counts as a new one when it reappears."""
 FLOW = ("network.protocols", "network.src.value", "network.src_port", "network.dst.value", "network.dst_port")
 
 
 def flow_id(outcome: bool) -> str:
     """SQL of the protocol and the unordered pair of address and port, as one number; one address may be unknown. `outcome`: whether
-    the records can tell of blocked traffic, which is never the same as what was permitted."""
+    the records include blocked traffic, which is never merged with permitted traffic."""
     src, sp, dst, dp = '"network.src.value"', 'coalesce("network.src_port", -1)', '"network.dst.value"', 'coalesce("network.dst_port", -1)'
     protocol = "coalesce(\"network.protocols\", '')"
     if outcome:
@@ -27,8 +27,8 @@ def flow_id(outcome: bool) -> str:
 
 
 def resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str]) -> None:
-    """`network.id` tells episodes of one pair apart, and all records of a flow have the end that began it as their source. `respelt`:
-    the columns in which some addresses have another spelling since the ids were made."""
+    """Make `network.id` distinguish episodes of one pair, and give all records of a flow the end that began it as their source. `respelt`:
+    the columns in which the spelling of some addresses changed after the ids were made."""
     if not all(has_column(con, c) for c in FLOW):
         return
     if respelt:
@@ -75,8 +75,8 @@ BY_PORT = f'CASE WHEN {LOW[0]} THEN "network.dst_port" < 1024 WHEN {LOW[1]} THEN
 
 
 class _Evidence:
-    """What records say of who began a flow. Sysmon records the initiator of TCP as the source, whichever side it stands on; of UDP only
-    where this host began. Security 5156 records the initiator."""
+    """What records say about who began a flow. Sysmon records the initiator of TCP as the source on either host; of UDP only
+    if this host began. Security 5156 records the initiator."""
 
     def __init__(self, recorded: bool) -> None:
         by_sysmon = "\"network.x_direction\" = 'egress' OR (\"network.x_direction\" = 'ingress' AND \"network.protocols\" = 'tcp')"
@@ -86,7 +86,7 @@ class _Evidence:
 
 
 def _orient(con: duckdb.DuckDBPyConnection, known: _Evidence) -> None:
-    """One direction for each flow, by the best evidence: what a sensor says of who initiated it; else the only port below 1024, else the
+    """One direction for each flow, by the best evidence: what a sensor records as the initiator; else the only port below 1024, else the
     only one below 49152 is the destination; else the earliest record decides."""
     con.execute(
         'CREATE OR REPLACE TEMP TABLE ends AS SELECT e.rowid AS row, e."network.id" AS id, t, rec, '

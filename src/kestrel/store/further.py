@@ -1,7 +1,7 @@
-"""Attributes without a column of their own: which there are in the records, of what value types, and how they are read.
+"""Attributes without a column of their own: which of them the records have, their value types, and how they are read.
 
 Each role has at most one column `further`, a JSON object of names and values (a list where an entity has several). It is there where a
-log format fills it, so other logs do without; the table `further` lists what stands in it.
+log format fills it, so other logs do not have it; the table `further` lists its contents.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPARED = {"BIGINT": "number", "DOUBLE": "number"}
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
-    """The SQL type of an attribute's values in one role (VARCHAR where they are text and other types mixed), and whether some are
+    """The SQL type of an attribute's values in one role (VARCHAR if they mix text and other types), and whether some are
     lists."""
 
     sql: str
@@ -29,8 +29,8 @@ class ValueType:
     is_mixed: bool = False
 
     def read(self, column: str, name: str, declared: str | None, every: Iterable[ValueType]) -> str:
-        """SQL of the attribute as a column of its declared value type, else of the type that the values of all roles fit. Of a list
-        it gives a row for each value."""
+        """SQL of the attribute as a column of its declared value type, else of the type that fits the values of all roles. A list
+        gives a row for each value."""
         pointer = quoted("/" + name.replace("~", "~0").replace("/", "~1"))
         if not self.is_list:
             return _typed(f"json_extract_string({column}, {pointer})", declared, every)
@@ -41,7 +41,7 @@ class ValueType:
 
 @dataclass(frozen=True)
 class Further:
-    """What the table `further` of a dataset lists: by role and type, the attributes and their value types."""
+    """The table `further` of a dataset: by role and type, the attributes and their value types."""
 
     attributes: Mapping[tuple[str, str], Mapping[str, ValueType]] = field(default_factory=dict)
 
@@ -51,7 +51,7 @@ class Further:
         return {kind for slot, kind in self.attributes if slot == OBJECTS}
 
     def names(self, slot: str, type_name: str) -> Collection[str]:
-        """The attributes that stand in the column of a role; of a role of several types, those of one."""
+        """The attributes in the column of a role; for a role with several types, those of one type."""
         return self.attributes.get((slot, type_name if slot == OBJECTS else ""), {})
 
     def value_type(self, slot: str, type_name: str, name: str) -> ValueType | None:
@@ -59,7 +59,7 @@ class Further:
         return self.attributes.get((slot, type_name if slot == OBJECTS else ""), {}).get(name)
 
     def compared(self, type_name: str, name: str) -> str:
-        """How the values of an attribute compare: as numbers where all are, else each by itself."""
+        """How the values of an attribute are compared: as numbers if all are numbers, else each by its own type."""
         known = self.value_types(type_name, name)
         return COMPARED.get(common(known), "any") if known else "any"
 
@@ -75,7 +75,7 @@ class Further:
 
 
 def collect(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the table `further` of what stands in the columns of `events`; none where there are no such columns."""
+    """Make the table `further` from the columns of `events`; none if there are no such columns."""
     there = {r[0] for r in con.execute("SELECT name FROM pragma_table_info('events')").fetchall()}
     parts = []
     for slot in layout().slots.values():
@@ -99,7 +99,7 @@ def collect(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def stored(con: duckdb.DuckDBPyConnection, dataset: str) -> Further:
-    """What the table `further` of an attached dataset lists."""
+    """The contents of the table `further` of an attached dataset."""
     made = con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND table_name = 'further'", [dataset]).fetchone()
     rows = con.execute(f"SELECT slot, type, name, types, is_list FROM {dataset}.further ORDER BY ALL").fetchall() if made else []
     found: dict[tuple[str, str], dict[str, ValueType]] = {}
@@ -113,7 +113,7 @@ def stored(con: duckdb.DuckDBPyConnection, dataset: str) -> Further:
 
 
 def common(every: Iterable[ValueType]) -> str:
-    """The SQL type that takes in several."""
+    """The SQL type that can hold several types."""
     types = {t.sql for t in every}
     return types.pop() if len(types) == 1 else "DOUBLE" if types == {"BIGINT", "DOUBLE"} else "VARCHAR"
 

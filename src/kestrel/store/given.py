@@ -141,7 +141,7 @@ class Given:
         return Variable(step, step.type, rows, None, step.range, own, places=places)
 
     def _account_lost(self, step: Load, raw: str, names: Sequence[str], types: Mapping[str, str]) -> None:
-        """Note how many values of a file are not of the kind that the model says, and so are no values."""
+        """Add a notice of how many values of a file do not have the type of the model and are left empty."""
         kind, kinds = vocabulary().entity(step.type), model_attributes(step.type)
         doubtful = [n for n in names if kinds.get(n) in ("number", "time")]
         if not doubtful:
@@ -258,7 +258,7 @@ def own_columns(own: Own | Flat | None) -> Mapping[str, str]:
 
 
 def _cell(query: Query, value: Any, sql: str) -> str:
-    """A value of a row as SQL of the type of its column; what cannot be of that type is no value."""
+    """A value of a row as SQL of the type of its column; NULL if it does not fit that type."""
     match sql, value:
         case "BIGINT", bool():
             return "NULL"
@@ -286,7 +286,7 @@ def _new_type(kind: EntityType, name: str) -> str:
 
 
 def _as_model(kind: EntityType, name: str, sql: str) -> str:
-    """A column of a file or an answer (of a SQL type), of the SQL type the model has for the attribute."""
+    """A column of a file or an answer (of a SQL type), as the SQL type that the model has for the attribute."""
     column = quoted_name(name)
     match model_attributes(kind.name).get(name):
         case "number":
@@ -300,7 +300,7 @@ def _as_model(kind: EntityType, name: str, sql: str) -> str:
 
 
 def as_whole(column: str, sql: str) -> str:
-    """A column of a SQL type as whole numbers; what is none has no value."""
+    """A column of a SQL type as whole numbers; anything else is NULL."""
     match kind_of_type(sql), sql:
         case "number", "DOUBLE" | "FLOAT":
             return f"CASE WHEN {column} = trunc({column}) THEN try_cast({column} AS BIGINT) END"
@@ -315,6 +315,6 @@ def as_whole(column: str, sql: str) -> str:
 
 
 def as_time(column: str, sql: str) -> str:
-    """A column of a SQL type as times in UTC, of the years that have four digits; what is none has no value."""
+    """A column of a SQL type as times in UTC, in the years 1 to 9999; anything else is NULL."""
     moment = f"try_cast({column if kind_of_type(sql) == 'time' else f'CAST({column} AS VARCHAR)'} AS TIMESTAMP)"
     return f"CASE WHEN {moment} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' THEN {moment} END"

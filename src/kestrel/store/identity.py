@@ -2,7 +2,7 @@
 
 A mention is (row, slot). Most have the sensor's own id and are done when they are read. The rest know a pid: every
 process gives a *life* (host, pid, name, start, end), and such a mention belongs to the life that was on at its time.
-What is known by its name alone is an entity of its own observation.
+A process known only by its name is a separate entity for each observation.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GRACE = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is to be reported of the identities: ids that a sensor gave to several processes, and processes known only by name."""
+    """Counts to report: ids that a sensor gave to several processes, and processes known only by name."""
 
     shared_ids: int = 0
     name_only: int = 0
@@ -55,7 +55,7 @@ def own_id(slot: str) -> str:
 
 
 def _guid(slot: str) -> str:
-    """SQL of the sensor's own id of a process as ids are compared."""
+    """SQL of the sensor's own id of a process, in the form used for comparison."""
     return guid_key(f'"{slot}.x_unique_id"')
 
 
@@ -73,7 +73,7 @@ def _hosts(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _systems(con: duckdb.DuckDBPyConnection) -> bool:
-    """`unix` says from now on whether the host of a record runs Linux or the like, by all of its records; whether any does."""
+    """Set `unix` to whether the host of a record runs a Unix-like system, by all of its records. Returns whether any does."""
     if not has_column(con, "unix"):
         return False
     scope = SCOPE.format("")
@@ -101,8 +101,8 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
-    """Two creations with one id and different pids are two processes; the number of such ids. Later records go by id and pid; without
-    a pid they are of the latest start before them."""
+    """Two creations with one id and different pids are two processes; returns the number of such ids. Later records are assigned by id and
+    pid; without a pid, to the latest start before them."""
     created = f'"process.id" IS NOT NULL AND "process.pid" > 0 AND kind = {layout().kind("process-create")}'
     ids = f'SELECT "process.id" FROM events WHERE {created} GROUP BY ALL HAVING min("process.pid") <> max("process.pid")'
     con.execute(f"CREATE OR REPLACE TEMP TABLE shared_ids AS {ids}")
@@ -126,7 +126,7 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _alone(con: duckdb.DuckDBPyConnection) -> None:
-    """A pid without name, id and host, or without a time, belongs to nobody else: each mention is a process of its own."""
+    """A pid without name, id and host, or without a time, cannot be matched: each observation is a separate process."""
     for n, slot in enumerate(SLOTS):
         con.execute(
             f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" > 0 AND (host IS NULL OR t IS NULL)'
@@ -134,8 +134,8 @@ def _alone(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _by_name(con: duckdb.DuckDBPyConnection) -> int:
-    """What acted in a record, and in STIX its parent too, known by nothing but a name: each mention is a process of its own; how many
-    there are. A pid of 0 is no process."""
+    """The acting process of a record (in STIX also its parent), known only by a name: each observation is a separate process. Returns their
+    number. A pid of 0 is not a process."""
     found = 0
     slots = SLOTS[:2] if has_column(con, "part") else SLOTS[:1]
     for n, slot in enumerate(slots):
@@ -152,7 +152,7 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _mention(con: duckdb.DuckDBPyConnection, slot: int) -> str:
-    """SQL of the id of an entity that no other mention is of."""
+    """SQL of the id of an entity with a single observation."""
     return f"hash('mention', rec, {'coalesce(part, 0)' if has_column(con, 'part') else '0'}, {slot})"
 
 
@@ -192,11 +192,11 @@ class _Processes:
         yield from ("asked", "candidates", "created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "untrusted")
 
     def _name(self, slot: str) -> str:
-        """SQL of the name that tells processes of one pid apart: none on Linux, where a process takes another name by exec."""
+        """SQL of the name that distinguishes processes with one pid: none on Linux, where exec changes the name of a process."""
         return f"CASE WHEN unix THEN '' ELSE lower(\"{slot}.name\") END" if self.unix else f'lower("{slot}.name")'
 
     def _created(self, slot: str) -> str:
-        """SQL of when a process was created, as its record tells; it may have been logged later."""
+        """SQL of when a process was created, according to its record; it may have been logged later."""
         return f'CASE WHEN "{slot}.created" <= t THEN "{slot}.created" END' if slot in self.created_known else "CAST(NULL AS TIMESTAMP)"
 
     def _pid_mentions(self) -> bool:
@@ -368,7 +368,7 @@ class _Processes:
         return f"(SELECT m.* FROM pid_mentions m ANTI JOIN found f ON f.row = m.row AND f.slot = m.slot WHERE {where})"
 
     def _opened(self) -> None:
-        """Mentions in no life open one: consecutive ones of a host and pid with one name are one, until it ends."""
+        """Observations outside every lifetime open one: consecutive ones of a host and pid with one name belong to one, until it ends."""
         con = self.con
         con.execute(
             "CREATE OR REPLACE TEMP TABLE opened AS WITH pending AS MATERIALIZED ("

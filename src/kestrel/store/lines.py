@@ -28,7 +28,7 @@ SMALL = 8 << 20
 TOGETHER = 64 << 20
 """Bytes that are read together."""
 FETCHED = 10_000
-"""Lines that are taken out of DuckDB at once, to be mended."""
+"""The number of lines that are fetched from DuckDB at once for mending."""
 BLANKS = "chr(9) || ' '"
 
 
@@ -37,9 +37,9 @@ class Lines:
     """The lines of one file: a FROM item with a column `l`, lines too long for it, and what had to be mended."""
 
     name: str
-    """The file, or the member of an archive, in messages."""
+    """The name of the file or archive member in messages."""
     file: Path
-    """What is read: the file itself, a member that was unpacked, or a copy."""
+    """The file that is read: the file itself, an unpacked member, or a copy."""
     relation: str
     long: list[str] = field(default_factory=list)
     mended: int = 0
@@ -50,9 +50,9 @@ class Lines:
     cut_off: int | None = None
     """The number of complete records, where the file or member ends too early."""
     trailing: bool = False
-    """Whether something that is not packed follows what is."""
+    """Whether uncompressed data follow the compressed data."""
     ours: list[Path] = field(default_factory=list)
-    """Copies, which are not needed when the lines were read."""
+    """Copies, which are not needed after the lines are read."""
 
     def discard(self) -> None:
         for file in self.ours:
@@ -69,8 +69,8 @@ class Part:
 
 
 def parts_of(number: int, path: Path, scratch: Path, unreadable: dict[str, str]) -> Iterator[Part]:
-    """The parts of a file (a ZIP archive: each of its members). `scratch`: a folder for copies. What cannot be read is put into
-    `unreadable`: its name, and why."""
+    """The parts of a file (a ZIP archive: each of its members). `scratch`: a folder for copies. Parts that cannot be read are put into
+    `unreadable`: name and reason."""
     try:
         for lines in _lines_of(path, scratch, unreadable):
             yield Part(number, path, lines)
@@ -118,7 +118,7 @@ def _lines(path: Path, name: str, scratch: Path, room: Room, cut: bool = False) 
 
 
 def _named(read: Any, path: Path, name: str) -> Any:
-    """What a function reads of a file; where it cannot be read, the error says which member it is."""
+    """The result of reading a file with a function; if that fails, the error names the member."""
     try:
         return read(path)
     except UnreadableFile as error:
@@ -195,14 +195,14 @@ def _fill(con: duckdb.DuckDBPyConnection, number: int, lines: Lines) -> None:
 
 
 def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
-    """Whether the lines that were taken from a file, from a row on, are all there is in it."""
+    """Whether the lines taken from a file, from a row on, are all of its lines."""
     row = con.execute(f"SELECT count(*), coalesce(sum(strlen(l)), 0) FROM raw_lines WHERE rowid >= {first}").fetchone()
     number, size = row or (0, 0)
     if compression(file) == "none":
         begin = start(file)
         ends = begin.find(b"\n")
         if ends >= 0 and begin[ends - 1 : ends] != b"\r" and file.stat().st_size - size in (number, number - 1):
-            return True  # every line and one sign for its end
+            return True  # every line and one character for its end
     found = 0
     try:
         for block in blocks(file, 1 << 24):
@@ -213,7 +213,7 @@ def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
 
 
 def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> int:
-    """Mend the lines that are no JSON for DuckDB but can be read, and make dotted names paths; the number of lines that were mended."""
+    """Mend the lines that DuckDB does not accept as JSON but that can be read, and turn dotted names into paths; returns the number mended."""
     suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
     changed = con.execute(
         f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN regexp_matches(l, {quoted(mending.dotted())}) ELSE {suspect} END"
@@ -260,7 +260,7 @@ def _csv(path: Path) -> str:
 
 
 def _csv_copy(path: Path, number: str = "") -> str:
-    """The same of a copy of ours. `number`: a column of numbers before the lines."""
+    """The same for a copy that Kestrel wrote. `number`: a column of numbers before the lines."""
     columns = f"columns={{'{number}': 'BIGINT', 'l': 'VARCHAR'}}" if number else "columns={'l': 'VARCHAR'}"
     return _lines_as_csv(path, f"{columns}, compression='none', max_line_size={4 * LONG}")
 
@@ -270,7 +270,7 @@ def _lines_as_csv(path: Path, options: str) -> str:
 
 
 class _Copy:
-    """A copy with one record a line, clean UTF-8 and no control character that DuckDB's line reader would stumble over."""
+    """A copy with one record a line, valid UTF-8 and no control characters that DuckDB's line reader cannot handle."""
 
     def __init__(self, name: str, scratch: Path, room: Room, ours: list[Path]) -> None:
         handle, path = tempfile.mkstemp(prefix="lines-", dir=scratch)
@@ -310,7 +310,7 @@ class _Copy:
                 raise UnreadableFile(self.lines.name, trouble(error)) from error
 
     def finished(self, cut: bool) -> Lines:
-        """The lines of the copy. `cut`: of a file that ends too early; raises UnreadableFile where it has no complete record."""
+        """The lines of the copy. `cut`: the file ends too early; raises UnreadableFile if it has no complete record."""
         if cut:
             self.lines.cut_off = self.written - self.lines.further
             if not self.written:

@@ -59,7 +59,7 @@ class Live:
     failures: list[tuple[str, KestrelError]] = field(default_factory=list)
     """Sources that an answer lacks, since it was last asked."""
     recognised: dict[tuple[str, TimeRange | None, int], Recognition] = field(default_factory=dict)
-    """What was asked about log formats: by a source's place, the time range, and how often what is held was found to be old."""
+    """Results about log formats, by a source's place, the time range, and how often the stored records were found to be outdated."""
     turns: dict[str, int] = field(default_factory=dict)
     """How often what is held of a source was found to be old."""
     progress: tuple[int, int] | None = None
@@ -122,7 +122,7 @@ class Live:
             self.progress = None
 
     def recognition(self, source: Source, span: TimeRange | None) -> Recognition | None:
-        """Which documents of a time range are of a known log format, asked once; None where a source cannot tell."""
+        """Which documents of a time range are in a known log format, queried once; None if a source cannot say."""
         fetcher = self.fetcher(source)
         held = self._found(source, span)
         if not isinstance(fetcher, Recogniser) or held is None or held.failure:

@@ -1,4 +1,4 @@
-"""What the machine refuses a hunt: room on a disk, memory, a file. It is no mistake of the hunt and none of Kestrel."""
+"""Failures of the machine: no disk space, not enough memory, a file that cannot be opened. They are errors neither of the hunt nor of Kestrel."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class NoRoom(KestrelError):
 
     def __init__(self, path: str | None) -> None:
         where = f"`{path_text(path)}` cannot be written" if path else "a temporary file cannot be written"
-        hint = f"free some, or set TMPDIR to a folder on another disk; it is {path_text(tempfile.gettempdir())}"
-        super().__init__(f"{where}: there is no room left on the disk", None, hint)
+        hint = f"free some space, or set TMPDIR (now {path_text(tempfile.gettempdir())}) to a folder on another disk"
+        super().__init__(f"{where}: no space is left on the disk", None, hint)
 
 
 class NoMemory(KestrelError):
@@ -30,7 +30,7 @@ class NoMemory(KestrelError):
 
     def __init__(self) -> None:
         super().__init__(
-            "there is not enough memory for this step", None, "narrow it with START and STOP or WHERE, or set TMPDIR to a folder with more room"
+            "there is not enough memory for this step", None, "narrow it with START and STOP or WHERE, or set TMPDIR to a folder with more space"
         )
 
 
@@ -38,11 +38,11 @@ class MachineRefuses(KestrelError):
     code: ClassVar[str] = "K0452"
 
     def __init__(self, path: str | None, why: str) -> None:
-        super().__init__(f"`{path_text(path)}`: {why}" if path else f"the machine refuses what is needed: {why}")
+        super().__init__(f"`{path_text(path)}`: {why}" if path else f"the operating system refused a required operation: {why}")
 
 
 def machine_error(failure: Exception) -> KestrelError | None:
-    """What a failure says of the machine; None where it says something else."""
+    """The machine error behind a failure; None if there is none."""
     if isinstance(failure, OSError):
         return _of_system(failure)
     if isinstance(failure, MemoryError):

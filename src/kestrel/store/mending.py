@@ -1,8 +1,8 @@
-"""The text of one record as the reader takes it: JSON that DuckDB reads, and dotted names as the paths that log formats know.
+"""The text of one record as the reader needs it: JSON that DuckDB reads, with dotted names as the paths that log formats use.
 
-A record may be written `{"process.pid": 3, "process": {"name": "x"}}`: both stand for `process: {pid, name}`. A name with dots is a path
-only where some log format reads that path, so the name of a file or an address that is a key stays one key. Of two values for one name
-the first counts, at every depth; where one is an object that a path leads through, the object does.
+A record may be written `{"process.pid": 3, "process": {"name": "x"}}`: both mean `process: {pid, name}`. A name with dots is a path
+only if some log format reads that path, so a file name or an address used as a key stays one key. If a name has two values,
+the first counts, at every depth; but an object that a path leads through takes precedence.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f]")
 HALF = re.compile(r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 SUSPECT = r"^[\x00-\x20]*\{"
-"""What a line that is no JSON begins with if it may be mended (RE2)."""
+"""The beginning of an invalid line that can perhaps be mended (RE2)."""
 BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
@@ -28,8 +28,8 @@ class Number(str):
 
 
 def mended(line: str) -> list[str]:
-    """The records of a line that is no JSON for DuckDB: halves of surrogate pairs become U+FFFD, control characters are escaped,
-    several objects on one line are several records, and what follows the last that can be read is one that cannot. Empty if it has none."""
+    """The records of a line that DuckDB does not accept as JSON: unpaired surrogates become U+FFFD, control characters are escaped,
+    several objects on one line are several records, and the rest after the last readable one is an unreadable record. Empty if there are none."""
     text = HALF.sub(lambda m: m[1] or "\\ufffd", line)
     if CONTROL.search(text):
         text = TEXT.sub(lambda m: CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", m[0]), text)
@@ -52,7 +52,7 @@ def mended(line: str) -> list[str]:
 
 
 def expanded(line: str) -> str:
-    """A record with its dotted names as paths; as it is, where it has none that a log format knows, or is too deep."""
+    """A record with its dotted names as paths; unchanged if it has none that a log format uses, or is nested too deeply."""
     try:
         pairs = json.loads(line, object_pairs_hook=_Pairs, parse_int=Number, parse_float=Number, parse_constant=Number)
         if not isinstance(pairs, _Pairs):
@@ -65,11 +65,11 @@ def expanded(line: str) -> str:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """The members of an object, in order, equal names and all."""
+    """The members of an object, in order, including duplicate names."""
 
 
 class _Record:
-    """A record as a tree. `apart`: values that gave way to others, under their dotted names."""
+    """A record as a tree. `apart`: values that were superseded, under their dotted names."""
 
     def __init__(self) -> None:
         self.tree: dict[str, Any] = {}
@@ -77,7 +77,7 @@ class _Record:
         self.has_paths = False
 
     def place(self, node: dict[str, Any], pairs: _Pairs, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
-        """Put the members of an object, which stands at a path, into a node. `known`: what log formats read below it."""
+        """Put the members of an object at a path into a node. `known`: what log formats read below it."""
         seen: set[str] = set()
         for name, value in pairs:
             if name in seen:
@@ -109,7 +109,7 @@ class _Record:
 
 
 def _path(name: str, known: Mapping[str, Any]) -> tuple[str, ...]:
-    """A name as a path where log formats read what it leads to, or something below that."""
+    """A name as a path, if log formats read that path or one below it."""
     parts = tuple(name.split("."))
     node = known
     for part in parts:
@@ -137,7 +137,7 @@ def _written(value: Any) -> str:
 
 @cache
 def vocabulary() -> Mapping[str, Any]:
-    """Every path that a log format reads, as a tree of names: what is below a name, or nothing."""
+    """Every path that a log format reads, as a tree of names."""
     tree: dict[str, Any] = {}
     for shape in shapes().values():
         reading = Reading(shape)
@@ -157,7 +157,7 @@ def _paths(structure: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 @cache
 def dotted() -> str:
-    """A regular expression (RE2) that a line with a dotted name which may be a path matches."""
+    """A regular expression (RE2) that matches lines with a dotted name that may be a path."""
 
     def inner(tree: Mapping[str, Any]) -> Iterator[str]:
         for name, below in tree.items():
@@ -169,7 +169,7 @@ def dotted() -> str:
 
 
 def spellings(structure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The raw structure with every other spelling of its paths added, as texts, and the SQL of those fields."""
+    """The raw structure with every dotted spelling of its paths added as text, and the SQL of those fields."""
     whole, found = dict(structure), list[str]()
     _spell(whole, (), found)
     return whole, found

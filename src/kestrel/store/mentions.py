@@ -62,7 +62,7 @@ NEEDED = {
 
 
 class Unread(Exception):
-    """A column is needed that was not read with the others: the store reads the rest and begins again. `table` is that of the records."""
+    """A column is needed that was not read with the others: the store reads the rest and starts again. `table` is that of the records."""
 
     def __init__(self, column: str, table: str) -> None:
         super().__init__(column)
@@ -161,7 +161,7 @@ def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | 
 
 
 def _further_attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
-    """SQL of an attribute that stands in the slot's column `further`, with the type that its values have in all records."""
+    """SQL of an attribute in the role's column `further`, with the type that its values have in all records."""
     column = slot_column(events, slot, "further")
     column = "item_further" if slot.is_list and column else column
     known = events.further.value_type(slot.name, slot.type, name)
@@ -270,7 +270,7 @@ def edges(events: Events, found: Iterable[Edge], where: Iterable[str] = ()) -> s
 
 
 def together(events: Events, pairs: Iterable[tuple[Slot, Slot]], where: Iterable[str] = ()) -> str:
-    """The same of slots that stand in one record, whatever that says of the two."""
+    """The same for roles that occur in one record, without a particular relation."""
     by_record = "part" in events.columns
     return _edges_of((_together if by_record or (a.is_list and b.is_list) else _pair)(events, a, b, where, ("subject", "object")) for a, b in pairs)
 

@@ -23,7 +23,7 @@ RANK = (
 none comes last), and the record's key breaks ties the same way every time."""
 TIME = "coalesce(epoch_us(t) + 62135596800000000, 576460752303423487)"
 LATEST = f"CASE WHEN unix AND t IS NOT NULL AND kind IN (%s) THEN 576460752303423487 - {TIME} ELSE {TIME} END"
-"""On Linux the last exec of a process tells its name."""
+"""On Linux the last exec of a process decides its name."""
 
 
 def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""What a Parquet file says of the variable it was written from. Anyone can write that: it is checked, and never followed as it stands."""
+"""The metadata in a Parquet file about the variable it was written from. Anyone can write that: it is checked and never trusted."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from kestrel.schemas.transforms import quoted
 from kestrel.store.database import exact
 
 MARK = "kestrel"
-"""The key under which a Parquet file keeps what its columns cannot tell: type, sources, range."""
+"""The key of the metadata in a Parquet file: type, sources, range."""
 LONGEST = 4 << 20
-"""Bytes of it that are read."""
+"""The maximum size in bytes."""
 MOST = 10_000
-"""Sources and files that are believed; a variable has far fewer."""
+"""The maximum number of sources and files; a variable has far fewer."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a file tells of the variable it was written from."""
+    """What a file records about the variable it was written from."""
 
     type: str | None = None
     sources: tuple[Source, ...] = ()
@@ -49,7 +49,7 @@ def as_option(told: Told) -> str:
 
 
 def told_by(con: duckdb.DuckDBPyConnection, path: Path) -> Told:
-    """What a Parquet file says; nothing where it was not written by Kestrel. Raises NotValid."""
+    """The metadata of a Parquet file; empty if it was not written by Kestrel. Raises NotValid."""
     rows = con.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [exact(path), MARK.encode()]).fetchall()
     if not rows:
         return Told()
@@ -88,7 +88,7 @@ def _source(value: Any) -> Source:
 
 
 def _is_name(value: Any) -> bool:
-    """Whether something can be the name of a file or a source, and can be shown."""
+    """Whether a value can be the name of a file or a source, and can be displayed."""
     return isinstance(value, str) and 0 < len(value) < 10_000 and "\0" not in value and value.encode("utf-8", "replace").decode() == value
 
 

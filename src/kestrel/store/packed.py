@@ -1,4 +1,4 @@
-"""The bytes of a file, unpacked: how they are packed, and what is wrong with them."""
+"""The bytes of a file, unpacked: their compression, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from kestrel.text import path_text
 
 HEAD = 1 << 16
 BLOCK = 1 << 20
-DAMAGED = "it is packed, and damaged"
+DAMAGED = "its compressed data are damaged"
 CUT_OFF = "it is cut off before the end of its first record"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 OTHERS = {
-    b"BZh": "it is packed by bzip2, which Kestrel does not read",
-    b"\xfd7zXZ": "it is packed by xz, which Kestrel does not read",
+    b"BZh": "it is compressed with bzip2, which Kestrel does not read",
+    b"\xfd7zXZ": "it is compressed with xz, which Kestrel does not read",
     b"7z\xbc\xaf": "it is a 7-Zip archive, which Kestrel does not read",
     b"Rar!": "it is a RAR archive, which Kestrel does not read",
     b"ElfFile\x00": "it is a Windows event log (EVTX), which this version does not read",
     b"PAR1": "it is a Parquet file; LOAD reads tables",
     b"SQLite format 3\x00": "it is an SQLite database",
-    b"\x89PNG": "it is a picture",
-    b"\xff\xd8\xff": "it is a picture",
-    b"GIF8": "it is a picture",
+    b"\x89PNG": "it is an image",
+    b"\xff\xd8\xff": "it is an image",
+    b"GIF8": "it is an image",
     b"%PDF": "it is a PDF document",
 }
-"""What Kestrel does not read, by its first bytes."""
+"""Formats that Kestrel does not read, by their first bytes."""
 RATIO = 200
-"""Logs are seldom packed to less than a hundredth. What is packed tighter than this is refused beyond `UNSUSPECTED` bytes."""
+"""Logs rarely compress to less than a hundredth. A file with a higher ratio than this is refused beyond `UNSUSPECTED` bytes."""
 UNSUSPECTED = 1 << 30
 RESERVE = 64 << 20
-"""Bytes of the disk that are left free."""
+"""The number of bytes to leave free on the disk."""
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -59,19 +59,19 @@ class UnreadableFile(KestrelError):
 
 
 class CutOff(Exception):
-    """A packed stream ends before its end mark."""
+    """A compressed stream ends before its end marker."""
 
 
 class Damaged(Exception):
-    """A packed stream cannot be unpacked from some place on."""
+    """A compressed stream cannot be unpacked from some position on."""
 
 
 class Trailing(Exception):
-    """After the end of a packed stream there is something else."""
+    """Other data follow the end of a compressed stream."""
 
 
 class Room:
-    """How many bytes may still be unpacked of a file: what a log can be packed to, and what the disk has room for."""
+    """How many more bytes may be unpacked from a file: limited by the compression ratio of logs and the free disk space."""
 
     def __init__(self, path: Path, scratch: Path) -> None:
         self.path, self.scratch = path, scratch
@@ -83,34 +83,34 @@ class Room:
         self.left -= size
         self._since += size
         if self.left < 0:
-            raise UnreadableFile(self.path, f"it unpacks to more than {RATIO} times its size, as no log does")
+            raise UnreadableFile(self.path, f"it unpacks to more than {RATIO} times its size, which no log does")
         if self._since >= BLOCK:
             self._since = 0
             self.check(size)
 
     def check(self, size: int) -> None:
-        """Whether so many bytes have room on the disk. Raises UnreadableFile."""
+        """Raise UnreadableFile unless the disk has space for this many bytes."""
         if shutil.disk_usage(self.scratch).free < size + RESERVE:
-            raise UnreadableFile(self.path, f"there is no room to unpack it in `{tempfile.gettempdir()}`")
+            raise UnreadableFile(self.path, f"there is not enough space to unpack it in `{tempfile.gettempdir()}`")
 
 
 def trouble(error: OSError) -> str:
-    """What the operating system reports about a file, in words."""
+    """The operating system's error for a file, in words."""
     match error:
         case FileNotFoundError():
             return "there is no such file"
         case PermissionError():
-            return "this user may not open it"
+            return "permission denied"
         case FileExistsError() | NotADirectoryError():
-            return "a part of its path is a file, where a folder should be"
+            return "a part of its path is a file, not a folder"
         case IsADirectoryError():
             return "it is a folder"
         case _:
-            return (error.strerror or "the machine refuses it").lower()
+            return (error.strerror or "the operating system refused it").lower()
 
 
 def head(path: Path) -> bytes:
-    """The first bytes of a file as it is. Raises UnreadableFile."""
+    """The first bytes of a file as stored. Raises UnreadableFile."""
     if any("\ud800" <= c <= "\udfff" for c in str(path)):
         raise UnreadableFile(path, "its name is not valid Unicode")
     try:
@@ -124,7 +124,7 @@ def head(path: Path) -> bytes:
 
 
 def compression(path: Path) -> Compression:
-    """How a file is packed, by its first bytes: its name may be wrong."""
+    """The compression of a file, by its first bytes: its name may be wrong."""
     begin = head(path)
     return "gzip" if begin.startswith(GZIP) else "zstd" if begin.startswith(ZSTD) else "none"
 
@@ -145,7 +145,7 @@ def opened(path: Path) -> IO[bytes]:
 
 
 class _Until(io.RawIOBase):
-    """The bytes of a file up to a place."""
+    """The bytes of a file up to a position."""
 
     def __init__(self, path: Path, end: int) -> None:
         self.file, self.end = path.open("rb"), end
@@ -191,12 +191,12 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
 
 
 def is_zstd_error(error: BaseException) -> bool:
-    """zstandard, which is imported where it is needed, has an error class of its own."""
+    """zstandard, which is imported only when needed, has an error class of its own."""
     return type(error).__name__ == "ZstdError"
 
 
 def start(path: Path) -> bytes:
-    """The first bytes of the content of a file, unpacked. Raises UnreadableFile where nothing can be unpacked."""
+    """The first bytes of the content of a file, unpacked. Raises UnreadableFile if nothing can be unpacked."""
     found = b""
     try:
         for block in blocks(path, HEAD):
@@ -214,7 +214,7 @@ def start(path: Path) -> bytes:
 
 def zstd_end(path: Path) -> tuple[int, Literal["whole", "cut", "trailing"]]:
     """Where a Zstandard file ends, by the sizes in the headers of its frames and blocks (RFC 8878, section 3.1), and how: most libraries
-    take a stream that is cut off for a whole one."""
+    treat a stream that is cut off as complete."""
     with path.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         end = file.seek(0)
@@ -234,7 +234,7 @@ def zstd_end(path: Path) -> tuple[int, Literal["whole", "cut", "trailing"]]:
 
 
 def _skip_frame(file: IO[bytes], size: int) -> bool:
-    """Go to the end of a frame, whose magic number was read; whether it has one."""
+    """Seek to the end of a frame whose magic number was read; returns whether it is complete."""
     flags = file.read(1)
     if not flags:
         return False
@@ -256,8 +256,8 @@ def _skip_frame(file: IO[bytes], size: int) -> bool:
 
 
 def checking(path: Path) -> Callable[[], bool]:
-    """Begin to check, in a thread, what DuckDB does not: the checksums of a gzip stream, and whether a Zstandard stream is whole. The
-    result waits for it."""
+    """Start a thread that checks what DuckDB does not: the checksums of a gzip stream, and whether a Zstandard stream is complete. Calling
+    the result waits for it."""
     match compression(path):
         case "none":
             return lambda: True

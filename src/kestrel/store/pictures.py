@@ -28,9 +28,9 @@ MARKED, BESIDE = 24, 12
 PARTS = 480
 """Equal parts of a timeline."""
 MOMENTS = 2000
-"""Records that a timeline lists one by one."""
+"""The number of records that a timeline lists one by one."""
 TOLD = 3
-"""Entities of one record that a timeline names."""
+"""The number of entities of one record that a timeline names."""
 BARS = 24
 """Bars of a chart that has one for each value."""
 BINS = 40

@@ -21,12 +21,12 @@ from kestrel.store.variable import fresh
 from kestrel.text import path_text
 
 BECAME = {MISSING: "has been deleted", FOLDER: "is no longer a file", CLOSED: "can no longer be opened"}
-"""What became of a file that cannot be read any more, by its state."""
+"""What happened to a file that can no longer be read, by its state."""
 CHANGED = "has changed since it was read"
 
 
 class NoRawLines(KestrelError):
-    """The file that raw lines stand in is not what it was when the variable's records were read."""
+    """The file with the raw lines has changed since the variable's records were read."""
 
     code: ClassVar[str] = "K0372"
 

@@ -1,7 +1,7 @@
-"""What files contained when they were read, and whether they still do.
+"""The content of files when they were read, and whether it has changed since.
 
-A file's state is its size, time of change, inode and a digest of its head and tail; of a file with more between the two also the time of
-its last change as the system keeps it, which no program can set back.
+A file's state is its size, time of change, inode and a digest of its head and tail; for a file with more between the two also the
+ctime, which programs cannot set back.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pathlib import Path
 from kestrel.graph.steps import Source
 
 WINDOW = 1 << 16
-"""Bytes at the head of a file, and at its tail, that its state is a digest of."""
+"""The number of bytes at the head and at the tail of a file that the digest of its state covers."""
 SETTLED = 2_000_000_000
-"""Nanoseconds after its last change at which a file is compared by its times alone: no clock of a file system is coarser."""
+"""Nanoseconds since its last change after which a file is compared by its times alone: no file system clock is coarser."""
 MISSING, FOLDER, CLOSED = "missing", "not a file", "closed"
-"""States of what cannot be read."""
+"""States of files that cannot be read."""
 
 _known: dict[str, tuple[tuple[int, ...], str]] = {}
-"""States by path, each with what the system said of the file at that moment."""
+"""States by path, each with the stat result of the file at that moment."""
 
 
 def state_of(path: str) -> str:
-    """The same as long as the file has the same content. Never fails: a file that is gone has a state too."""
+    """Equal as long as the file has the same content. Never fails: a missing file has a state too."""
     try:
         status = os.stat(path)
     except OSError:
@@ -67,25 +67,25 @@ class Readings:
         """By path and reading."""
 
     def current(self, source: Source) -> Source:
-        """A source of log files as it is now. What was read before of the same content has the same reading."""
+        """A source of log files with its current reading. Equal content has an equal reading."""
         if source.place:
             return source
         return replace(source, reading=self.reading(source.files))
 
     def reading(self, files: Iterable[str]) -> str:
-        """Names what files contain now."""
+        """An identifier of the current content of files."""
         return hashlib.sha256(repr([(f, state_of(f)) for f in files]).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def states(self, sources: Iterable[Source]) -> dict[tuple[str, str], str]:
-        """The states of the files of sources, for `remember`: to be asked before the files are read."""
+        """The states of the files of sources, for `remember`: call it before the files are read."""
         return {(file, s.reading): state_of(file) for s in sources if not s.place for file in s.files}
 
     def remember(self, states: Mapping[tuple[str, str], str]) -> None:
-        """Keep the states that files had when they were read; those of the first time stay."""
+        """Keep the states that files had when they were read; the first state of each is kept."""
         self._read = {**states, **self._read}
 
     def changed(self, sources: Iterable[Source]) -> Iterator[tuple[str, str, str]]:
-        """The files that are no longer as they were when they were read: path, the state they had, and the one they have."""
+        """The files that have changed since they were read: path, earlier state and current state."""
         for source in sources:
             for file in source.files if not source.place else ():
                 before = self._read.get((file, source.reading))
@@ -93,6 +93,6 @@ class Readings:
                     yield file, before, now
 
     def forget(self, source: Source) -> None:
-        """Of files that no longer matter."""
+        """Forget the states of files that are no longer needed."""
         for file in source.files:
             self._read.pop((file, source.reading), None)

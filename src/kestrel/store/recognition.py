@@ -1,4 +1,4 @@
-"""Why an answer from a server is empty: there is nothing, nothing in the time range, or nothing of a known log format."""
+"""Why an answer from a server is empty: there is nothing, nothing in the time range, or nothing in a known log format."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NothingRecognised(KestrelError):
 
 
 def likeness(found: Recognition) -> list[str]:
-    """What a document of no known log format looks like, and which format is the closest."""
+    """What a document in an unknown log format looks like, and the closest known format."""
     return [
         *([f"the closest log format is `{found.closest}`"] if found.closest else []),
         *([f"one of them has the top-level fields {', '.join(found.fields)}"] if found.fields else []),
@@ -39,8 +39,8 @@ def likeness(found: Recognition) -> list[str]:
 
 
 def reasons(store: Store, step: Step, variable: Variable) -> Iterator[Notice]:
-    """Of a GET or FIND that servers answered and that found nothing: what is there instead. Raises NothingRecognised where there are
-    documents, all of them of unknown log formats."""
+    """For a GET or FIND on servers that found nothing: notices of what is there. Raises NothingRecognised if there are
+    documents, but all in unknown log formats."""
     dataset = variable.dataset
     if not isinstance(step, Get | Find) or dataset is None or not dataset.is_live or store.any(f"SELECT 1 FROM {variable.table}"):
         return
@@ -79,10 +79,10 @@ def _unrecognised(uri: str, found: Recognition, ranged: bool) -> str:
     sample = f"a sample of {number:,} of " if 0 < found.sampled < found.total else ""
     documents = f"documents of `{uri}`{' in the time range' if ranged else ''}"
     if number == 1:
-        return f"the only {documents.replace('documents', 'document', 1)} is of no known log format"
+        return f"the only {documents.replace('documents', 'document', 1)} is in an unknown log format"
     if unknown == number:
-        return f"none of {sample}the {found.total:,} {documents} is of a known log format"
-    return f"{unknown:,} of {sample}the {found.total:,} {documents} {'is' if unknown == 1 else 'are'} of no known log format"
+        return f"none of {sample}the {found.total:,} {documents} is in a known log format"
+    return f"{unknown:,} of {sample}the {found.total:,} {documents} {'is' if unknown == 1 else 'are'} in an unknown log format"
 
 
 def _range(span: TimeRange) -> str:

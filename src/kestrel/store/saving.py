@@ -1,4 +1,4 @@
-"""Files that SAVE writes: whole or not at all, and never over what an investigation rests on."""
+"""Files that SAVE writes: completely or not at all, and never over evidence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kestrel.store.packed import trouble
 from kestrel.text import nearest, path_text
 
 REMEMBERED = 20_000
-"""Files that Kestrel knows to have written; of more, the oldest are forgotten."""
+"""The number of written files that Kestrel remembers; the oldest are forgotten first."""
 
 
 class CannotSave(KestrelError):
@@ -52,22 +52,22 @@ class SavedOverOther(KestrelError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"`{path_text(path)}` exists, and Kestrel did not write it as it is now",
+            f"`{path_text(path)}` exists and was not written by Kestrel, or has changed since",
             None,
             "save to another file, or add `REPLACE` at the end of the statement to replace this one",
         )
 
 
-# -- what may be written over --------------------------------------------------------------------------------------
+# -- which files may be replaced -----------------------------------------------------------------------------------
 
 
 @dataclass
 class Written:
-    """The files that Kestrel wrote: of this session by what they are, of all sessions by a digest of their content."""
+    """The files that Kestrel wrote: in this session by device and inode, in all sessions by a digest of their content."""
 
     ledger: Path = field(default_factory=lambda: state_folder() / "saved")
     here: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
-    """Size and time of change of those of this session, by device and inode."""
+    """Size and modification time of those of this session, by device and inode."""
 
     def add(self, path: Path) -> None:
         """A file that was written just now."""
@@ -83,12 +83,12 @@ class Written:
                 ledger.write(f"{status.st_size} {_digest(path)}\n")
 
     def of_this_session(self, path: Path) -> bool:
-        """Whether a file is as this session wrote it."""
+        """Whether this session wrote a file and it is unchanged."""
         status = path.stat()
         return self.here.get((status.st_dev, status.st_ino)) == (status.st_size, status.st_mtime_ns)
 
     def __contains__(self, path: Path) -> bool:
-        """Whether a file is as Kestrel wrote it, in this session or another."""
+        """Whether Kestrel wrote a file, in this session or another, and it is unchanged."""
         if self.of_this_session(path):
             return True
         size = path.stat().st_size
@@ -110,7 +110,7 @@ class Evidence:
 
     names: set[str] = field(default_factory=set)
     paths: dict[str, str] = field(default_factory=dict)
-    """By their real path: as they were named."""
+    """The names used for them, by real path."""
     inodes: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def add(self, names: Collection[str]) -> None:
@@ -138,27 +138,27 @@ class Files:
     """The files that a session reads and writes."""
 
     opened: dict[Source, None] = field(default_factory=dict)
-    """Every source, also those that no variable is left of."""
+    """Every source, including those whose variables are gone."""
     loaded: dict[str, None] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     written: Written = field(default_factory=Written)
 
     def remember(self, opened: Mapping[Source, None], loaded: Mapping[str, None]) -> None:
-        """Sources and loaded files, those that are known among them."""
+        """Add sources and loaded files to the known ones."""
         self.evidence.add([*(f for s in opened if s not in self.opened for f in s.files), *loaded])
         self.opened |= opened
         self.loaded |= loaded
 
     def check(self, path: Path, replace: bool, inputs: Collection[str]) -> None:
-        """Raise CannotSave, SavedOverSource or SavedOverOther where a file may not be written. What this session wrote it may write
-        again, although it was read meanwhile, unless the variable itself stems from it: `inputs` are the files it stems from."""
+        """Raise CannotSave, SavedOverSource or SavedOverOther where a file may not be written. A file that this session wrote may be
+        written again even if it was read since, unless the variable itself comes from it: `inputs` are the files it comes from."""
         try:
             status = os.stat(path)
         except OSError as error:
             _check_folder(path, error)
             return
         if not stat.S_ISREG(status.st_mode):
-            raise CannotSave(path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file")
+            raise CannotSave(path, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
         own = Evidence()
         own.add(inputs)
         source = own.named(path) or (None if self.written.of_this_session(path) else self.evidence.named(path))
@@ -169,7 +169,7 @@ class Files:
 
 
 def _check_folder(path: Path, error: OSError) -> None:
-    """Raise CannotSave for a file in a folder that is missing and not made by SAVE."""
+    """Raise CannotSave for a file in a missing folder that SAVE does not create."""
     folder = Path(os.path.realpath(path)).parent
     if folder.is_dir():
         if not isinstance(error, FileNotFoundError):
@@ -185,7 +185,7 @@ def _check_folder(path: Path, error: OSError) -> None:
         if close:
             raise CannotSave(path, f"there is no folder `{path_text(missing)}`", f"did you mean `{path_text(missing.parent / close)}`?") from error
     if missing != folder or not missing.is_relative_to(os.path.realpath(os.curdir)):
-        hint = "SAVE makes one new folder below the current one, and no others"
+        hint = "SAVE creates only one new folder, directly below the current one"
         raise CannotSave(path, f"there is no folder `{path_text(missing)}`", hint) from error
 
 
@@ -206,7 +206,7 @@ def _digest(path: Path) -> str:
 
 
 def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) -> int:
-    """Write the rows of a SELECT; the number of rows. The file appears whole or not at all. Raises CannotSave."""
+    """Write the rows of a SELECT; returns their number. The file is written completely or not at all. Raises CannotSave."""
     found = format_of(str(path))
     assert found is not None, "lowering knows the formats"
     with _whole_or_not(path) as part:
@@ -215,7 +215,7 @@ def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) ->
 
 
 def save_bundle(path: Path, bundle: Mapping[str, Any]) -> None:
-    """Write a STIX bundle, whole or not at all. Raises CannotSave."""
+    """Write a STIX bundle, completely or not at all. Raises CannotSave."""
     found = format_of(str(path))
     with _whole_or_not(path) as part:
         content = json.dumps(bundle, indent=1).encode("ascii")
@@ -236,8 +236,8 @@ def _packed(content: bytes, codec: str | None) -> bytes:
 
 @contextmanager
 def _whole_or_not(path: Path) -> Iterator[Path]:
-    """Where to write a file so that it takes its place only when it is complete: that of the file itself, where the path is a link. It
-    keeps the permissions of the file that was there. A folder that was missing is made, and removed on failure. Raises CannotSave."""
+    """A temporary path to write a file to, moved to the target (that of a link, if the path is one) when it is complete. It
+    keeps the permissions of an existing file. A missing folder is created, and removed on failure. Raises CannotSave."""
     target = Path(os.path.realpath(path))
     made = False
     try:
@@ -259,7 +259,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
     except duckdb.InterruptException:
         raise
     except (duckdb.Error, OSError) as error:
-        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the machine refuses to write it") from error
+        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the operating system refused to write it") from error
     finally:
         part.unlink(missing_ok=True)
         if made and not target.exists():

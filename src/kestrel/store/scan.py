@@ -24,7 +24,7 @@ from kestrel.store.packed import UnreadableFile, checking, compression
 
 SAMPLE = 300
 FIELDS = 40
-"""Top-level fields of an unrecognised record that are kept."""
+"""The number of top-level fields of an unrecognised record that are kept."""
 ROW_GROUP = 122_880
 """Rows of a table that DuckDB gives to one thread."""
 VECTOR = 2_048
@@ -50,7 +50,7 @@ class Reader:
         self.con, self.scratch, self.wanted, self.begun, self.account = con, scratch, wanted, begun, account
         self.files = 0
         self.readable = 0
-        """Files, or members of archives, that could be read, empty ones too."""
+        """Files and archive members that could be read, including empty ones."""
         _create(con)
 
     def read(self, paths: Sequence[Path], shape: Shape | None) -> range:
@@ -65,7 +65,7 @@ class Reader:
         return range(first, self.files)
 
     def check(self) -> None:
-        """Raise UnreadableFile where no file could be read."""
+        """Raise UnreadableFile if no file could be read."""
         if self.account.unreadable and not self.readable:
             raise UnreadableFile(*next(iter(self.account.unreadable.items())))
 
@@ -116,7 +116,7 @@ def _read(
             return
     lines = hold(con, parts, scratch, account.unreadable)
     account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
-    account.unreadable |= {f"{part.name}, what follows its end": "it is not packed" for part in lines if part.trailing}
+    account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
     _read_lines(con, lines, {p.number: p.path for p in parts}, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
 
 
@@ -262,7 +262,7 @@ def _read_lines(
 
 
 def _unrecognised(con: duckdb.DuckDBPyConnection, paths: Mapping[int, Path]) -> list[tuple[str, int, list[str]]]:
-    """Of the records that are left: each file, their number, and the top-level fields of one of them."""
+    """The remaining records: for each file, their number and the top-level fields of one of them."""
     rows = con.execute("SELECT src, count(*), arg_min(l, rowid) FROM raw_lines WHERE valid GROUP BY src ORDER BY 2 DESC").fetchall()
     found = []
     for src, number, line in rows:

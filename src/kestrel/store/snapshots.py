@@ -1,7 +1,7 @@
-"""The records of a session's files as they were when they were first read: whatever becomes of the files, variables stay what they are.
+"""The records of a session's files as they were when first read: variables do not change when the files do.
 
-Small and medium files are held as soon as they are read. Of large ones only the columns that a cell needs are read at first; the others
-come from a snapshot file, which is written behind the first answer. What is no longer in a file is never replaced by what is there now.
+Small and medium files are kept as soon as they are read. From large ones only the columns that a cell needs are read at first; the others
+come from a snapshot file, which is written in the background. Earlier content of a file is never replaced by its present content.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ class ColumnNotRead(KestrelError):
         super().__init__(
             f"`{column}` was not read from `{path_text(file)}` before the file changed",
             None,
-            "only the columns that were needed first are known of what it contained; a new GET reads the file as it is now",
+            "only the columns needed so far had been read; a new GET reads the file as it is now",
         )
 
 
 class NotHeld(KestrelError):
-    """Records are needed together that were read from a file before it changed, and that no variable holds any more."""
+    """The earlier records of a changed file are needed, but no variable refers to them any more."""
 
     code: ClassVar[str] = "K0371"
 
     def __init__(self, file: str) -> None:
         super().__init__(
-            f"what `{path_text(file)}` contained before it changed is no longer held",
+            f"what `{path_text(file)}` contained before it changed is no longer kept",
             None,
-            "it is held as long as a variable of the session refers to it; a new GET reads the file as it is now",
+            "earlier content is kept only while a variable of the session refers to it; a new GET reads the file as it is now",
         )
 
 
@@ -62,9 +62,9 @@ class Snapshots:
         self.con, self.cache, self.live, self.readings = con, cache, live, readings
         self.held: dict[str, Dataset] = {}
         self.wanted: frozenset[str] | None = frozenset()
-        """The columns that are known to be needed of large files; None for all."""
+        """The columns of large files that are known to be needed; None for all."""
         self.reading: tuple[int, int, int] | None = None
-        """While files are read: the bytes of all, of those done, and of the one being read."""
+        """While files are read: the bytes in total, of those finished, and of the current one."""
         self._writers: dict[str, Writer] = {}
         self._stopped = threading.Event()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -72,7 +72,7 @@ class Snapshots:
     # -- datasets ------------------------------------------------------------------------------------------------
 
     def of(self, sources: Sequence[Source], span: TimeRange | None) -> Dataset | None:
-        """The records in the files of these sources together, read at most once. What a file contained at its first reading stays."""
+        """The records in the files of these sources together, read at most once. The content of a file at its first reading is kept."""
         if not sources:
             return None
         key = key_of(sources, span)
@@ -98,7 +98,7 @@ class Snapshots:
         return found
 
     def _combined(self, sources: Sequence[Source], span: TimeRange | None) -> Dataset:
-        """The records of sources some of which changed: what is held of those, and what the others contain."""
+        """The records of sources some of which changed: the kept records of those, and the content of the others."""
         here = {_files(s) for s in sources if not s.place}
         places = {s.place for s in sources if s.place}
         parts: list[Part] = []
@@ -118,10 +118,10 @@ class Snapshots:
             parts.append(Part(more))
         return combine(self.con, fresh("d"), sources, span, parts)
 
-    # -- columns that were left in large files -------------------------------------------------------------------
+    # -- columns of large files not read yet --------------------------------------------------------------------
 
     def complete(self, missing: Unread) -> None:
-        """Have the columns that were left in the files of a table of records. Raises ColumnNotRead."""
+        """Read the remaining columns of a table of records. Raises ColumnNotRead."""
         self.wanted = None
         self._complete(next(d for d in self.held.values() if d.events.table == missing.table), missing.column)
 
@@ -137,7 +137,7 @@ class Snapshots:
         self.con.execute(f"DETACH {old}")
 
     def _written(self, dataset: Dataset) -> Dataset | None:
-        """From its snapshot file, if one is or was being written; it is waited for."""
+        """From its snapshot file, if one exists or is being written; waits for it."""
         writer = self._writers.get(dataset.key)
         if writer is None:
             return None
@@ -148,7 +148,7 @@ class Snapshots:
         return attach(self.con, fresh("d"), dataset.sources, dataset.span, file) if file else None
 
     def _read_again(self, dataset: Dataset, column: str) -> Dataset:
-        """From the files themselves, as long as they are what they were."""
+        """From the files themselves, if they are unchanged."""
         if dataset.is_live:
             return open_dataset(self.con, fresh("d"), dataset.sources, dataset.span, None, ask=self.live.ask_creations)
         whole = None
@@ -161,7 +161,7 @@ class Snapshots:
         return whole
 
     def _read_whole(self, dataset: Dataset) -> Dataset | None:
-        """All columns of files; None where they changed meanwhile."""
+        """All columns of files; None if they changed in the meantime."""
         if self.cache:
             try:
                 write_cache(dataset.sources, self.cache, dataset.snapshot)
@@ -174,7 +174,7 @@ class Snapshots:
         return None
 
     def begin_writing(self) -> None:
-        """Begin, in the background, to write what large files have beside the columns that were read."""
+        """Start writing the remaining columns of large files in the background."""
         for dataset in self.held.values():
             self._begin_writing(dataset)
 
@@ -204,7 +204,7 @@ class Snapshots:
                 keep(self.con, dataset, self.cache)
 
     def drop(self, needed: Collection[Source]) -> list[Source]:
-        """Let go of datasets of files that changed and of which no source is needed any more; those sources."""
+        """Drop datasets of changed files whose sources are no longer needed; returns those sources."""
         gone = [s for d in self.held.values() for s in d.sources if s not in needed and next(self.readings.changed([s]), None)]
         for key, dataset in list(self.held.items()):
             if any(s in gone for s in dataset.sources):
@@ -242,5 +242,5 @@ class Snapshots:
 
 
 def _files(source: Source) -> tuple[tuple[str, ...], str | None, str]:
-    """What makes a source of log files another one, by whatever address it is named."""
+    """The properties that distinguish sources of log files, independent of the address used."""
     return source.files, source.shape, source.reading

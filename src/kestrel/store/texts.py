@@ -25,13 +25,13 @@ ZEROES: dict[tuple[bool, ...], Encoding] = {
     (False, True, False, False): "utf-16-le",
     (True, False, False, False): "utf-16-be",
 }
-"""Which of the first four bytes are zero where the first character of a JSON text is an ASCII one (RFC 4627, section 3)."""
+"""Which of the first four bytes are zero if a JSON text begins with an ASCII character (RFC 4627, section 3)."""
 OPENING = tuple("{[ \t\r\n")
 MARK = "\ufeff"
 BLANK = " \t\r\n\x00" + MARK
 ESCAPED = re.compile("[\udc80-\udcff]")
 LONGEST = 1 << 27
-"""Characters of a line that are read; what is longer is no record."""
+"""The maximum length of a line in characters; longer ones are not records."""
 
 
 def encoding_of(begin: bytes) -> Encoding:
@@ -44,7 +44,7 @@ def encoding_of(begin: bytes) -> Encoding:
 
 
 def refusal(begin: bytes, archived: bool = False) -> str | None:
-    """Why a file that begins so cannot be a log, or None. `archived`: beside others in an archive, where a text without JSON is a note and
+    """Why a file that begins like this cannot be a log, or None. `archived`: it is in an archive, where text without JSON is a note and
     no log."""
     if begin.startswith((GZIP, ZSTD, *ZIP)):
         return None
@@ -62,14 +62,14 @@ def refusal(begin: bytes, archived: bool = False) -> str | None:
 
 
 class Decoder:
-    """Bytes to text, block by block; `mended` counts the lines with bytes that are no text in the encoding, for which U+FFFD stands."""
+    """Bytes to text, block by block; `mended` counts the lines with bytes that are invalid in the encoding and were replaced by U+FFFD."""
 
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self.mended = 0
 
     def texts(self, blocks: Iterable[bytes]) -> Iterator[str]:
-        """The text without byte order mark. What the blocks raise is raised."""
+        """The text without byte order mark. Exceptions of the blocks are passed on."""
         decoder = codecs.getincrementaldecoder(self.encoding)("surrogateescape" if self.encoding == "utf-8" else "replace")
         first = True
         for block in blocks:
@@ -80,8 +80,8 @@ class Decoder:
             yield rest
 
     def lines(self, blocks: Iterable[bytes]) -> Iterator[str]:
-        """The lines, without their ends and what is blank around them. What the blocks raise is raised after the last line, which may then
-        be a part of one."""
+        """The lines, without line ends and surrounding blanks. Exceptions of the blocks are raised after the last line, which may then
+        be incomplete."""
         waiting: list[str] = []
         size, failure = 0, None
         source = self.texts(blocks)
@@ -108,7 +108,7 @@ class Decoder:
             raise failure
 
     def mend(self, text: str) -> str:
-        """Text in which bytes that could not be decoded are U+FFFD; each such text is counted."""
+        """Text with U+FFFD for undecodable bytes; each such text is counted."""
         if self.encoding != "utf-8":
             self.mended += "\ufffd" in text
         elif not text.isascii() and ESCAPED.search(text):

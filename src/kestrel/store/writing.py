@@ -1,8 +1,8 @@
-"""Snapshots of large files, written by a process of its own: a hunt's answer does not wait for it.
+"""Snapshots of large files, written by a separate process, so that a hunt's answer does not wait for it.
 
-The hunt read only the columns it needed. The writer reads all of them once more, with bounded memory, and renames the finished file into
-its place; if it is stopped before that, or a file changes meanwhile, nothing is left but a folder to sweep away. A snapshot for the cache is
-finished after the session; one for the session alone ends with it.
+The hunt read only the columns it needed. The writer reads all of them once more, with bounded memory, and moves the finished file into
+place; if it is stopped before that, or a file changes in the meantime, only a folder is left to clean up. A snapshot for the cache is
+finished even after the session has ended; a private one ends with the session.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from kestrel.graph.steps import Source
 
 LOOK = 0.05
-"""Seconds between two looks at a writer."""
+"""Seconds between two checks of a writer."""
 
 
 @dataclass
@@ -33,23 +33,23 @@ class Writer:
     private: bool
 
     def finish(self, wait: Callable[[float], bool]) -> Path | None:
-        """The file when it is finished, None where it could not be written. `wait` pauses, and says whether to go on."""
+        """The file when it is finished, None if it could not be written. `wait` pauses, and returns whether to continue."""
         while not self.target.exists() and self.process.poll() is None and wait(LOOK):
             pass
         return self.target if self.target.exists() else None
 
     def close(self) -> None:
-        """End a private writer and remove what it wrote; any other goes on by itself."""
+        """End a private writer and remove what it wrote; any other keeps running."""
         if self.private:
             self.process.kill()
             self.process.communicate()
             shutil.rmtree(self.target.parent, ignore_errors=True)
         elif self.process.poll() is None:
-            self.process.returncode = 0  # it outlives this process, and nobody will ask
+            self.process.returncode = 0  # it outlives this process; this avoids a ResourceWarning
 
 
 def start_writing(sources: Sequence[Source], folder: Path, snapshot: str, private: bool = False) -> Writer:
-    """Begin to write the snapshot file of sources whose files are as they were, and do not wait."""
+    """Start writing the snapshot file of sources whose files are unchanged, without waiting."""
     task = json.dumps({"folder": str(folder), "snapshot": snapshot, "private": private, "sources": [asdict(s) for s in sources]})
     process = subprocess.Popen(
         [sys.executable, "-m", "kestrel.store.writing", task],
@@ -62,7 +62,7 @@ def start_writing(sources: Sequence[Source], folder: Path, snapshot: str, privat
 
 
 def main(task: str) -> None:
-    """Write the snapshot file that a task of `start_writing` asks for; the exit status is 1 where its files have changed."""
+    """Write the snapshot file of a task from `start_writing`; the exit status is 1 if its files have changed."""
     from kestrel.store.dataset import FilesChanged, write_cache
 
     asked = json.loads(task)
@@ -76,7 +76,7 @@ def main(task: str) -> None:
     except FilesChanged:
         sys.exit(1)
     if asked["private"] and os.name == "posix":
-        os.execv(sys.executable, [sys.executable, "-c", GUARD, str(folder)])  # the same without DuckDB: it needs little memory
+        os.execv(sys.executable, [sys.executable, "-c", GUARD, str(folder)])  # continues to wait without DuckDB, which needs little memory
 
 
 GUARD = """
@@ -88,12 +88,12 @@ try:
 except OSError:
     pass
 """
-"""Waits until the session is gone, however it ended (then its end of the pipe is closed), and removes the folder it is given, and the one around
-it where that is empty."""
+"""Waits until the session has ended (then its end of the pipe is closed), and removes the given folder, and the parent folder
+if that is empty."""
 
 
 def _end_with_session(folder: Path) -> None:
-    """Do the same while the snapshot is being written, and end."""
+    """Do the same while the snapshot is being written, then exit."""
     sys.stdin.buffer.read()
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):

@@ -41,7 +41,7 @@ def help_at(text: str, offset: int, context: Context) -> Help | None:
 
 
 def overview() -> Help:
-    """What there is to write, for whoever asks for help and names nothing."""
+    """An overview of the commands, for help without a word."""
     width = max(map(len, COMMANDS))
     lines = [f"  {command:{width}}  {keywords()[command]['about']}" for command in COMMANDS]
     more = "`?word` or `help word` explains a command, a type, an attribute or a variable. A variable's name alone shows it."

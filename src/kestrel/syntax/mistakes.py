@@ -64,7 +64,7 @@ class BadTime(KestrelError):
     def __init__(self, text: str, span: Span) -> None:
         relative = text.lower() in ("now", "today", "yesterday", "now()")
         hint = "to count back from now write `LAST 1 day`" if relative else "write times as t'2021-04-03T00:00:00Z' (ISO 8601, UTC)"
-        super().__init__(f"`{text[:40]}` is no time", span, hint)
+        super().__init__(f"`{text[:40]}` is not a time", span, hint)
 
 
 class TwiceGiven(KestrelError):
@@ -96,54 +96,56 @@ class Misplaced(KestrelError):
 
 
 class BesidePlus(KestrelError):
-    """`written`: the operand as it stands in the hunt."""
+    """`written`: the operand as written in the hunt."""
 
     code: ClassVar[str] = "K0232"
 
     def __init__(self, clause: str, written: str, span: Span) -> None:
-        hint = f"give it a statement of its own, `y = {written[:60]}`, and write `y` here; only WHERE can stand beside `+`"
-        super().__init__(f"{clause} cannot stand beside `+`", span, hint)
+        hint = f"write it as its own statement, `y = {written[:60]}`, and use `y` here; only WHERE is allowed next to `+`"
+        super().__init__(f"{clause} is not allowed next to `+`", span, hint)
 
 
 class DottedText(KestrelError):
-    """Text with a dot that is no reference, for no variable can have such a name."""
+    """Text with a dot that cannot be a reference, because no variable can have such a name."""
 
     code: ClassVar[str] = "K0233"
 
     def __init__(self, text: str, span: Span) -> None:
-        super().__init__(f"`{text[:40]}` has a dot and no quotes", span, f"text with a dot is quoted: {quoted(text)}")
+        super().__init__(f"`{text[:40]}` contains a dot and needs quotes", span, f"quote text that contains a dot: {quoted(text)}")
 
 
 class TwoObservations(KestrelError):
     code: ClassVar[str] = "K0234"
 
     def __init__(self, word: str, span: Span) -> None:
-        together = "`a + b` unites them" if word == "OR" else "FIND and `v.attribute` lead from one to the other"
+        together = "`a + b` combines them" if word == "OR" else "FIND and `v.attribute` relate the results"
         super().__init__(
-            f"{word} joins two observations `[ ]`, and a pattern is about one entity",
+            f"{word} joins two observations `[ ]`, but a pattern describes one entity",
             span,
-            f"write both conditions in one bracket, `[a {word} b]`, or ask for each with a GET of its own: {together}",
+            f"put both conditions in one bracket, `[a {word} b]`, or write one GET for each: {together}",
         )
 
 
 class StixOnly(KestrelError):
-    """Something of STIX patterns that the language does not have."""
+    """A part of STIX patterns that the language does not support."""
 
     code: ClassVar[str] = "K0235"
 
     INSTEAD: ClassVar[Mapping[str, str]] = {
-        "FOLLOWEDBY": "ask for each with a GET of its own, the second with `first_observed > a.first_observed`",
-        "WITHIN": "a time range is `START t'...' STOP t'...'` or `LAST 5 MINUTES`, after the pattern",
-        "REPEATS": "how often something was observed is `number_observed >= 5`; how many there are of a value says `GROUP x BY name`",
-        "START": "the time stands after the whole pattern: `WHERE [...] START t'...' STOP t'...'`",
-        "STOP": "the time stands after the whole pattern: `WHERE [...] START t'...' STOP t'...'`",
+        "FOLLOWEDBY": "write one GET for each, the second with `first_observed > a.first_observed`",
+        "WITHIN": "write a time range after the pattern: `START t'...' STOP t'...'` or `LAST 5 MINUTES`",
+        "REPEATS": "use `number_observed >= 5` for repeated observations; `GROUP x BY name` counts the entities with each value",
+        "START": "write the time after the whole pattern: `WHERE [...] START t'...' STOP t'...'`",
+        "STOP": "write the time after the whole pattern: `WHERE [...] START t'...' STOP t'...'`",
         "h''": "attributes hold text: write the value as it is shown, like '0a1b'",
         "b''": "attributes hold text: write the value as it is shown, like '0a1b'",
     }
 
     def __init__(self, word: str, span: Span) -> None:
         inside = word in ("START", "STOP")
-        super().__init__(f"{word} cannot stand inside a pattern" if inside else f"{word} of STIX patterns is not supported", span, self.INSTEAD[word])
+        super().__init__(
+            f"{word} is not allowed inside a pattern" if inside else f"{word} in STIX patterns is not supported", span, self.INSTEAD[word]
+        )
 
 
 class BadEscape(KestrelError):

@@ -58,10 +58,10 @@ BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
 POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
 QUALIFIERS = ("FOLLOWEDBY", "WITHIN", "REPEATS")
-"""What STIX patterns have between and after observations, and hunts have not."""
+"""Operators between and after observations in STIX patterns, which hunts do not support."""
 AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 START_ATTRIBUTE = re.compile(r"start\s*(?:[=<>!,)\n]|$|(?:IN|IS|LIKE|MATCHES|ASC|DESC)\b)", re.IGNORECASE)
-"""`start` where it is the attribute of traffic: no time follows."""
+"""`start` as the attribute of traffic: no time follows."""
 REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
 FOUND = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\s,()\[\]{}'\"]+|.", re.DOTALL)
 """What a mistake shows of the text: a quoted text, a word, or a sign."""
@@ -118,13 +118,13 @@ class _Parser:
     def __init__(self, text: str, outside: bool = False) -> None:
         self.text = text
         self.outside = outside
-        """Whether this is a value from outside a hunt, which knows no variables: there a dot needs no quotes."""
+        """Whether this is a value from outside a hunt, where there are no variables and a dot needs no quotes."""
         self.place = 0
         self.end = 0
         """Where the last thing read ended, before the white space after it."""
         self.brackets = 0
         self.observations = 0
-        """How many STIX observations, `[ ]`, were read so far."""
+        """The number of STIX observations, `[ ]`, read so far."""
         self.depth = 0
         self.errors: list[KestrelError] = []
         self.broken: set[str] = set()
@@ -289,7 +289,7 @@ class _Parser:
         return bool(nearest(word, YIELDING) or word in ADVICE or asked)
 
     def _merge(self, first: tree.Expression, start: int) -> tree.Merge:
-        """`+` and what it joins; a WHERE belongs to the operand before it, and the last operand has none: it could be meant for all."""
+        """`+` and its operands; a WHERE belongs to the operand before it, and the last operand has none because that would be ambiguous."""
         operands = [self._operand(first)]
         while self._take("+"):
             operand = self._expression()
@@ -303,7 +303,7 @@ class _Parser:
         return tree.Merge(tuple(operands), self._since(start))
 
     def _operand(self, expression: tree.Expression) -> tree.Word | tree.Expression:
-        """What stands beside `+`. Raises BesidePlus for a clause that would have to be dropped."""
+        """An operand of `+`. Raises BesidePlus for a clause that is not allowed there."""
         beside = {
             f"{expression.transform}( )": expression.transform,
             "ATTR": expression.attributes,
@@ -754,7 +754,7 @@ class _Parser:
             self.depth -= 1
 
     def _qualifier(self) -> None:
-        """Raise StixOnly where the pattern goes on as only one of STIX can."""
+        """Raise StixOnly if the pattern continues in a way that only STIX patterns can."""
         word = self._peek_word().upper()
         if word in QUALIFIERS and not self._is_assignment():
             raise StixOnly(word, self._word().span)
@@ -802,7 +802,7 @@ class _Parser:
             raise WrongOperand("ESCAPE takes one character other than `%` and `_`", found.span, "write it like `LIKE '100!%' ESCAPE '!'`")
         for item in value.items if isinstance(value, tree.ListOf) else (value,):
             if isinstance(item, tree.Reference):
-                raise WrongOperand("ESCAPE goes with a pattern that is written out", item.span, "values of a variable are patterns without ESCAPE")
+                raise WrongOperand("ESCAPE needs a literal pattern", item.span, "values of a variable are used as patterns without ESCAPE")
         return found.value
 
     def _operator(self) -> str:

@@ -96,8 +96,8 @@ Operator = Literal["=", "!=", "<", "<=", ">", ">=", "IN", "LIKE", "MATCHES", "IS
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`path [NOT] op value`. `==` is `=`; `= (list)` is `IN`; `!= (list)` is `NOT IN`. `escape`: the character after which `%` and
-    `_` of LIKE stand for themselves; empty for none."""
+    """`path [NOT] op value`. `==` is `=`; `= (list)` is `IN`; `!= (list)` is `NOT IN`. `escape`: the character that makes the `%`
+    or `_` after it literal in LIKE; empty for none."""
 
     path: Path
     operator: Operator

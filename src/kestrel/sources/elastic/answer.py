@@ -12,15 +12,15 @@ class Expired(Exception):
 
 EXPIRED = "search_context_missing_exception"
 UNFINISHED = ("skipped", "partial", "failed", "running")
-"""Clusters that did not give all they have."""
+"""States of clusters that answered only in part."""
 
 
 def lacking(answer: Any) -> str | None:
-    """Why an answer is not complete, or None. What older servers do not mention is no lack. Raises Expired."""
+    """Why an answer is incomplete, or None. Fields that older servers do not send are not required. Raises Expired."""
     if not isinstance(answer, dict):
         return "the answer is not a JSON object"
     if answer.get("timed_out") is True:
-        return "it ran out of time and gave only a part of the answer"
+        return "it ran out of time and returned only a part of the answer"
     clusters = answer.get("_clusters")
     if isinstance(clusters, dict) and any(_number(clusters, part) for part in UNFINISHED):
         return f"{_clusters(clusters)} did not answer completely"
@@ -54,7 +54,7 @@ def _clusters(told: dict[str, Any]) -> str:
 
 
 def reason(answer: Any) -> tuple[str, str]:
-    """The kind of an error and its reason in the server's own words, cut to a sentence."""
+    """The type of an error and its reason in the server's own words, shortened to a sentence."""
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, str):
         return "", error[:200]
@@ -71,12 +71,12 @@ def reason(answer: Any) -> tuple[str, str]:
 
 
 def named_indices(text: str) -> list[str]:
-    """The indices that a server's sentence names, as in `index [x] blocked by`."""
+    """The indices that a server's message names, as in `index [x] blocked by`."""
     return list(dict.fromkeys(re.findall(r"index(?:es)? \[([^\]]+)\]", text)))
 
 
 def privilege(text: str) -> str | None:
-    """The privilege that is missing, by the action which the server refuses, or as the server names it."""
+    """The missing privilege, from the action that the server refuses, or as the server names it."""
     if found := re.search(r"granted by the (?:index|cluster) privileges? \[([^\],]+)", text):
         return found[1]
     action = re.search(r"\b(?:indices|cluster):[\w/:*]+", text)

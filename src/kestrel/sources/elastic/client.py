@@ -1,4 +1,4 @@
-"""Requests to a cluster: each is answered completely before its deadline, or fails with words a hunter can act on."""
+"""Requests to a cluster: each is answered completely before its deadline, or fails with an actionable error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FIRST_WAIT = 0.2
 CONNECT = 10.0
 """Seconds to wait for a connection."""
 LAST = 5.0
-"""Seconds that closing a point in time may take; it ends by itself otherwise."""
+"""Seconds that closing a point in time may take; otherwise it expires by itself."""
 PATIENCE = 60.0
 """The longest wait that `Retry-After` may ask for, in seconds."""
 LARGEST = 256 << 20
@@ -45,11 +45,11 @@ LARGEST = 256 << 20
 PASSING = (429, 500, 502, 503, 504)
 """Statuses that may be others soon."""
 COMPLETE = "allow_partial_search_results=false"
-"""A search fails where a part of the answer would be missing."""
+"""A search fails if a part of the answer would be missing."""
 COUNT = f"_search/?{COMPLETE}"
-"""A search that only counts; the slash tells it from the fetching of pages in the logs of a server or proxy."""
+"""A search that only counts; the slash distinguishes it from page fetches in the logs of a server or proxy."""
 TIMEOUTS = 2
-"""How often a request may run out of time: each attempt takes as long as the profile allows."""
+"""How often a request may time out: each attempt takes as long as the profile allows."""
 
 
 class TooLarge(Exception):
@@ -94,18 +94,18 @@ class Client:
         return context
 
     def ask(self, asked: str, method: str, path: str, body: Any = None, last: bool = False) -> dict[str, Any]:
-        """The answer as a JSON object. `asked` says what it is about, for errors. `last`: asked once, also after a stop.
+        """The answer as a JSON object. `asked` describes the request in errors. `last`: sent only once, also after a stop.
         Raises KestrelError."""
         try:
             answer: dict[str, Any] = self._ask(asked, method, path, body, last, self._read)
         except TooLarge:
             raise self.failed(asked, f"its answer is larger than {LARGEST >> 20} MB") from None
         except Expired:
-            raise self.failed(asked, "it gave up the point in time") from None
+            raise self.failed(asked, "it closed the point in time") from None
         return answer
 
     def page(self, path: str, body: Any, asked: str = "for a page of documents") -> Page:
-        """Documents, each as the text that came. Raises KestrelError, TooLarge, Expired."""
+        """Documents, each as the text received. Raises KestrelError, TooLarge, Expired."""
         page: Page = self._ask(asked, "POST", path, body, False, self._page)
         return page
 
@@ -133,7 +133,7 @@ class Client:
                 self.reached = True
                 if 200 <= status < 300:
                     answer = read(content)
-                    wrong = "what came is no answer in JSON" if answer is None else self._lacking(answer, read)
+                    wrong = "the answer is not JSON" if answer is None else self._lacking(answer, read)
                     if wrong is None:
                         return answer
                     trouble = self.failed(asked, wrong)
@@ -153,10 +153,10 @@ class Client:
             return None
 
     def _lacking(self, answer: Any, read: Callable[[bytes], Any]) -> str | None:
-        """Why an answer is not a complete one; what the server worked for a complete one is counted."""
+        """Why an answer is incomplete, or None; the server's working time for complete answers is added up."""
         about = answer.about if read is self._page else answer
         if read is self._page and about["_shards"] is None:
-            return "what came is no page of documents"
+            return "the answer is not a page of documents"
         wrong = lacking(about)
         took = about.get("took") if isinstance(about, dict) else None
         if wrong is None and isinstance(took, int | float):
@@ -218,7 +218,7 @@ class Client:
                     profile,
                     url,
                     f"no answer within {self.place.timeout:g} s",
-                    "ask for a shorter time range, or raise `timeout` in the `options` of its connection",
+                    "use a shorter time range, or raise `timeout` in the `options` of its connection",
                     slow=True,
                 )
             case exceptions.DecodeError():
@@ -276,17 +276,17 @@ class Client:
         came = f"{status}{': ' + why if why else ''}"
         if kind == "circuit_breaking_exception":
             return self.failed(
-                asked, f"it lacks memory ({came})", "lower `result_limit` in the `options` of its connection, or ask for a shorter time range"
+                asked, f"it is out of memory ({came})", "lower `result_limit` in the `options` of its connection, or use a shorter time range"
             )
         if status == 429:
-            return self.failed(asked, f"it has too much to do ({came})")
+            return self.failed(asked, f"it is overloaded ({came})")
         if status >= 500:
             return self.failed(asked, f"it failed ({came})")
         return Refused(profile, url, asked, status, why or "no reason given", _cause(kind, why))
 
 
 def _cause(kind: str, why: str) -> str:
-    """What to do about a request that is refused, where its reason tells; else nothing."""
+    """What to do about a refused request, if its reason shows that; else empty."""
     if "too_many_clauses" in kind or "too many clauses" in why.lower() or "maxClauseCount" in why:
         return "compare with fewer values, or raise `indices.query.bool.max_clause_count` of the cluster"
     if "max_result_window" in why:

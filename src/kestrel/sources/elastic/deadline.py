@@ -1,5 +1,5 @@
-"""Connections on which a whole answer has a deadline, and not each read by itself: a server that sends one byte a second would never
-run into a timeout of single reads."""
+"""Connections with a deadline for the whole answer instead of for each read: a server that sends one byte a second would never
+reach a timeout for single reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _BoundedReader(io.RawIOBase):
-    """What arrives on a socket, until its deadline."""
+    """The data that arrive on a socket before its deadline."""
 
     def __init__(self, bounded: BoundedSocket) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class BoundedSocket:
-    """A socket whose `settimeout` bounds everything that is read from then on, taken together."""
+    """A socket whose `settimeout` limits the total time of all reads that follow."""
 
     def __init__(self, inner: socket.socket) -> None:
         self.socket = inner
@@ -82,7 +82,7 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 
 
 def bounded_pool(context: SSLContext | None, connections: int) -> urllib3.PoolManager:
-    """A pool of such connections, which asks nothing again by itself."""
+    """A pool of such connections, which does not retry by itself."""
     pool = urllib3.PoolManager(maxsize=connections, retries=False, ssl_context=context)
     pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
     return pool

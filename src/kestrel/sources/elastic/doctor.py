@@ -44,7 +44,7 @@ def examine(source: Elastic) -> Iterator[Finding]:
         fields = source.fields
         total, told = source.count({"match_all": {}}, {"indices": {"terms": {"field": "_index", "size": 1000}}})
         if not total:
-            yield Finding("indices", "weak", f"{source.place.indices}: no document is in them, or this user may see none")
+            yield Finding("indices", "weak", f"{source.place.indices}: they have no documents, or none that this user may read")
             return
         yield _indices(told, total)
         yield from (Finding("indices", "weak", notice) for notice in source.notices)
@@ -80,11 +80,11 @@ def _formats(found: Recognition) -> Finding:
     ]
     number = found.sampled or found.total
     of = f"a sample of {number:,} documents" if found.sampled else f"{number:,} documents"
-    strange = f"{found.unknown:,} of {of} {'is' if found.unknown == 1 else 'are'} of no known log format"
+    strange = f"{found.unknown:,} of {of} {'is' if found.unknown == 1 else 'are'} in an unknown log format"
     if not found.formats:
-        return Finding("shapes", "bad", "; ".join([f"{strange} ({', '.join(names)})", *more]))
+        return Finding("log formats", "bad", "; ".join([f"{strange} ({', '.join(names)})", *more]))
     known = ", ".join(f"{name} ({count:,})" for name, count in found.formats)
-    return Finding("shapes", "weak" if found.unknown else "good", "; ".join([known, *([strange, *more] if found.unknown else [])]))
+    return Finding("log formats", "weak" if found.unknown else "good", "; ".join([known, *([strange, *more] if found.unknown else [])]))
 
 
 def _said(error: KestrelError) -> str:
@@ -105,7 +105,7 @@ def _sensors(source: Elastic, shape: Shape) -> Iterator[Finding]:
         if query is not None:
             counts.append((name, source.count(query)[0]))
     told = ", ".join(f"{name} ({count:,})" for name, count in counts)
-    yield Finding(f"{shape.name}: sensors", "good" if any(n for _, n in counts) else "weak", told or "which sensor wrote a document cannot be asked")
+    yield Finding(f"{shape.name}: sensors", "good" if any(n for _, n in counts) else "weak", told or "the sensor of a document cannot be queried")
 
 
 def _fields(source: Elastic, shape: Shape) -> Iterator[Finding]:
@@ -122,10 +122,10 @@ def _fields(source: Elastic, shape: Shape) -> Iterator[Finding]:
             kinds_of = ", ".join(f"{name} is {' or '.join(sorted(kinds))}" for name, kinds in sorted(there.items()))
             slow.append(f"{column} ({kinds_of})")
     if missing:
-        yield Finding(f"{shape.name}: fields", "weak", f"no field that can be searched for {'; '.join(missing)}")
+        yield Finding(f"{shape.name}: fields", "weak", f"no searchable field for {'; '.join(missing)}")
     if slow:
         yield Finding(
             f"{shape.name}: fields", "weak", f"of a type that is not searched exactly, so more is fetched and filtered here: {'; '.join(slow)}"
         )
     if not missing and not slow:
-        yield Finding(f"{shape.name}: fields", "good", "what tells processes apart can be searched")
+        yield Finding(f"{shape.name}: fields", "good", "the fields that identify processes can be searched")

@@ -31,9 +31,9 @@ FEW = 1_000
 WORTH = 10_000
 """Documents above which slices are fetched at once."""
 ATTEMPTS = 3
-"""How often the documents of a time range are fetched where their number is not the one that was counted."""
+"""How often the documents of a time range are fetched if their number differs from the count."""
 FORMATTED: Query = {"fields": [{"field": "@timestamp", "format": "strict_date_optional_time_nanos"}]}
-"""Asks for the time as text: in the document itself it may stand in any spelling that the mapping allows."""
+"""Requests the time as text: the document itself may have it in any format that the mapping allows."""
 
 
 class Elastic:
@@ -88,8 +88,8 @@ class Elastic:
                 raise NoSuchIndex(self.place.profile, self.place.url, name, listed(sorted(n for n in known if not n.startswith("."))))
 
     def _check_open(self) -> None:
-        """A notice of closed indices, which a pattern passes over without a word. Raises IndexNotReadable where there are no others. Nothing
-        where that cannot be asked."""
+        """A notice of closed indices, which a pattern skips silently. Raises IndexNotReadable if there are no others. Does nothing
+        if that cannot be queried."""
         path = f"_resolve/index/{self.place.path}?expand_wildcards=open,closed&filter_path=indices.name,indices.attributes,data_streams.name"
         try:
             answer = self.client.ask("which of its indices are closed", "GET", path)
@@ -106,7 +106,7 @@ class Elastic:
             self.notices.append(f"{number} closed and cannot be searched: {listed(closed)}")
 
     def _limits(self, fields: Fields, mappings: Any) -> Iterator[str]:
-        """What the mapping takes from a hunter."""
+        """What the mapping makes impossible."""
         if fields.types and not fields.holds_time:
             yield "`@timestamp` is not mapped as a date, so documents of all times are fetched and filtered here"
         for index, lost in left_out(mappings, wanted_fields()).items():
@@ -123,7 +123,7 @@ class Elastic:
             return Size(number, str(told.get("written")))
 
     def count(self, query: Query, aggregations: Query | None = None) -> tuple[int, dict[str, Any]]:
-        """How many documents a query finds, and what aggregations tell of them. Raises KestrelError."""
+        """How many documents a query finds, and the results of the aggregations. Raises KestrelError."""
         asked = "how many documents there are"
         body = {"size": 0, "track_total_hits": True, "query": query, **({"aggs": aggregations} if aggregations else {})}
         answer = self.client.ask(asked, "POST", f"{self.place.path}/{COUNT}", body)
@@ -135,7 +135,7 @@ class Elastic:
         return number, told
 
     def recognition(self, wanted: Wanted) -> Recognition:
-        """Which documents of a time range are of a known log format."""
+        """Which documents of a time range are in a known log format."""
         from kestrel.sources.elastic.recognise import recognition
 
         with self._timed():
@@ -176,7 +176,7 @@ class Elastic:
         except TooLarge:
             return WORTH
         except Expired:
-            raise self.client.failed("for a page of documents", "it no longer has what the search needs") from None
+            raise self.client.failed("for a page of documents", "it no longer has the search context") from None
         hits, total = page.hits.hits, page.hits.number
         if total != len(hits) + page.broken or len({(h.index, h.id) for h in hits}) < len(hits):
             return WORTH if total is None else max(total, len(hits))
@@ -187,7 +187,7 @@ class Elastic:
         return None
 
     def _fetch_exactly(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> None:
-        """Write all documents of one point in time: as many as it counts, none of them twice; where they are not, all over again."""
+        """Write all documents of one point in time: as many as it counts, each once; if that fails, start again."""
         from kestrel.sources.elastic.point import Inexact
 
         wrong = ""
@@ -195,7 +195,7 @@ class Elastic:
             try:
                 self._report(self._fetch(query, file, slices, told))
             except Expired:
-                wrong = "it gave up the point in time before all pages had come"
+                wrong = "it closed the point in time before all pages were fetched"
             except Inexact as inexact:
                 wrong = str(inexact)
             else:
@@ -204,8 +204,8 @@ class Elastic:
         raise self.client.failed("for one page after another", wrong)
 
     def _fetch(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> list[str]:
-        """Every slice by a thread of its own. The main thread writes what comes, and waits in short steps, so that it can be interrupted.
-        The documents that were left out. Raises Expired, Inexact."""
+        """Fetch each slice in its own thread. The main thread writes the results, and waits in short steps so that it can be interrupted.
+        Returns the documents that were left out. Raises Expired, Inexact."""
         from kestrel.sources.elastic.point import Inexact
 
         done: queue.Queue[BaseException | Page | None] = queue.Queue()
@@ -252,11 +252,11 @@ class Elastic:
             finally:
                 given_up.set()
         if came != counted:
-            raise Inexact(f"one point in time counts {counted:,} documents, and its pages have {'more' if came > counted else f'{came:,}'}")
+            raise Inexact(f"the point in time counts {counted:,} documents, but its pages have {'more' if came > counted else f'{came:,}'}")
         return left_out
 
     def _write(self, page: Page, lines: BinaryIO) -> list[str]:
-        """Write the documents of a page, each a line; where those are that are not JSON objects. Raises NoSource."""
+        """Write the documents of a page, one a line; returns the locations of those that are not JSON objects. Raises NoSource."""
         left_out = ["?"] * page.broken
         for hit in page.hits.hits:
             line = hit.line()
@@ -270,7 +270,7 @@ class Elastic:
         return left_out
 
     def _report(self, left_out: Sequence[str]) -> None:
-        """A notice of documents that are none."""
+        """A notice of documents that are not JSON objects."""
         if left_out:
             first = next((f" (the first: {name})" for name in left_out if name != "?"), "")
             of = "1 document is not a JSON object and was" if len(left_out) == 1 else f"{len(left_out):,} documents are not JSON objects and were"
@@ -278,7 +278,7 @@ class Elastic:
 
     @property
     def _formatted(self) -> Query:
-        """The part of a request that asks for times as text."""
+        """The part of a request for times as text."""
         return FORMATTED if self.fields.holds_time else {}
 
     @contextmanager

@@ -19,7 +19,7 @@ NUMBERS = frozenset({"long", "integer", "short", "byte", "unsigned_long", "doubl
 TIMES = frozenset({"date", "date_nanos"})
 CLOCK = "@timestamp"
 NANOS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 4, 11, 23, 47, 16, tzinfo=UTC))
-"""The times that a field of type `date_nanos` holds; a range beyond them is refused."""
+"""The times that a field of type `date_nanos` can hold; a range beyond them is refused."""
 INLINE = 64
 """So many values at most are asked for whatever their case; more are asked for as they are and in lower and upper case."""
 
@@ -65,7 +65,7 @@ class Fields:
 
     @property
     def holds_time(self) -> bool:
-        """Whether the time of documents can be asked for."""
+        """Whether the time of documents can be queried."""
         kinds = self.types.get(CLOCK, frozenset())
         return bool(kinds) and kinds <= TIMES
 
@@ -112,8 +112,8 @@ class Fields:
         return _of_numbers(asked, wanted) if kinds <= NUMBERS else _of_addresses(asked, wanted)
 
     def holding_time(self, start: datetime | None, stop: datetime | None, slack: timedelta) -> Query | None:
-        """Documents that may be of a time: one of their clocks, as far as it can be asked, is not far from it. The limits say in which
-        format they are: that of the mapping may be another."""
+        """Documents that may be in a time range: one of their clocks that can be queried is near it. The limits state their
+        own format, because that of the mapping may differ."""
         if start is None and stop is None:
             return None
         first, end = _shifted(start, -slack), _shifted(stop, slack)
@@ -137,7 +137,7 @@ class Fields:
 
 
 def _shifted(time: datetime | None, by: timedelta) -> datetime | None:
-    """A time somewhat earlier or later; None, which is no limit, where that is beyond the calendar."""
+    """A time somewhat earlier or later; None (no limit) if that is outside the calendar."""
     try:
         return None if time is None else time.astimezone(UTC) + by
     except OverflowError:
@@ -149,7 +149,7 @@ def _in_nanos(time: datetime) -> datetime:
 
 
 def left_out(mappings: Any, wanted: Sequence[str]) -> dict[str, str]:
-    """Of each index, by the answer of `_mapping`: which wanted fields its documents are kept without."""
+    """For each index, from the answer of `_mapping`: the wanted fields that `_source` leaves out."""
     found = {}
     for index, answer in mappings.items() if isinstance(mappings, dict) else ():
         rule = ((answer.get("mappings") or {}) if isinstance(answer, dict) else {}).get("_source")
@@ -169,7 +169,7 @@ def _patterns(value: Any) -> list[str]:
 
 
 def _concerns(pattern: str, name: str) -> bool:
-    """Whether a pattern of `_source` names a field, a part of it, or what it is a part of."""
+    """Whether a `_source` pattern names a field, one of its parts, or an object that contains it."""
     return fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") or pattern.startswith(f"{name}.")
 
 

@@ -11,7 +11,7 @@ from msgspec import DecodeError, Raw, Struct, field, json
 
 CLOCK = "@timestamp"
 PLAIN = re.compile(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"')
-"""A time as JSON text that is read as it is; any other is replaced by what the server understands by it."""
+"""A time as JSON text that needs no conversion; any other is replaced by the server's own reading of it."""
 
 
 class Hit(Struct):
@@ -25,7 +25,7 @@ class Hit(Struct):
 
     @property
     def is_kept(self) -> bool:
-        """Whether the server keeps the document at all (`_source`)."""
+        """Whether the server stores the document at all (`_source`)."""
         return bool(bytes(self.source))
 
     def line(self) -> bytes | None:
@@ -44,7 +44,7 @@ class Hit(Struct):
         return b"%b,%b\n" % (place[:-1], content)
 
     def _time(self, text: bytes) -> str | None:
-        """The document's time as the server formats it, where its own spelling leaves doubt."""
+        """The document's time as the server formats it, if its own format is ambiguous."""
         formatted = self.fields.get(CLOCK)
         if not isinstance(formatted, list) or not formatted or not isinstance(formatted[0], str):
             return None
@@ -65,7 +65,7 @@ CLOCKS = json.Decoder(Clock)
 
 
 def _with_time(text: bytes, time: str) -> bytes:
-    """A document with another time; one that cannot be taken apart as it is."""
+    """A document with its time replaced; one that cannot be parsed is left unchanged."""
     try:
         document = json.decode(text)
     except (DecodeError, UnicodeDecodeError, RecursionError):
@@ -82,7 +82,7 @@ class Hits(Struct):
 
     @property
     def number(self) -> int | None:
-        """How many documents there are in all; None where that is not known exactly."""
+        """How many documents there are in all; None if that is not known exactly."""
         if isinstance(self.total, int):
             return self.total
         value = self.total.get("value")
@@ -111,7 +111,7 @@ PAGES = json.Decoder(Page)
 
 
 def read_page(content: bytes) -> Page | None:
-    """A page, or None where the answer is none. What is wrong with one document costs no other."""
+    """A page, or None if the answer is not one. An error in one document does not affect others."""
     try:
         return PAGES.decode(content)
     except (DecodeError, UnicodeDecodeError, RecursionError):

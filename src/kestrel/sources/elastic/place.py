@@ -119,14 +119,16 @@ def _authorization(profile: Profile, auth: dict[str, Any]) -> str | None:
         if value and any(ord(c) < 32 or ord(c) == 127 for c in value):
             raise BadProfile(profile.name, f"`{name}` of its `auth`", "holds a line break or another control sign")
         if value and any("\ud800" <= c <= "\udfff" for c in value):
-            raise BadProfile(profile.name, f"`{name}` of its `auth`", "is no valid Unicode text")
+            raise BadProfile(profile.name, f"`{name}` of its `auth`", "is not valid Unicode text")
         return value or None
 
     def plain(name: str) -> str | None:
-        """What goes into the header as it is, and not in base64: ASCII, as HTTP wants it (RFC 9110, section 5.5)."""
+        """Text that goes into the header directly, not in base64: ASCII, as HTTP requires (RFC 9110, section 5.5)."""
         value = text(name)
         if value and not value.isascii():
-            raise BadProfile(profile.name, f"`{name}` of its `auth`", "has a character that no HTTP header may have; such a key or token is ASCII")
+            raise BadProfile(
+                profile.name, f"`{name}` of its `auth`", "has a character that is not allowed in an HTTP header; keys and tokens are ASCII"
+            )
         return value
 
     if key := text("api_key"):

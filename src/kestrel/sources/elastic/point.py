@@ -1,4 +1,4 @@
-"""A point in time of some indices, and every document of it that a query finds: each exactly once, or an error."""
+"""A point in time of some indices, and every document in it that a query finds: each exactly once, or an error."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PAGE = f"_search?{COMPLETE}&filter_path={ABOUT},hits.total,hits.hits"
 
 
 class Inexact(Exception):
-    """The pages are not what the point in time holds; the text says how."""
+    """The pages do not match the point in time; the text says how."""
 
 
 class Point:
     """A point in time: Elasticsearch's, or OpenSearch's."""
 
     def __init__(self, client: Client, identity: str, path: str, key: str, formatted: Query) -> None:
-        """`formatted`: the part of a request that asks for times as text."""
+        """`formatted`: the part of a request for times as text."""
         self.client = client
         self.identity = identity
         self.path = path
@@ -37,7 +37,7 @@ class Point:
 
     @classmethod
     def open(cls, client: Client, formatted: Query) -> Point:
-        """Ask for one. Both have the same meaning under different paths: what one does not know, it refuses."""
+        """Open one. Both servers have the same function under different paths, and refuse the path they do not know."""
         asked, place = "for a point in time", client.place
         for path, key, more in (("_pit", "id", ""), ("_search/point_in_time", "pit_id", "&allow_partial_pit_creation=false")):
             try:
@@ -48,7 +48,7 @@ class Point:
                 continue
             identity = answer.get(key)
             if not isinstance(identity, str):
-                raise client.failed(asked, "its answer names none")
+                raise client.failed(asked, "its answer has none")
             return cls(client, identity, path, key, formatted)
         raise AssertionError("the last one is there, or refused")
 
@@ -58,7 +58,7 @@ class Point:
                 "to close a point in time", "DELETE", self.path, {self.key: self.identity if self.key == "id" else [self.identity]}, last=True
             )
         except KestrelError:
-            return  # it ends by itself after KEEP
+            return  # it expires by itself after KEEP
 
     def count(self, query: Query) -> int:
         """How many documents there are. Raises KestrelError, Expired, Inexact."""
@@ -118,7 +118,7 @@ class Point:
             if not full:
                 return
             if not hits:
-                raise Inexact("a page has no document that is one")
+                raise Inexact("a page contains no valid document")
             body["search_after"] = hits[-1].sort
 
     def _asked(self, path: str, body: dict[str, Any], asked: str = "for a page of documents") -> Page:
@@ -132,14 +132,14 @@ class Point:
 
 
 def _check_order(hits: list[Hit], after: list[Any] | None, unique: bool) -> None:
-    """Raises Inexact where a document comes twice, or a page does not begin after the one before."""
+    """Raises Inexact if a document occurs twice, or a page does not begin after the one before."""
     if len({(h.index, h.id) for h in hits}) < len(hits):
-        raise Inexact("a page has a document twice")
+        raise Inexact("a page contains a document twice")
     before = after
     try:
         for hit in hits:
             if not hit.sort or (before is not None and (hit.sort < before or (hit.sort == before and (unique or before is after)))):
-                raise Inexact("a page came a second time, or not in its order")
+                raise Inexact("a page was repeated or is out of order")
             before = hit.sort
     except TypeError:
-        raise Inexact("a page is not in its order") from None
+        raise Inexact("a page is out of order") from None

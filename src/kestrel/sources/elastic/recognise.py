@@ -1,4 +1,4 @@
-"""Which documents are of a known log format: one search with a count for each format, and an example of the others."""
+"""Which documents are in a known log format: one search with a count for each format, and an example of the others."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 EXAMPLES = 20
 """Unrecognised documents that are fetched as examples."""
 SAMPLE = 500
-"""Documents that are fetched where a query cannot tell the log formats apart."""
+"""Documents that are fetched if a query cannot distinguish the log formats."""
 SHOWN = 12
-"""Fields of an example that are named."""
+"""Fields of an example that are shown."""
 
 
 def recognition(source: Elastic, wanted: Wanted) -> Recognition:
@@ -46,7 +46,7 @@ def recognition(source: Elastic, wanted: Wanted) -> Recognition:
 
 
 def formats(fields: Fields) -> dict[str, Query] | None:
-    """The documents of each log format, as it is recognised in a document; None where the mapping does not let that be asked."""
+    """A query for the documents of each log format, by the same rules as for a single document; None if the mapping does not allow it."""
     if fields.loose:
         return None
     found: dict[str, Query] = {}
@@ -63,7 +63,7 @@ def formats(fields: Fields) -> dict[str, Query] | None:
 
 
 def _aggregations(fields: Fields, within: Query, each: Mapping[str, Query] | None) -> Query:
-    """A document is counted for the first format that it is of."""
+    """A document is counted for the first format that it matches."""
     counts: dict[str, Query] = {}
     for name, query in (each or {}).items():
         counts[name] = {"bool": {"filter": [query], "must_not": [q for n, q in (each or {}).items() if n in counts]}}
@@ -89,7 +89,7 @@ def _sampled(source: Elastic, within: Query, total: int, everywhere: int, ends: 
 
 
 def _described(found: Recognition, examples: Sequence[Mapping[str, Any]]) -> Recognition:
-    """With what an example looks like: the one that is most like a known format."""
+    """Adds an example: the one closest to a known format."""
     near = max(examples, key=lambda d: _likeness(d)[0], default={})
     names = sorted(near)
     shown = (*names[:SHOWN], f"{len(names) - SHOWN} more") if len(names) > SHOWN else tuple(names)
@@ -97,7 +97,7 @@ def _described(found: Recognition, examples: Sequence[Mapping[str, Any]]) -> Rec
 
 
 def _likeness(document: Mapping[str, Any]) -> tuple[int, str]:
-    """The log format that a document is most like, and how much: by the fields that both have, those by which it is recognised first."""
+    """The log format closest to a document, and a score: by the fields that both have, first those by which the format is recognised."""
     best = (0, "")
     for shape in live_shapes():
         marks = sum(any(_at(document, path) is not None for path in group) for group in shape.marks)
@@ -107,7 +107,7 @@ def _likeness(document: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _read_by(shape: Shape) -> set[tuple[str, ...]]:
-    """The fields that a log format reads; not the time, which every format has."""
+    """The fields that a log format reads, without the time, which every format has."""
     return {path for r in shape.rules if r.node is not None for path, _ in expression.fields(r.node) if path != (CLOCK,)}
 
 

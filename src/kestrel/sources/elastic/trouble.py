@@ -23,7 +23,7 @@ class MissingExtra(LiveError):
 
 
 class Unreachable(LiveError):
-    """`lasting`: asking again at once will not help. `slow`: the answer was not complete in time."""
+    """`lasting`: a retry will not help. `slow`: the answer was not complete in time."""
 
     code: ClassVar[str] = "K0701"
 
@@ -46,10 +46,10 @@ class NotAuthorised(LiveError):
     code: ClassVar[str] = "K0703"
 
     def __init__(self, profile: str, url: str, status: int, why: str, given: bool, privilege: str | None = None, from_server: bool = True) -> None:
-        """`privilege`: the one that is missing, if the server names it. `from_server`: whether the answer is one of Elasticsearch or OpenSearch,
-        and not of something in between."""
+        """`privilege`: the missing one, if the server names it. `from_server`: whether the answer is from Elasticsearch or OpenSearch
+        and not from something in between."""
         if status == 403 and not from_server:
-            hint = "this is not an answer of Elasticsearch or OpenSearch: a proxy or firewall between may not let the request through"
+            hint = "this answer is not from Elasticsearch or OpenSearch: a proxy or firewall may block the request"
         elif status == 403 and privilege:
             hint = f"the privilege `{privilege}` is missing: its key or user must be allowed to read the indices (`read`) "
             hint += "and their mappings (`view_index_metadata`)"
@@ -71,12 +71,12 @@ class NoSuchIndex(LiveError):
 
 
 class ServerFailed(LiveError):
-    """It answers, and wrongly, also when asked again."""
+    """It gives a wrong answer, also when the request is repeated."""
 
     code: ClassVar[str] = "K0705"
 
     def __init__(self, profile: str, url: str, asked: str, came: str, hint: str = "") -> None:
-        hint = hint or "ask again later, or for a shorter time: START and STOP"
+        hint = hint or "try again later, or with a shorter time range (START and STOP)"
         super().__init__(f"{url} of the profile `{profile}` was asked {asked} and did not answer: {came}", None, hint)
 
 
@@ -89,7 +89,7 @@ class Refused(LiveError):
         super().__init__(
             f"{url} of the profile `{profile}` was asked {asked} and refuses ({status}: {why})",
             None,
-            hint or "Kestrel asks Elasticsearch 7.10 and newer, and OpenSearch 2.4 and newer",
+            hint or "Kestrel supports Elasticsearch 7.10 and later, and OpenSearch 2.4 and later",
         )
 
 
@@ -116,10 +116,10 @@ class NoSource(LiveError):
 
     def __init__(self, profile: str, url: str, indices: Sequence[str]) -> None:
         super().__init__(
-            f"{_named(indices)} of the profile `{profile}` ({url}) {'do' if len(indices) > 1 else 'does'} not keep the documents: "
+            f"{_named(indices)} of the profile `{profile}` ({url}) {'do' if len(indices) > 1 else 'does'} not store the documents: "
             "`_source` is disabled in the mapping",
             None,
-            "leave it out of `indices` of its connection, or index its documents again with `_source` enabled",
+            "remove it from `indices` in its connection, or reindex its documents with `_source` enabled",
         )
 
 
@@ -130,9 +130,9 @@ class IndexNotReadable(LiveError):
 
     def __init__(self, profile: str, url: str, indices: Sequence[str], state: str, why: str = "") -> None:
         if state == "closed":
-            hint = f"open it (`POST /{indices[0] if indices else 'INDEX'}/_open`), or leave it out of `indices` of its connection"
+            hint = f"open it (`POST /{indices[0] if indices else 'INDEX'}/_open`), or remove it from `indices` in its connection"
         else:
-            hint = "remove the block from its settings (`index.blocks.read`), or leave it out of `indices` of its connection"
+            hint = "remove the block from its settings (`index.blocks.read`), or remove it from `indices` in its connection"
         verb = "are" if len(indices) > 1 else "is"
         super().__init__(f"{_named(indices)} of the profile `{profile}` ({url}) {verb} {state}{f' ({why})' if why else ''}", None, hint)
 

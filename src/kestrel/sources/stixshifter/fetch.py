@@ -310,7 +310,7 @@ def _connection(profile: Profile) -> tuple[dict[str, Any], bool]:
         connection["selfSignedCert"] = certificate.replace("\\n", "\n")
     host = connection.get("host")
     if isinstance(host, str) and "://" in host and profile.connector.replace("-", "_") == "stix_bundle":
-        connection.setdefault("url", host)  # as Kestrel 1.x has it
+        connection.setdefault("url", host)  # as in Kestrel 1.x
     elif isinstance(host, str):
         if host.startswith("http://"):
             raise BadProfile(profile.name, "its `host`", "begins with `http://`, and STIX-shifter's connectors speak HTTPS")

@@ -20,7 +20,7 @@ FOLDER_VARIABLE = "KESTREL_CONNECTORS"
 SHARED = ("stix-shifter", "stix-shifter-utils")
 NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 OF_PIP = re.compile(r"PIP_\w+|ALL_PROXY|XDG_\w+|CC|CXX|CFLAGS|LDFLAGS", re.IGNORECASE)
-"""The environment variables that pip sees beside those of connectors: how to reach its index, and to build."""
+"""The environment variables that pip sees in addition to those of connectors: for its index and for builds."""
 
 
 @dataclass(frozen=True, slots=True)

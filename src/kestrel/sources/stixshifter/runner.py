@@ -41,7 +41,7 @@ IDENTITY = {
 TIMEOUT = 60.0
 """Seconds to wait for one answer, unless the profile says otherwise."""
 TRIES = 5
-"""How often a connector may try by itself within one call."""
+"""How often a connector may retry by itself within one call."""
 
 TIME = {"valid_regex": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?$"}
 LOOSER = {"domain-name.value": {"valid_regex": r"^[^\s/@:]+$"}, "first_observed": TIME, "last_observed": TIME}

@@ -113,7 +113,7 @@ class ConnectorFailed(ConnectorTrouble):
             None,
             "raise `timeout` (seconds) in the `options` of its connection, or ask for a shorter time with START and STOP"
             if slow
-            else "ask again later, or for a shorter time: START and STOP",
+            else "try again later, or with a shorter time range (START and STOP)",
         )
 
 
