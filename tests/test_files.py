@@ -272,11 +272,46 @@ def test_names_with_dots_are_paths_on_every_line(tmp_path: Path) -> None:
     ],
 )
 def test_dotted_names(line: str, expected: dict[str, Any]) -> None:
-    assert json.loads(expanded(line)) == expected
+    assert json.loads(expanded(line)[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "several"),
+    [
+        ('{"process": {"pid": [3], "name": ["x"]}}', {"process": {"pid": 3, "name": "x"}}, False),
+        ('{"process.pid": [3]}', {"process": {"pid": 3}}, False),
+        ('{"process": {"name": []}}', {"process": {"name": None}}, False),
+        ('{"process": {"name": ["-", "x"]}}', {"process": {"name": "x"}}, False),
+        ('{"process": {"name": ["x", "y"]}}', {"process": {"name": "x"}}, True),
+        ('{"host": {"ip": ["10.0.0.1"]}, "tags": ["a"]}', {"host": {"ip": ["10.0.0.1"]}, "tags": ["a"]}, False),
+        ('{"process": {"name": [["x"]]}}', {"process": {"name": [["x"]]}}, False),
+    ],
+)
+def test_a_list_where_one_value_is_read(line: str, expected: dict[str, Any], several: bool) -> None:
+    text, has_several = expanded(line)
+    assert (json.loads(text), has_several) == (expected, several)
+
+
+@pytest.mark.parametrize("late", [0, 700], ids=["in the sample", "after the sample"])
+def test_lists_in_a_log_file(tmp_path: Path, late: int) -> None:
+    """Whether the first lists come among the records by which the reader decides how to read, or after them."""
+    lines = [line(n) for n in range(late)]
+    lines += [
+        line(late, CommandLine=["one"], ProcessId=["777"]),
+        line(late + 1, CommandLine=["-", "first", "second"]),
+        line(late + 2, CommandLine=[]),
+    ]
+    (tmp_path / "log.json").write_text("\n".join(lines) + "\n")
+    with Session() as session:
+        results = session.run(f"p = GET process FROM {str(tmp_path / 'log.json')!r}")
+        assert len(session["p"]) == late + 3
+        results += session.run("q = p WHERE command_line IN ('one', 'first', 'second') DISP q ATTR pid, command_line")
+    assert sorted(next(r.rows for r in results if isinstance(r, Table))) == [(777, "one"), (100 + late + 1, "first")]
+    assert [r.count for r in results if isinstance(r, Notice) and r.code == "first-of-list"] == [1]
 
 
 def test_an_object_wins_over_a_scalar_and_the_scalar_is_kept() -> None:
-    assert json.loads(expanded('{"process": "x", "process.pid": 3}'), object_pairs_hook=list) == [("process", [("pid", 3)]), ("process", "x")]
+    assert json.loads(expanded('{"process": "x", "process.pid": 3}')[0], object_pairs_hook=list) == [("process", [("pid", 3)]), ("process", "x")]
 
 
 def test_raw_lines_are_shown_as_they_were_written(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class Lines:
     relation: str
     long: list[str] = field(default_factory=list)
     mended: int = 0
+    several: int = 0
+    """How many records have a list of several values where one is read."""
     further: int = 0
     """Lines that only carry on the record of the line before."""
     plain: Path | None = None
@@ -160,7 +162,8 @@ def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path, u
         except UnreadableFile as error:
             unreadable[error.name] = error.why
     if found:
-        found[0].mended += _mend(con, scratch)
+        mended, found[0].several = _mend(con, scratch)
+        found[0].mended += mended
     return found
 
 
@@ -212,20 +215,22 @@ def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
     return bool(found == size)
 
 
-def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> int:
-    """Mend the lines that DuckDB does not accept as JSON but that can be read, and turn dotted names into paths; returns the number mended."""
+def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
+    """Mend the lines that DuckDB does not accept as JSON but that can be read, turn dotted names into paths and
+    lists into their first value where one is read; returns how many lines were mended, and how many have a list of several values."""
     suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
-    changed = con.execute(
-        f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN regexp_matches(l, {quoted(mending.dotted())}) ELSE {suspect} END"
-    )
-    number = 0
+    other = f"regexp_matches(l, {quoted(mending.dotted())}) OR regexp_matches(l, {quoted(mending.listed())})"
+    changed = con.execute(f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN {other} ELSE {suspect} END")
+    number = several = 0
     gone: list[int] = []
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=scratch, suffix=".mended", delete=False) as copy:
         long: list[tuple[int, str]] = []
         while rows := changed.fetchmany(FETCHED):
             for row, line, valid in rows:
                 records = [line] if valid else mending.mended(line)
-                texts = [mending.expanded(record) for record in records]
+                found = [mending.expanded(record) for record in records]
+                texts = [text for text, _ in found]
+                several += any(has_several for _, has_several in found)
                 if texts and texts != [line]:
                     number += not valid
                     gone.append(row)
@@ -247,7 +252,7 @@ def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> int:
         con.execute("DELETE FROM raw_lines WHERE rowid IN (SELECT number FROM mended_lines)")
         con.execute("DROP TABLE mended_lines")
     file.unlink()
-    return number
+    return number, several
 
 
 def _valid(line: str) -> str:

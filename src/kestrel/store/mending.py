@@ -2,7 +2,8 @@
 
 A record may be written `{"process.pid": 3, "process": {"name": "x"}}`: both mean `process: {pid, name}`. A name with dots is a path
 only if some log format reads that path, so a file name or an address used as a key stays one key. If a name has two values,
-the first counts, at every depth; but an object that a path leads through takes precedence.
+the first counts, at every depth; but an object that a path leads through takes precedence. `{"pid": [3]}` means `{"pid": 3}`
+where log formats read one value: of a list that is its first value, and none of an empty one.
 """
 
 from __future__ import annotations
@@ -51,17 +52,19 @@ def mended(line: str) -> list[str]:
     return found
 
 
-def expanded(line: str) -> str:
-    """A record with its dotted names as paths; unchanged if it has none that a log format uses, or is nested too deeply."""
+def expanded(line: str) -> tuple[str, bool]:
+    """A record with its dotted names as paths and, where log formats read one value, the first of a list; and whether such a list has more
+    values. Unchanged if it has neither, or if it is nested too deeply."""
     try:
         pairs = json.loads(line, object_pairs_hook=_Pairs, parse_int=Number, parse_float=Number, parse_constant=Number)
         if not isinstance(pairs, _Pairs):
-            return line
+            return line, False
         record = _Record()
         record.place(record.tree, pairs, vocabulary(), ())
-        return _written(_Pairs([*record.tree.items(), *record.apart.items()])) if record.has_paths else line
+        text = _written(_Pairs([*record.tree.items(), *record.apart.items()])) if record.is_changed else line
     except (ValueError, RecursionError):
-        return line
+        return line, False
+    return text, record.has_several
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -74,7 +77,8 @@ class _Record:
     def __init__(self) -> None:
         self.tree: dict[str, Any] = {}
         self.apart: dict[str, Any] = {}
-        self.has_paths = False
+        self.is_changed = False
+        self.has_several = False
 
     def place(self, node: dict[str, Any], pairs: _Pairs, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
         """Put the members of an object at a path into a node. `known`: what log formats read below it."""
@@ -84,12 +88,17 @@ class _Record:
                 continue
             seen.add(name)
             path = _path(name, known)
-            self.has_paths |= len(path) > 1
+            self.is_changed |= len(path) > 1
             self._set(node, path, value, known, at)
 
     def _set(self, node: dict[str, Any], path: tuple[str, ...], value: Any, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
         name, *rest = path
         here, below = (*at, name), known.get(name) or {}
+        if type(value) is list and (*at, *path) in scalars() and not any(isinstance(v, list) for v in value):
+            values = [v for v in value if v not in (None, "", "-")]
+            value = values[0] if values else None
+            self.is_changed = True
+            self.has_several |= len(values) > 1
         if rest or (isinstance(value, _Pairs) and below):
             if not isinstance(node.get(name), dict):
                 if name in node:
@@ -153,6 +162,46 @@ def _paths(structure: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield (name,)
         if isinstance(kind, Mapping):
             yield from ((name, *path) for path in _paths(kind))
+
+
+@cache
+def scalars() -> frozenset[tuple[str, ...]]:
+    """The paths at which log formats read one value, and none a list or what is below."""
+    every = {(path, kind) for shape in shapes().values() for path, kind in _leaves(Reading(shape).structure)}
+    return frozenset(path for path, _ in every) - {path for path, kind in every if kind.endswith("[]")} - _inner(vocabulary())
+
+
+def _leaves(structure: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for name, kind in structure.items():
+        if isinstance(kind, Mapping):
+            yield from (((name, *path), leaf) for path, leaf in _leaves(kind))
+        else:
+            yield (name,), str(kind)
+
+
+def _inner(tree: Mapping[str, Any], at: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """The paths that lead through an object."""
+    found = {(*at, name) for name, below in tree.items() if below}
+    return found.union(*(_inner(below, (*at, name)) for name, below in tree.items()))
+
+
+@cache
+def listed() -> str:
+    """A regular expression (RE2) that matches lines with a list where a log format may read one value."""
+    every = {(path[-1], kind.endswith("[]")) for shape in shapes().values() for path, kind in _leaves(Reading(shape).structure)}
+    names = {name for name, _ in every} - {name for name, is_list in every if is_list}
+    return f'"({"|".join(map(re.escape, sorted(names)))})"\\s*:\\s*\\['
+
+
+def has_list(record: Mapping[str, Any], at: tuple[str, ...] = ()) -> bool:
+    """Whether a record has a list where log formats read one value."""
+    for name, value in record.items():
+        if isinstance(value, list):
+            if (*at, name) in scalars():
+                return True
+        elif isinstance(value, Mapping) and has_list(value, (*at, name)):
+            return True
+    return False
 
 
 @cache

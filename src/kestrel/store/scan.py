@@ -14,6 +14,7 @@ import duckdb
 from kestrel.schemas.layout import layout
 from kestrel.schemas.shape import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
 from kestrel.schemas.transforms import quoted
+from kestrel.store import mending
 from kestrel.store.account import Account
 from kestrel.store.database import EXACT, exact_literal
 from kestrel.store.flows import FLOW, flow_id
@@ -169,6 +170,8 @@ def _read_plain(
     """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers and not a
     single line out of order. Ready for the events of the sample; where others come, once more for those too. False, with
     nothing changed, where the file is not so."""
+    if any(map(mending.has_list, records)):
+        return False
     expected = {shape.event_of(r) for r in records}
     for _ in range(2):
         reading = Reading(shape, wanted, expected)
@@ -192,10 +195,12 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     whole = checking(path)
     before = _count(con)
     _widen(con, reading.wanted)
+    texts = [name for name, kind in con.execute("SELECT name, type FROM pragma_table_info('events')").fetchall() if kind == "VARCHAR"]
+    listed = " OR ".join(f"""starts_with("{name}", '["')""" for name in texts)
     con.execute("BEGIN")
     try:
         read = _insert(con, reading.select(rows, None))
-        keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
+        keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND (rec IS NULL OR {listed})").fetchone()
         seen = set(con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE rowid >= {before}").fetchall())
     except duckdb.InterruptException:
         con.execute("ROLLBACK")
@@ -254,6 +259,7 @@ def _read_lines(
     account.read += read - further
     account.broken += broken
     account.mended += sum(part.mended for part in lines)
+    account.several += sum(part.several for part in lines)
     account.unknown += left
     if left:
         account.strange += _unrecognised(con, paths)
