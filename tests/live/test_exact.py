@@ -134,7 +134,7 @@ def test_fewer_than_the_point_in_time_counts_is_an_error(proxy: Proxy, session: 
         session.run(HUNT)
         assert len(session["x"]) == NUMBER
         return
-    with pytest.raises(HuntErrors, match="counts 101 documents, and its pages have 100"):
+    with pytest.raises(HuntErrors, match="counts 101 documents, but its pages have 100"):
         session.run(HUNT)
 
 
