@@ -310,6 +310,18 @@ def test_lists_in_a_log_file(tmp_path: Path, late: int) -> None:
     assert [r.count for r in results if isinstance(r, Notice) and r.code == "first-of-list"] == [1]
 
 
+@pytest.mark.parametrize(("field", "attribute"), [("ProcessId", "pid"), ("Image", "name"), ("ProcessGuid", "x_unique_id")])
+def test_one_late_list_of_any_field(tmp_path: Path, field: str, attribute: str) -> None:
+    path = tmp_path / "log.json"
+    records = [creation(n) for n in range(600)]
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    expected = sorted(rows(path, f"command_line, {attribute}"))
+    records[500][field] = [records[500][field]]
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    assert sorted(rows(path, f"command_line, {attribute}")) == expected
+    assert len(expected) == 600 and None not in {value for _, value in expected}
+
+
 def test_an_object_wins_over_a_scalar_and_the_scalar_is_kept() -> None:
     assert json.loads(expanded('{"process": "x", "process.pid": 3}')[0], object_pairs_hook=list) == [("process", [("pid", 3)]), ("process", "x")]
 

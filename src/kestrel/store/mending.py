@@ -98,7 +98,7 @@ class _Record:
             values = [v for v in value if v not in (None, "", "-")]
             value = values[0] if values else None
             self.is_changed = True
-            self.has_several |= len(values) > 1
+            self.has_several |= len(set(values)) > 1
         if rest or (isinstance(value, _Pairs) and below):
             if not isinstance(node.get(name), dict):
                 if name in node:
@@ -167,8 +167,14 @@ def _paths(structure: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 @cache
 def scalars() -> frozenset[tuple[str, ...]]:
     """The paths at which log formats read one value, and none a list or what is below."""
-    every = {(path, kind) for shape in shapes().values() for path, kind in _leaves(Reading(shape).structure)}
+    every = _kinds()
     return frozenset(path for path, _ in every) - {path for path, kind in every if kind.endswith("[]")} - _inner(vocabulary())
+
+
+@cache
+def _kinds() -> frozenset[tuple[tuple[str, ...], str]]:
+    """Every path at which a log format reads a value, with its SQL type."""
+    return frozenset(leaf for shape in shapes().values() for leaf in _leaves(Reading(shape).structure))
 
 
 def _leaves(structure: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -188,8 +194,7 @@ def _inner(tree: Mapping[str, Any], at: tuple[str, ...] = ()) -> set[tuple[str, 
 @cache
 def listed() -> str:
     """A regular expression (RE2) that matches lines with a list where a log format may read one value."""
-    every = {(path[-1], kind.endswith("[]")) for shape in shapes().values() for path, kind in _leaves(Reading(shape).structure)}
-    names = {name for name, _ in every} - {name for name, is_list in every if is_list}
+    names = {path[-1] for path, _ in _kinds()} - {path[-1] for path, kind in _kinds() if kind.endswith("[]")}
     return f'"({"|".join(map(re.escape, sorted(names)))})"\\s*:\\s*\\['
 
 
@@ -202,6 +207,12 @@ def has_list(record: Mapping[str, Any], at: tuple[str, ...] = ()) -> bool:
         elif isinstance(value, Mapping) and has_list(value, (*at, name)):
             return True
     return False
+
+
+def holds_list(structure: Mapping[str, Any]) -> str:
+    """SQL that is true for a row of the raw structure with a list where log formats read one value: JSON is text there."""
+    fields = (".".join(f'"{part}"' for part in path) for path, _ in _leaves(structure) if path in scalars())
+    return f"coalesce({' OR '.join(f'(starts_with({f}, chr(91)) AND ends_with({f}, chr(93)))' for f in fields) or 'false'}, false)"
 
 
 @cache

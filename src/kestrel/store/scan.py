@@ -20,7 +20,6 @@ from kestrel.store.database import EXACT, exact_literal
 from kestrel.store.flows import FLOW, flow_id
 from kestrel.store.identity import own_id
 from kestrel.store.lines import LONG, Lines, Part, batches, hold, parts_of
-from kestrel.store.mending import spellings
 from kestrel.store.packed import UnreadableFile, checking, compression
 
 SAMPLE = 300
@@ -186,21 +185,20 @@ def _read_plain(
 
 def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading: Reading, account: Account) -> set[tuple[int, int]] | None:
     """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
-    structure, dotted = spellings(reading.structure)
+    structure, dotted = mending.spellings(reading.structure)
     spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in structure.items()) + "}"
     packed = f"compression={quoted(compression(path))}"
     lines = f"read_json({exact_literal(path)}, {EXACT}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, {packed})"
-    undotted = f" WHERE CASE WHEN coalesce({', '.join(dotted)}) IS NOT NULL THEN error('a dotted name') ELSE true END" if dotted else ""
-    rows = f"(SELECT *, {number}::UINTEGER AS src FROM {lines}{undotted})"
+    others = " OR ".join([*([f"coalesce({', '.join(dotted)}) IS NOT NULL"] if dotted else []), mending.holds_list(reading.structure)])
+    plain = f"CASE WHEN {others} THEN error('a dotted name or a list') ELSE true END"
+    rows = f"(SELECT *, {number}::UINTEGER AS src FROM {lines} WHERE {plain})"
     whole = checking(path)
     before = _count(con)
     _widen(con, reading.wanted)
-    texts = [name for name, kind in con.execute("SELECT name, type FROM pragma_table_info('events')").fetchall() if kind == "VARCHAR"]
-    listed = " OR ".join(f"""starts_with("{name}", '["')""" for name in texts)
     con.execute("BEGIN")
     try:
         read = _insert(con, reading.select(rows, None))
-        keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND (rec IS NULL OR {listed})").fetchone()
+        keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
         seen = set(con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE rowid >= {before}").fetchall())
     except duckdb.InterruptException:
         con.execute("ROLLBACK")
