@@ -97,7 +97,7 @@ def run_to_end(name: str, command: Sequence[str], folder: Path, environment: Map
             why = (
                 (error.strerror or "the operating system refused it").lower()
                 if isinstance(error, OSError)
-                else "its command has a sign no command may have"
+                else "its command has a character that no command may have"
             )
             raise CannotStart(name, f"`{command[0]}`: {why}") from None
     _running[folder] = process

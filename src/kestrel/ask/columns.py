@@ -8,7 +8,7 @@ from itertools import product
 
 from kestrel.ask.live import Condition, Wanted
 from kestrel.ask.query import RecordQuery
-from kestrel.graph.likes import signs
+from kestrel.graph.likes import characters
 from kestrel.graph.predicate import Test, ValuesOf
 from kestrel.graph.steps import TimeRange
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
@@ -91,7 +91,7 @@ def _widened(value: str, test: Test) -> str:
     composed = unicodedata.normalize("NFC", value)
     if not value.isascii() and composed.isascii():
         return "%"
-    pattern = list(signs(composed, test.escape) if test.escape else ((s, test.operator != "LIKE") for s in composed))
+    pattern = list(characters(composed, test.escape) if test.escape else ((s, test.operator != "LIKE") for s in composed))
     return "".join("%" if not s.isascii() or (s == "_" and not value.isascii()) else "_" if literal and s in "%_" else s for s, literal in pattern)
 
 

@@ -18,14 +18,14 @@ WORD = re.compile(r"[^\W\d_]+")
 
 def can_escape(pattern: str, escape: str) -> bool:
     """Whether every escape character of a LIKE pattern is followed by `%`, `_` or itself."""
-    return next((False for sign, escaped in signs(pattern, escape) if escaped and sign not in ("%", "_", escape)), True)
+    return next((False for character, escaped in characters(pattern, escape) if escaped and character not in ("%", "_", escape)), True)
 
 
-def signs(pattern: str, escape: str) -> Iterator[tuple[str, bool]]:
+def characters(pattern: str, escape: str) -> Iterator[tuple[str, bool]]:
     """The characters of a LIKE pattern, each with whether an escape character makes it literal."""
-    characters = iter(pattern)
-    for sign in characters:
-        yield (next(characters, ""), True) if sign == escape else (sign, False)
+    left = iter(pattern)
+    for character in left:
+        yield (next(left, ""), True) if character == escape else (character, False)
 
 
 def lookalikes(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 import duckdb
 
-from kestrel.graph.likes import signs
+from kestrel.graph.likes import characters
 from kestrel.graph.predicate import Scalar, Test, ValuesOf
 from kestrel.lower.expressions import in_words
 from kestrel.lower.mistakes import BadExpression
@@ -133,7 +133,7 @@ def _like(x: str, pattern: str, escape: str, query: Query) -> str:
         x, pattern = f"nfc_normalize({x})", unicodedata.normalize("NFC", pattern)
     if not escape:
         return f"{x} ILIKE {query.value(pattern)}"
-    known = (f"{ESCAPE}{sign}" if itself or sign == ESCAPE else sign for sign, itself in signs(pattern, escape))
+    known = (f"{ESCAPE}{sign}" if itself or sign == ESCAPE else sign for sign, itself in characters(pattern, escape))
     return f"{x} ILIKE {query.value(''.join(known))} ESCAPE '{ESCAPE}'"
 
 

@@ -77,7 +77,7 @@ class ServerFailed(LiveError):
 
     def __init__(self, profile: str, url: str, asked: str, came: str, hint: str = "") -> None:
         hint = hint or "try again later, or with a shorter time range (START and STOP)"
-        super().__init__(f"{url} of the profile `{profile}` was asked {asked} and did not answer: {came}", None, hint)
+        super().__init__(f"{url} of the profile `{profile}` was asked {asked} and gave no usable answer: {came}", None, hint)
 
 
 class Refused(LiveError):
