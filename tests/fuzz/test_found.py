@@ -60,9 +60,13 @@ def test_a_name_no_file_can_have_is_a_mistake(session: Session, logs: str, path:
 )
 def test_a_number_beyond_every_pid_is_a_number(session: Session, logs: str, number: str) -> None:
     huge = -(10**400) if number.startswith("-") else 10**400
-    for operator, found in (("=", 0), ("<" if huge > 0 else ">", 2)):
-        session.run(f"p = GET process FROM {logs} WHERE pid {operator} {number.lstrip('-')}", parameters={"huge": huge} if "$" in number else {})
+    given = {"huge": huge} if "$" in number else {}
+    for operator, found in ((">", 0 if huge > 0 else 2), ("<", 2 if huge > 0 else 0)):
+        session.run(f"p = GET process FROM {logs} WHERE pid {operator} {number.lstrip('-')}", parameters=given)
         assert len(session["p"]) == found
+    with pytest.raises(HuntErrors) as caught:
+        session.run(f"p = GET process FROM {logs} WHERE pid = {number.lstrip('-')}", parameters=given)
+    assert [e.code for e in caught.value.errors] == ["K0231"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -296,14 +297,17 @@ class UnknownFormat(KestrelError):
 
 
 class OutOfRange(KestrelError):
-    """`most`: the largest value there is a place for."""
+    """`most`: the largest value the attribute can have, and, negated, the smallest."""
 
     code: ClassVar[str] = "K0231"
 
     def __init__(self, attribute: str, value: float, most: int, span: Span) -> None:
-        whole = float(value).is_integer()
-        sentence = f"`{attribute}` cannot be {value:,}" if whole else f"`{attribute}` is a whole number, and `{value:g}` is not"
-        super().__init__(sentence, span, f"it is at most {most:,}" if whole else None)
+        if abs(value) <= most:
+            super().__init__(f"`{attribute}` is a whole number, and `{value:g}` is not", span)
+        else:
+            shown = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+            sentence = f"`{attribute}` cannot be {shown}" if math.isfinite(value) else f"`{attribute}` cannot be as large as this number"
+            super().__init__(sentence, span, f"it is at most {most:,}")
 
 
 class NotLocal(KestrelError):

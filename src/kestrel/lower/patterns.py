@@ -262,7 +262,7 @@ class Patterns(Names):
                 return CANONICAL[form](text) if form else text
 
     def _number(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
-        if isinstance(value, bool | int | float) and math.isfinite(value):
+        if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
             return _in_range(value)
         text = str(value)
         try:

@@ -18,8 +18,8 @@ PATTERN = re.compile(r"[*?\[]")
 """The characters that DuckDB's readers treat as a pattern; in brackets each is literal."""
 EXACT = "hive_partitioning = false"
 """For every reader: a folder called `day=1` in a path adds no column `day`."""
-CHANGED_LATER = ("preserve_insertion_order",)
-"""The settings that Kestrel changes while it runs."""
+CHANGED_LATER = ("preserve_insertion_order", "threads")
+"""The settings that may change while Kestrel runs; neither opens a file or the network."""
 
 
 def exact(path: str | Path) -> str:
