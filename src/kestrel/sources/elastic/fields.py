@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -22,6 +23,12 @@ NANOS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 4, 11, 23, 47, 16, tzi
 """The times that a field of type `date_nanos` can hold; a range beyond them is refused."""
 INLINE = 64
 """So many values at most are asked for whatever their case; more are asked for as they are and in lower and upper case."""
+FEW = 16
+"""Up to this number of patterns, each is a clause of its own."""
+LONGEST = 900
+"""Characters of a regular expression; `index.max_regex_length` is 1,000 by default."""
+SPECIAL = re.compile(r'[.?+*|{}\[\]()"\\#@&<>~^$]')
+"""Characters with a meaning in Lucene's regular expressions."""
 
 Query = dict[str, Any]
 
@@ -196,11 +203,44 @@ def _of_text(name: str, wanted: Pattern) -> Query:
         case "=":
             return {"terms": {name: list(dict.fromkeys(s for v in values for s in (v, v.lower(), v.upper())))}}
         case "LIKE":
-            return any_of([{"wildcard": {name: {"value": _wildcard(v), "case_insensitive": True}}} for v in values])
+            return _like(name, values)
         case "HOLDS":
-            return any_of([{"wildcard": {name: {"value": f"*{_literal(v)}*", "case_insensitive": True}}} for v in values])
+            return _like(name, [f"%{v.replace('%', '_')}%" for v in values])
         case _:
             return {"exists": {"field": name}}
+
+
+def _like(name: str, patterns: Sequence[str]) -> Query:
+    """Documents in which a field matches one of the LIKE patterns. Many patterns become few regular expressions, because a server
+    limits the clauses of a query (OpenSearch: 1,024)."""
+    joined = [p for p in patterns if _is_simple(p)] if len(patterns) > FEW else []
+    found: list[Query] = [{"wildcard": {name: {"value": _wildcard(p), "case_insensitive": True}}} for p in patterns if p not in joined]
+    for value in _alternatives([_regular(p) for p in dict.fromkeys(joined)]):
+        found.append({"regexp": {name: {"value": value, "flags": "NONE", "case_insensitive": True}}})
+    return any_of(found)
+
+
+def _is_simple(pattern: str) -> bool:
+    """Whether many patterns like this are a small automaton together: wildcards stand at the ends only."""
+    inner = pattern.strip("%")
+    return "%" not in inner and not ("_" in inner and pattern.startswith("%")) and len(_regular(pattern)) < LONGEST
+
+
+def _alternatives(expressions: Sequence[str]) -> Iterator[str]:
+    """Regular expressions that each match what some of these do, and are not longer than a server allows."""
+    some: list[str] = []
+    for one in expressions:
+        if some and len("|".join([*some, one])) > LONGEST:
+            yield "|".join(some)
+            some = []
+        some.append(one)
+    if some:
+        yield "|".join(some)
+
+
+def _regular(pattern: str) -> str:
+    """A pattern of LIKE as a regular expression of Lucene."""
+    return SPECIAL.sub(r"\\\g<0>", pattern).replace("%", ".*").replace("_", ".")
 
 
 def _of_numbers(name: str, wanted: Pattern) -> Query:
