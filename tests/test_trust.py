@@ -101,7 +101,7 @@ def test_files_reach_the_database_by_one_door() -> None:
 
 def test_the_settings_of_the_database_are_fixed(here: Path, session: Session) -> None:
     con = session.store.con
-    for statement in ("SET lock_configuration = false", "SET autoload_known_extensions = true", "SET temp_directory = '/tmp'", "SET memory_limit = '1TB'"):
+    for statement in ("SET lock_configuration = false", "SET autoload_known_extensions = true", "SET memory_limit = '1TB'"):
         with pytest.raises(duckdb.InvalidInputException, match="locked"):
             con.execute(statement)
     rows = "SELECT name, value FROM duckdb_settings() WHERE name IN ('autoinstall_known_extensions', 'allow_community_extensions')"
