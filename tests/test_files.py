@@ -11,6 +11,7 @@ import random
 import shutil
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import zstandard
 
 from kestrel import Session
 from kestrel.errors import HuntErrors
-from kestrel.result import Notice, Table
+from kestrel.result import Notice, Summary, Table
 from kestrel.store.account import Account
 from kestrel.store.mending import expanded
 from tests.events import creation
@@ -272,29 +273,38 @@ def test_names_with_dots_are_paths_on_every_line(tmp_path: Path) -> None:
     ],
 )
 def test_dotted_names(line: str, expected: dict[str, Any]) -> None:
-    assert json.loads(expanded(line)[0]) == expected
+    assert json.loads(expanded(line).texts[0]) == expected
 
 
 @pytest.mark.parametrize(
-    ("line", "expected", "several"),
+    ("line", "expected"),
     [
-        ('{"process": {"pid": [3], "name": ["x"]}}', {"process": {"pid": 3, "name": "x"}}, False),
-        ('{"process.pid": [3]}', {"process": {"pid": 3}}, False),
-        ('{"process": {"name": []}}', {"process": {"name": None}}, False),
-        ('{"process": {"name": ["-", "x"]}}', {"process": {"name": "x"}}, False),
-        ('{"process": {"name": ["x", "y"]}}', {"process": {"name": "x"}}, True),
-        ('{"host": {"ip": ["10.0.0.1"]}, "tags": ["a"]}', {"host": {"ip": ["10.0.0.1"]}, "tags": ["a"]}, False),
-        ('{"process": {"name": [["x"]]}}', {"process": {"name": [["x"]]}}, False),
+        ('{"process": {"pid": [3], "name": ["x"]}}', [{"process": {"pid": 3, "name": "x"}}]),
+        ('{"process.pid": [3]}', [{"process": {"pid": 3}}]),
+        ('{"process.pid": [3, 4]}', [{"process": {"pid": 3}}, {"process": {"pid": 4}}]),
+        ('{"process": {"name": []}}', [{"process": {"name": None}}]),
+        ('{"process": {"name": ["-", "x", "x"]}}', [{"process": {"name": "x"}}]),
+        ('{"process": {"name": ["x", "y"], "pid": [3]}}', [{"process": {"name": "x", "pid": 3}}, {"process": {"name": "y", "pid": 3}}]),
+        (
+            '{"process": {"name": ["x", "y"]}, "user": {"name": ["a", "b", "c"]}}',
+            [{"process": {"name": n}, "user": {"name": u}} for n, u in (("x", "a"), ("y", "b"), ("x", "c"))],
+        ),
+        ('{"process": {"args": "x", "pid": 3}}', [{"process": {"args": ["x"], "pid": 3}}]),
+        ('{"dns.grouped.ip": "10.0.0.1"}', [{"dns": {"grouped": {"ip": ["10.0.0.1"]}}}]),
+        ('{"dns": {"resolved_ip": null}, "tags": ["a"]}', [{"dns": {"resolved_ip": None}, "tags": ["a"]}]),
+        ('{"process": {"name": [["x"]]}}', [{"process": {"name": [["x"]]}}]),
+        ('{"process": {"name": [{"a": 1}, {"a": 1}]}}', [{"process": {"name": [{"a": 1}, {"a": 1}]}}]),
     ],
 )
-def test_a_list_where_one_value_is_read(line: str, expected: dict[str, Any], several: bool) -> None:
-    text, has_several = expanded(line)
-    assert (json.loads(text), has_several) == (expected, several)
+def test_lists_and_single_values(line: str, expected: list[dict[str, Any]]) -> None:
+    found = expanded(line)
+    assert ([json.loads(text) for text in found.texts], found.is_first_only) == (expected, False)
 
 
 @pytest.mark.parametrize("late", [0, 700], ids=["in the sample", "after the sample"])
 def test_lists_in_a_log_file(tmp_path: Path, late: int) -> None:
-    """Whether the first lists come among the records by which the reader decides how to read, or after them."""
+    """The first value is shown and all match, whether the first lists come among the records by which the reader decides how to read, or
+    after them."""
     lines = [line(n) for n in range(late)]
     lines += [
         line(late, CommandLine=["one"], ProcessId=["777"]),
@@ -304,10 +314,46 @@ def test_lists_in_a_log_file(tmp_path: Path, late: int) -> None:
     (tmp_path / "log.json").write_text("\n".join(lines) + "\n")
     with Session() as session:
         results = session.run(f"p = GET process FROM {str(tmp_path / 'log.json')!r}")
-        assert len(session["p"]) == late + 3
-        results += session.run("q = p WHERE command_line IN ('one', 'first', 'second') DISP q ATTR pid, command_line")
-    assert set(next(r.rows for r in results if isinstance(r, Table))) == {(777, "one"), (100 + late + 1, "first")}
-    assert [r.count for r in results if isinstance(r, Notice) and r.code == "first-of-list"] == [1]
+        made = next(r for r in results if isinstance(r, Summary)).variables[0]
+        assert (made.entities, made.records) == (late + 3, late + 3)
+        for value in ("first", "second"):
+            results += session.run(f"q = p WHERE command_line IN ('one', '{value}') DISP q ATTR pid, command_line")
+    tables = [set(r.rows) for r in results if isinstance(r, Table)]
+    assert tables == [{(777, "one"), (100 + late + 1, "first")}] * 2
+    assert not [r for r in results if isinstance(r, Notice)]
+
+
+@pytest.mark.parametrize("write", [json.dumps, lambda records: "\n".join(map(json.dumps, records))], ids=["array", "lines"])
+def test_a_record_with_lists_is_one_record_and_one_process(tmp_path: Path, write: Callable[[list[Any]], str]) -> None:
+    """Of a process the first values are shown and all match; files and flows are identified by their values."""
+    made: dict[str, Any] = {"Image": ["C:\\a\\one.exe", "C:\\b\\two.exe"], "ProcessId": [11, 12]}
+    traffic: dict[str, Any] = {
+        "EventID": 3,
+        "SourceIp": "10.9.9.9",
+        "DestinationIp": ["10.0.0.1", "10.0.0.2"],
+        "DestinationPort": 443,
+        "RecordNumber": 77,
+    }
+    path = tmp_path / "log.json"
+    path.write_text(write([creation(0, **made), creation(0, **made, **traffic)]))
+    assert rows(path, "name, pid") == [("one.exe", 11)]
+    with Session() as session:
+        results = session.run(
+            f"p = GET process FROM {str(path)!r} WHERE name = 'two.exe' AND pid = 12 f = FIND file LOADED BY p n = FIND network-traffic CREATED BY p"
+        )
+        summary = [(m.name, m.entities, m.records) for r in results if isinstance(r, Summary) for m in r.variables]
+        assert summary == [("p", 1, 2), ("f", 2, 2), ("n", 2, 1)]
+        assert {row["name"] for row in session["f"].to_dicts()} == {"one.exe", "two.exe"}
+
+
+def test_of_hosts_and_times_the_first_counts(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    path.write_text(line(0, Hostname=["first.example.org", "second.example.org"]) + "\n" + line(1, CommandLine=[str(n) for n in range(1_500)]) + "\n")
+    with Session() as session:
+        results = session.run(f"p = GET process FROM {str(path)!r} a = GET x-oca-asset FROM {str(path)!r}")
+        assert [r.count for r in results if isinstance(r, Notice) and r.code == "first-of-list"] == [2]
+        assert len(session["p"]) == 2
+        assert "second.example.org" not in {row["hostname"] for row in session["a"].to_dicts()}
 
 
 @pytest.mark.parametrize(("field", "attribute"), [("ProcessId", "pid"), ("Image", "name"), ("ProcessGuid", "x_unique_id")])
@@ -323,7 +369,10 @@ def test_one_late_list_of_any_field(tmp_path: Path, field: str, attribute: str) 
 
 
 def test_an_object_wins_over_a_scalar_and_the_scalar_is_kept() -> None:
-    assert json.loads(expanded('{"process": "x", "process.pid": 3}')[0], object_pairs_hook=list) == [("process", [("pid", 3)]), ("process", "x")]
+    assert json.loads(expanded('{"process": "x", "process.pid": 3}').texts[0], object_pairs_hook=list) == [
+        ("process", [("pid", 3)]),
+        ("process", "x"),
+    ]
 
 
 def test_raw_lines_are_shown_as_they_were_written(tmp_path: Path) -> None:

@@ -211,8 +211,19 @@ class Reading:
         for group in self.shape.marks:
             for path in group:
                 yield path, "VARCHAR"
-        for part in ("host", "code", "provider", "record", *SHOWN_ONLY, *OPTIONAL):
-            if part in envelope and SHOWN_ONLY.get(part, "rec") in self.wanted:
+        for part in SHOWN_ONLY:
+            if part in envelope and SHOWN_ONLY[part] in self.wanted:
+                yield from expression.fields(expression.top(envelope[part]))
+        yield from self._record_fields()
+        for rule in self.rules:
+            if rule.column in self.wanted and rule.node is not None:
+                yield from expression.fields(rule.node)
+
+    def _record_fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The fields of a record's host, number, times and event type."""
+        envelope = self.shape.envelope
+        for part in ("host", "code", "provider", "record", *OPTIONAL):
+            if part in envelope:
                 yield from expression.fields(expression.top(envelope[part]))
         for clock in envelope["clock"].get("sensor", {}).values():
             yield from expression.fields(expression.top(clock))
@@ -223,9 +234,10 @@ class Reading:
             kind = self.shape.kind_of(sensor, code)
             if isinstance(kind, dict) and (node := self._parse(kind["by"])):
                 yield from expression.fields(node)
-        for rule in self.rules:
-            if rule.column in self.wanted and rule.node is not None:
-                yield from expression.fields(rule.node)
+
+    def of_record(self) -> Iterator[tuple[str, ...]]:
+        """The paths of these fields."""
+        return (path for path, _ in self._record_fields())
 
     def _known_events(self) -> Iterator[tuple[str, int | Literal["all"]]]:
         """Sensor and code of every event to be ready for."""
@@ -239,10 +251,11 @@ class Reading:
 
     # -- SQL -----------------------------------------------------------------------------------------------------
 
-    def select(self, rows: str, line: str | None, base: str = "", also: str = "") -> str:
+    def select(self, rows: str, line: str | None, base: str = "", also: str = "", key: str | None = None) -> str:
         """A SELECT of the layout's columns over `rows`, a FROM item with `src` and the raw structure.
 
-        `line`: SQL of the raw line where the rows have it (for keys without record number, and fields `apart`).
+        `line`: SQL of the raw line where the rows have it (for fields `apart`). `key`: SQL of the text that is the key of a record without
+        record number; None: the line.
         `base`: SQL of the struct that holds the structure; empty where its top fields are columns. `also`: a column of the
         rows to keep.
         """
@@ -274,7 +287,7 @@ class Reading:
         last = instant(clocks["log"]) if "log" in clocks else instant(clocks["otherwise"])
         time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
         record, host = sql(envelope["record"]), sql(envelope["host"])
-        whole = f"md5_number_lower({line})" if line else "NULL"
+        whole = f"md5_number_lower({key or line})" if key or line else "NULL"
         channel = f'CASE WHEN "$sensor" = 0 THEN lower({sql(envelope["provider"])}) END'
         rec = f'CASE WHEN {record} IS NOT NULL THEN hash({host}, "$sensor", {channel}, {record}, {key_time}) ELSE {whole} END'
         columns = {

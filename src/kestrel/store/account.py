@@ -43,7 +43,7 @@ class Account:
     """Not a record."""
     mended: int = 0
     several: int = 0
-    """With a list of several values where one is read: the first is."""
+    """With a list of which only the first value is read."""
     events_only: int = 0
     """Recognised, but without entities other than the event and its host."""
     types: list[tuple[str, str, int, bool]] = field(default_factory=list)
@@ -206,8 +206,12 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         message = f"{account.mended:,} lines contain damaged text (not UTF-8, or cut off); they were read as far as possible"
         yield Notice("mended-lines", message, account.mended)
     if account.several:
-        lists = "record has a list of several values" if account.several == 1 else "records have a list of several values"
-        yield Notice("first-of-list", f"{account.several:,} {lists} where Kestrel reads one; the first is read", account.several)
+        lists = "record has a list" if account.several == 1 else "records have lists"
+        yield Notice(
+            "first-of-list",
+            f"{account.several:,} {lists} of several hosts, times or codes, or of very many values; the first is read",
+            account.several,
+        )
 
 
 def events_only_text(account: Account) -> str:

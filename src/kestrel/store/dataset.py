@@ -255,12 +255,33 @@ def _create_files(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, So
 
 def _resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str], account: Account) -> None:
     """Resolve entities over all records. `respelt`: address columns that were changed since they were read."""
+    listed = _set_aside(con)
     found = identity.resolve(con)
     account.shared_ids, account.name_only = found.shared_ids, found.name_only
+    if listed:
+        _put_back(con)
     addresses.device_paths(con)
     flows.resolve(con, respelt)
     addresses.accounts(con)
     further.collect(con)
+
+
+def _set_aside(con: duckdb.DuckDBPyConnection) -> bool:
+    """Take the rows with the further values of lists out of the records; returns whether there are any. A process is identified by the
+    first values alone, so that a record stands for one process."""
+    if not addresses.has_column(con, "part"):
+        return False
+    further = "part > 0 AND rec IN (SELECT rec FROM events WHERE part IS NULL)"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE further_values AS SELECT * FROM events WHERE {further}")
+    con.execute(f"DELETE FROM events WHERE {further}")
+    return con.execute("SELECT count(*) > 0 FROM further_values").fetchone() == (True,)
+
+
+def _put_back(con: duckdb.DuckDBPyConnection) -> None:
+    """Add those rows again, with the processes of their records."""
+    ids = ", ".join(f'e."{s}.id" AS "{s}.id"' for s in PROCESSES)
+    con.execute(f"INSERT INTO events BY NAME SELECT f.* REPLACE ({ids}) FROM further_values f JOIN events e ON e.rec = f.rec AND e.part IS NULL")
+    con.execute("DROP TABLE further_values")
 
 
 def _write_account(con: duckdb.DuckDBPyConnection, account: Account) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Lines:
     long: list[str] = field(default_factory=list)
     mended: int = 0
     several: int = 0
-    """How many records have a list of several values where one is read."""
+    """How many records have a list of which only the first value is read."""
     further: int = 0
     """Lines that only carry on the record of the line before."""
     plain: Path | None = None
@@ -152,9 +152,11 @@ def weight(file: Path) -> int:
 
 def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path, unreadable: dict[str, str]) -> list[Lines]:
     """Take the lines of files into the table `raw_lines`: each with whether it is a record (a blank one: neither), the number of its file
-    and, where it was mended or its dotted names are paths now, how it was written. Where DuckDB's line reader fails, or loses lines beyond
-    its buffer without a word, they go by the careful road; the lines as they were read. What cannot be read is put into `unreadable`."""
-    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER, original VARCHAR)")
+    and, where it was mended or its dotted names are paths now, how it was written. A record with a list of several values where one is read
+    has a line for each: the further ones have the number `part` from 1 and the `first` line. Where DuckDB's line reader fails, or loses
+    lines beyond its buffer without a word, they go by the careful road; the lines as they were read. What cannot be read is put into
+    `unreadable`."""
+    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER, original VARCHAR, part UINTEGER, first VARCHAR)")
     found: list[Lines] = []
     for part in parts:
         try:
@@ -193,7 +195,7 @@ def _fill(con: duckdb.DuckDBPyConnection, number: int, lines: Lines) -> None:
         con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
         con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
         source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
-    con.execute(f"INSERT INTO raw_lines SELECT l, {_valid('l')}, {number}, NULL FROM {source}")
+    con.execute(f"INSERT INTO raw_lines SELECT l, {_valid('l')}, {number}, NULL, NULL, NULL FROM {source}")
     con.execute("DROP TABLE IF EXISTS long_lines")
 
 
@@ -216,43 +218,48 @@ def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
 
 
 def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
-    """Mend the lines that DuckDB does not accept as JSON but that can be read, turn dotted names into paths and
-    lists into their first value where one is read; returns how many lines were mended, and how many have a list of several values."""
+    """Mend the lines that DuckDB does not accept as JSON but that can be read, and turn dotted names into paths and lists into what log
+    formats read; returns how many lines were mended, and how many have a list of which only the first value is read."""
     suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
-    other = f"regexp_matches(l, {quoted(mending.dotted())}) OR regexp_matches(l, {quoted(mending.listed())})"
+    other = f"regexp_matches(l, {quoted('|'.join((mending.dotted(), mending.listed(), mending.single())))})"
     changed = con.execute(f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN {other} ELSE {suspect} END")
-    number = several = 0
+    number = first_only = 0
     gone: list[int] = []
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=scratch, suffix=".mended", delete=False) as copy:
-        long: list[tuple[int, str]] = []
+        long: list[tuple[int, int, int, str]] = []
         while rows := changed.fetchmany(FETCHED):
             for row, line, valid in rows:
-                records = [line] if valid else mending.mended(line)
-                found = [mending.expanded(record) for record in records]
-                texts = [text for text, _ in found]
-                several += any(has_several for _, has_several in found)
-                if texts and texts != [line]:
+                records = [mending.expanded(record) for record in ([line] if valid else mending.mended(line))]
+                first_only += any(record.is_first_only for record in records)
+                if records and [record.texts for record in records] != [(line,)]:
                     number += not valid
                     gone.append(row)
-                    for text in (mending.CONTROL.sub("\ufffd", text) for text in texts):
-                        if len(text) > LONG:
-                            long.append((row, text))
-                        else:
-                            copy.write(f"{row}\x07{text}\n")
+                    for place, record in enumerate(records):
+                        for part, text in enumerate(map(_clean, record.texts)):
+                            if len(text) > LONG:
+                                long.append((row, place, part, text))
+                            else:
+                                copy.write(f"{row}\x07{place}\x07{part}\x07{text}\n")
     file = Path(copy.name)
     if gone:
-        con.execute("CREATE OR REPLACE TEMP TABLE mended_lines (number BIGINT, l VARCHAR)")
-        con.execute(f"INSERT INTO mended_lines SELECT * FROM {_csv_copy(file, 'number')}")
+        con.execute("CREATE OR REPLACE TEMP TABLE mended_lines (number BIGINT, place BIGINT, part BIGINT, l VARCHAR)")
+        con.execute(f"INSERT INTO mended_lines SELECT * FROM {_csv_copy(file, ('number', 'place', 'part'))}")
         if long:
-            con.executemany("INSERT INTO mended_lines VALUES (?, ?)", [list(pair) for pair in long])
-        original = "CASE WHEN count(*) OVER (PARTITION BY m.number) = 1 THEN r.l END"
+            con.executemany("INSERT INTO mended_lines VALUES (?, ?, ?, ?)", [list(one) for one in long])
+        original = "CASE WHEN m.part = 0 AND max(m.place) OVER (PARTITION BY m.number) = 0 THEN r.l END"
+        first = "CASE WHEN m.part > 0 THEN first_value(m.l) OVER (PARTITION BY m.number, m.place ORDER BY m.part) END"
         con.execute(
-            f"INSERT INTO raw_lines SELECT m.l, {_valid('m.l')}, r.src, {original} FROM mended_lines m JOIN raw_lines r ON r.rowid = m.number"
+            f"INSERT INTO raw_lines SELECT m.l, {_valid('m.l')}, r.src, {original}, nullif(m.part, 0), {first} "
+            "FROM mended_lines m JOIN raw_lines r ON r.rowid = m.number"
         )
         con.execute("DELETE FROM raw_lines WHERE rowid IN (SELECT number FROM mended_lines)")
         con.execute("DROP TABLE mended_lines")
     file.unlink()
-    return number, several
+    return number, first_only
+
+
+def _clean(text: str) -> str:
+    return mending.CONTROL.sub("\ufffd", text)
 
 
 def _valid(line: str) -> str:
@@ -264,10 +271,10 @@ def _csv(path: Path) -> str:
     return _lines_as_csv(path, f"columns={{'l': 'VARCHAR'}}, null_padding=false, compression={quoted(compression(path))}")
 
 
-def _csv_copy(path: Path, number: str = "") -> str:
-    """The same for a copy that Kestrel wrote. `number`: a column of numbers before the lines."""
-    columns = f"columns={{'{number}': 'BIGINT', 'l': 'VARCHAR'}}" if number else "columns={'l': 'VARCHAR'}"
-    return _lines_as_csv(path, f"{columns}, compression='none', max_line_size={4 * LONG}")
+def _csv_copy(path: Path, numbers: Sequence[str] = ()) -> str:
+    """The same for a copy that Kestrel wrote. `numbers`: columns of numbers before the lines."""
+    columns = ", ".join([*(f"'{name}': 'BIGINT'" for name in numbers), "'l': 'VARCHAR'"])
+    return _lines_as_csv(path, f"columns={{{columns}}}, compression='none', max_line_size={4 * LONG}")
 
 
 def _lines_as_csv(path: Path, options: str) -> str:

@@ -3,7 +3,8 @@
 A record may be written `{"process.pid": 3, "process": {"name": "x"}}`: both mean `process: {pid, name}`. A name with dots is a path
 only if some log format reads that path, so a file name or an address used as a key stays one key. If a name has two values,
 the first counts, at every depth; but an object that a path leads through takes precedence. `{"pid": [3]}` means `{"pid": 3}`
-where log formats read one value: of a list that is its first value, and none of an empty one.
+where log formats read one value, an empty list means no value, and a single value means `[value]` where they read a list. A record
+`{"name": ["x", "y"]}` becomes two texts, `{"name": "x"}` and `{"name": "y"}`: the first is shown, and conditions match all of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -21,6 +23,8 @@ CONTROL = re.compile(r"[\x00-\x1f]")
 HALF = re.compile(r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 SUSPECT = r"^[\x00-\x20]*\{"
 """The beginning of an invalid line that can perhaps be mended (RE2)."""
+MOST = 1_000
+"""Of a longer list, only this number of values are searched."""
 BETWEEN = re.compile(r"[ \t\r\n,]*")
 
 
@@ -52,19 +56,27 @@ def mended(line: str) -> list[str]:
     return found
 
 
-def expanded(line: str) -> tuple[str, bool]:
-    """A record with its dotted names as paths and, where log formats read one value, the first of a list; and whether such a list has more
-    values. Unchanged if it has neither, or if it is nested too deeply."""
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A record as log formats read it. `texts`: the record with the first value of each list, then one text for each further value.
+    `is_first_only`: whether a list has values that no text has."""
+
+    texts: tuple[str, ...]
+    is_first_only: bool = False
+
+
+def expanded(line: str) -> Expanded:
+    """A record with its dotted names as paths and its lists as log formats read them. Unchanged if it has neither, or if it is nested too
+    deeply."""
     try:
         pairs = json.loads(line, object_pairs_hook=_Pairs, parse_int=Number, parse_float=Number, parse_constant=Number)
         if not isinstance(pairs, _Pairs):
-            return line, False
+            return Expanded((line,))
         record = _Record()
         record.place(record.tree, pairs, vocabulary(), ())
-        text = _written(_Pairs([*record.tree.items(), *record.apart.items()])) if record.is_changed else line
+        return Expanded(tuple(record.texts()) if record.is_changed else (line,), record.is_first_only)
     except (ValueError, RecursionError):
-        return line, False
-    return text, record.has_several
+        return Expanded((line,))
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -78,7 +90,16 @@ class _Record:
         self.tree: dict[str, Any] = {}
         self.apart: dict[str, Any] = {}
         self.is_changed = False
-        self.has_several = False
+        self.is_first_only = False
+        self._lists: list[tuple[dict[str, Any], str, list[Any]]] = []
+        """Where lists of several values were: the node, the name, and the values."""
+
+    def texts(self) -> Iterator[str]:
+        """The record with the first value of each list, and with each further one; a list without that many has its first value again."""
+        for number in range(max((len(values) for _, _, values in self._lists), default=1)):
+            for node, name, values in self._lists:
+                node[name] = values[number] if number < len(values) else values[0]
+            yield _written(_Pairs([*self.tree.items(), *self.apart.items()]))
 
     def place(self, node: dict[str, Any], pairs: _Pairs, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
         """Put the members of an object at a path into a node. `known`: what log formats read below it."""
@@ -94,11 +115,20 @@ class _Record:
     def _set(self, node: dict[str, Any], path: tuple[str, ...], value: Any, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
         name, *rest = path
         here, below = (*at, name), known.get(name) or {}
-        if type(value) is list and (*at, *path) in scalars() and not any(isinstance(v, list) for v in value):
-            values = [v for v in value if v not in (None, "", "-")]
-            value = values[0] if values else None
+        several: list[Any] = []
+        if type(value) is list and not rest and here in scalars() and not any(isinstance(v, list) for v in value):
+            several = list(dict.fromkeys(v for v in value if v not in (None, "", "-")))
+            value = several[0] if several else None
             self.is_changed = True
-            self.has_several |= len(set(values)) > 1
+        elif value is not None and not rest and not isinstance(value, list) and here in lists():
+            value = [value]
+            self.is_changed = True
+        if len(several) > 1 and name not in node:
+            if here in of_record():
+                self.is_first_only = True
+            else:
+                self.is_first_only |= len(several) > MOST
+                self._lists.append((node, name, several[:MOST]))
         if rest or (isinstance(value, _Pairs) and below):
             if not isinstance(node.get(name), dict):
                 if name in node:
@@ -172,6 +202,18 @@ def scalars() -> frozenset[tuple[str, ...]]:
 
 
 @cache
+def lists() -> frozenset[tuple[str, ...]]:
+    """The paths at which log formats read a list."""
+    return frozenset(path for path, kind in _kinds() if kind.endswith("[]"))
+
+
+@cache
+def of_record() -> frozenset[tuple[str, ...]]:
+    """The paths that distinguish a record from others: its host, time, event type and number. Of a list there only the first value counts."""
+    return frozenset(path for shape in shapes().values() for path in Reading(shape).of_record())
+
+
+@cache
 def _kinds() -> frozenset[tuple[tuple[str, ...], str]]:
     """Every path at which a log format reads a value, with its SQL type."""
     return frozenset(leaf for shape in shapes().values() for leaf in _leaves(Reading(shape).structure))
@@ -196,6 +238,19 @@ def listed() -> str:
     """A regular expression (RE2) that matches lines with a list where a log format may read one value."""
     names = {path[-1] for path, _ in _kinds()} - {path[-1] for path, kind in _kinds() if kind.endswith("[]")}
     return f'"({"|".join(map(re.escape, sorted(names)))})"\\s*:\\s*\\['
+
+
+@cache
+def single() -> str:
+    """A regular expression (RE2) that matches lines with a single value where a log format reads a list."""
+    several = {path[-1] for path in scalars()}
+    found = []
+    for *above, name in sorted(lists()):
+        if name not in several:
+            found.append(re.escape(f'"{name}"'))
+        elif above:
+            found.append(f'"{re.escape(above[-1])}"\\s*:\\s*\\{{[^{{}}]*"{re.escape(name)}"')
+    return f"({'|'.join(found)})\\s*:\\s*[^\\[\\sn]"
 
 
 def has_list(record: Mapping[str, Any], at: tuple[str, ...] = ()) -> bool:

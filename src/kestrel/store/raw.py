@@ -74,6 +74,7 @@ def _check(before: Sequence[tuple[str, str]], variable: str) -> None:
 def _keyed(shape: Shape) -> str:
     """SELECT of the key and the line of every record of a shape in `raw_lines`."""
     reading = Reading(shape, wanted=())
-    parsed = f"(SELECT l, coalesce(original, l) AS line, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src FROM raw_lines WHERE valid)"
+    parsed = f"(SELECT l, coalesce(original, l) AS line, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src FROM raw_lines "
+    parsed += "WHERE valid AND part IS NULL)"
     rows = f"(SELECT * FROM {parsed} WHERE {reading.recognised('j')})"
     return f"SELECT k.rec, k.line FROM ({reading.select(rows, 'l', 'j', also='line')}) k"

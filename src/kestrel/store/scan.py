@@ -235,34 +235,46 @@ def _read_lines(
     account: Account,
 ) -> None:
     """The general road: every line that is held is looked at, of whatever shape; the most frequent shapes first."""
-    read, broken = con.execute("SELECT count(valid), count(*) FILTER (NOT valid) FROM raw_lines").fetchone() or (0, 0)
+    counted = "SELECT count(valid), count(*) FILTER (NOT valid), count(part) FROM raw_lines"
+    read, broken, values = con.execute(counted).fetchone() or (0, 0, 0)
     further = sum(part.further for part in lines)
     left = read - broken
     for shape in dict.fromkeys([*found, *shapes().values()]):
         if not left:
             break
         reading = Reading(shape, wanted)
-        parsed = f"SELECT l, src, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
+        parsed = f"SELECT l, src, part, first, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
         rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
         if shape not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
-        _widen(con, reading.wanted)
-        added = _insert(con, reading.select(rows, "l", "j"))
+        _widen(con, [*reading.wanted, *(["part"] if values else [])])
+        before = _count(con)
+        also = "part" if values and "part" not in shape.envelope else ""
+        added = _insert(con, reading.select(rows, "l", "j", also, "coalesce(first, l)" if values else None))
         if added:
-            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - further
+            more = con.execute(f"SELECT count(part) FROM events WHERE rowid >= {before}").fetchone() if also else None
+            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - further - (more[0] if more else 0)
         left -= added
         if added and left:
-            unread = f"SELECT l, true AS valid, src FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
+            unread = f"SELECT l, true AS valid, src, part, first FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
             con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS {unread}")
-    account.read += read - further
+    if left and values:
+        con.execute("DELETE FROM raw_lines WHERE part IS NOT NULL")
+        left = _lines_left(con)
+    account.read += read - further - values
     account.broken += broken
     account.mended += sum(part.mended for part in lines)
     account.several += sum(part.several for part in lines)
     account.unknown += left
     if left:
         account.strange += _unrecognised(con, paths)
-    account.kept += read - further - broken - left
+    account.kept += read - further - values - broken - left
     con.execute("DROP TABLE raw_lines")
+
+
+def _lines_left(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT count(*) FROM raw_lines WHERE valid").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _unrecognised(con: duckdb.DuckDBPyConnection, paths: Mapping[int, Path]) -> list[tuple[str, int, list[str]]]:
