@@ -54,6 +54,7 @@ def line(number: int, **fields: Any) -> str:
         ("blank-lines.json", ("\n\n" + "\n\n".join(LINES) + "\n \n").encode(), 10, 0, 0, 0),
         ("byte-order-mark.json", b"\xef\xbb\xbf" + TEXT.encode(), 10, 0, 0, 0),
         ("utf16.json", TEXT.encode("utf-16"), 10, 0, 0, 0),
+        ("arrays-as-lines.json", (LINES[0] + "\n[" + ",".join(LINES[1:6]) + "]\n [" + ", ".join(LINES[6:]) + ", 5]\n").encode(), 10, 1, 0, 0),
         ("packed.json.gz", gzip.compress(TEXT.encode(), mtime=0), 10, 0, 0, 0),
         ("packed.json.zst", zstandard.compress(TEXT.encode()), 10, 0, 0, 0),
         ("packed-array.json.zst", zstandard.compress(b"[" + ",".join(LINES).encode() + b"]"), 10, 0, 0, 0),

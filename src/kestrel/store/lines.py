@@ -232,7 +232,7 @@ def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
                 records = [mending.expanded(record) for record in ([line] if valid else mending.mended(line))]
                 first_only += any(record.is_first_only for record in records)
                 if records and [record.texts for record in records] != [(line,)]:
-                    number += not valid
+                    number += not valid and not line.lstrip().startswith("[")
                     gone.append(row)
                     for place, record in enumerate(records):
                         for part, text in enumerate(map(_clean, record.texts)):

@@ -21,11 +21,11 @@ from kestrel.schemas.shape import Reading, shapes
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f]")
 HALF = re.compile(r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-SUSPECT = r"^[\x00-\x20]*\{"
+SUSPECT = r"^[\x00-\x20]*[{\[]"
 """The beginning of an invalid line that can perhaps be mended (RE2)."""
 MOST = 1_000
 """Of a longer list, only this number of values are searched."""
-BETWEEN = re.compile(r"[ \t\r\n,]*")
+BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
 
 
 class Number(str):
@@ -34,7 +34,8 @@ class Number(str):
 
 def mended(line: str) -> list[str]:
     """The records of a line that DuckDB does not accept as JSON: unpaired surrogates become U+FFFD, control characters are escaped,
-    several objects on one line are several records, and the rest after the last readable one is an unreadable record. Empty if there are none."""
+    several objects on one line, also in an array, are several records, and the rest after the last readable one is an unreadable record.
+    Empty if there are none."""
     text = HALF.sub(lambda m: m[1] or "\\ufffd", line)
     if CONTROL.search(text):
         text = TEXT.sub(lambda m: CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", m[0]), text)
@@ -43,12 +44,12 @@ def mended(line: str) -> list[str]:
     place = 0
     decode = json.JSONDecoder().raw_decode
     try:
-        while place < len(text):
+        while (place := BETWEEN.match(text, place).end()) < len(text):  # type: ignore[union-attr]
             value, end = decode(text, place)
             if not isinstance(value, dict):
                 raise ValueError("no object")
             found.append(text[place:end])
-            place = BETWEEN.match(text, end).end()  # type: ignore[union-attr]
+            place = end
     except ValueError:
         return [*found, text[place:]] if found else []
     except RecursionError:
