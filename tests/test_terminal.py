@@ -93,7 +93,7 @@ def test_columns_too_narrow_to_read_are_a_block_a_row() -> None:
 
 
 def test_a_very_long_value_is_cut_and_its_length_told() -> None:
-    assert "... (10,000 signs)" in "".join(printed(Table("p", ("name",), (("x" * 10_000,),), 1)))
+    assert "... (10,000 characters)" in "".join(printed(Table("p", ("name",), (("x" * 10_000,),), 1)))
 
 
 @pytest.mark.parametrize("width", WIDTHS)

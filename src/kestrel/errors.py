@@ -79,7 +79,7 @@ def _window(text: str, column: int, width: int, limit: int = 160) -> tuple[str, 
 
 
 def _shown(text: str) -> str:
-    """Text in which every sign can be seen, one for one."""
+    """Text in which every character can be seen, one for one."""
     return text if text.isprintable() else "".join(c if c in "\t\n" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

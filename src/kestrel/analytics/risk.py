@@ -159,7 +159,7 @@ def _reasons(process: Process) -> Iterable[Reason]:
     long = packaged("kestrel.analytics", "risk.yaml")["long"]
     length = len(process.command_line[0]) if process.command_line else 0
     if length > long["signs"] and not set(_flat(long["unless"])) & set(process.name):
-        yield Reason(long["points"], f"{long['reason']}: {length:,} signs", long["technique"])
+        yield Reason(long["points"], f"{long['reason']}: {length:,} characters", long["technique"])
 
 
 # -- disguise ----------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ ALIKE = str.maketrans("0135іоесаѕрոı", "olesioecaspni")
 
 @cache
 def _lookalike(name: str) -> str | None:
-    """The program of Windows that a name imitates: one slip of the pen away, or the same but for signs that look alike."""
+    """The program of Windows that a name imitates: one slip of the pen away, or the same but for characters that look alike."""
     rules = packaged("kestrel.analytics", "risk.yaml")["masquerade"]
     stem = name.removesuffix(".exe")
     if not name.endswith(".exe") or name in rules["honest"] or len(stem) < 4:

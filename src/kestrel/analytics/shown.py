@@ -50,7 +50,7 @@ def html(name: str, markup: str) -> Picture:
     words.feed(markup)
     words.close()
     text = "\n".join(line for line in (" ".join(p.split()) for p in "".join(words.parts).split("\n")) if line)
-    return Picture(name, text or f"HTML of {len(markup):,} signs", html=markup)
+    return Picture(name, text or f"HTML of {len(markup):,} characters", html=markup)
 
 
 class _Words(HTMLParser):

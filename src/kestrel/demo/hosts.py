@@ -155,7 +155,7 @@ def _lap301(plan: Plan, seed: int) -> list[Life]:
 
 
 def _long_command(random: Random) -> str:
-    """A command line of 10,000 signs."""
+    """A command line of 10,000 characters."""
     block = "".join(random.choices(string.ascii_letters + string.digits, k=400))
     return ("powershell.exe -NoProfile -EncodedCommand " + block * 25)[:10_000]
 

@@ -39,5 +39,5 @@ def svg_text(node: Element) -> str:
 
 
 def _text(text: str) -> str:
-    """Text of which every sign may stand in a document; line ends stay."""
+    """Text of which every character may stand in a document; line ends stay."""
     return text if text.isprintable() else "\n".join(visible(line) for line in text.split("\n"))

@@ -113,9 +113,9 @@ def _graph(graph: Graph) -> tuple[list[Element], int]:
     return body, height
 
 
-def shortened(text: str, signs: int) -> str:
+def shortened(text: str, limit: int) -> str:
     """A text that keeps its end, which tells paths and keys apart."""
-    return text if len(text) <= signs else f"{text[: signs // 3]}…{text[-(signs - signs // 3 - 1) :]}"
+    return text if len(text) <= limit else f"{text[: limit // 3]}…{text[-(limit - limit // 3 - 1) :]}"
 
 
 def _edge(graph: Graph, edge: GraphEdge, nodes: tuple[tuple[int, int], ...]) -> Element:

@@ -36,7 +36,7 @@ def show(console: Console, result: Result) -> None:
 
 
 def _harmless(part: Text) -> Text:
-    """Text with every sign visible that could steer the terminal: names and messages may hold what logs and hunts hold."""
+    """Text with every character visible that could steer the terminal: names and messages may hold what logs and hunts hold."""
     from rich.text import Text
 
     if part.plain.replace("\n", "").isprintable():
@@ -211,7 +211,7 @@ def _named(name: str, value: str, margin: int) -> Text:
 
 
 def _cut(text: str, limit: int = LONGEST) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} signs)"
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text):,} characters)"
 
 
 # -- what a variable is -------------------------------------------------------------------------------------------

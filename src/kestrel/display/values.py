@@ -8,7 +8,7 @@ from typing import Any
 
 
 def plain(value: Any) -> str:
-    """A value as it is shown: times in UTC, missing ones empty, control and direction signs made visible."""
+    """A value as it is shown: times in UTC, missing ones empty, control and direction characters made visible."""
     match value:
         case None:
             return ""
@@ -40,7 +40,7 @@ def instant(value: datetime) -> str:
 
 
 def visible(text: str) -> str:
-    """Text that cannot steer a terminal or turn its direction: such signs are written as escapes."""
+    """Text that cannot steer a terminal or turn its direction: such characters are written as escapes."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\N{ZERO WIDTH JOINER}" else _escaped(c) for c in text)
@@ -61,7 +61,7 @@ def _escaped(sign: str) -> str:
 
 
 def wide(text: str) -> int:
-    """How many columns of a terminal a text takes: East Asian signs take two."""
+    """How many columns of a terminal a text takes: East Asian characters take two."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -82,7 +82,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def fitting(text: str, width: int) -> int:
-    """How many signs from the start fit into a width."""
+    """How many characters from the start fit into a width."""
     used = 0
     for number, sign in enumerate(text):
         used += wide(sign)

@@ -15,7 +15,7 @@ WORDS = (
     (r"invalid repetition size", "it repeats something more than 1,000 times"),
     (r"min repeat greater than max repeat", "the second number of a repetition is less than the first"),
     (r"bad character range (\S+)", "the range `{}` is backward"),
-    (r"invalid character class range: ?(\S+)", "there is no class of signs `{}`"),
+    (r"invalid character class range: ?(\S+)", "there is no class of characters `{}`"),
     (r"invalid escape sequence: ?(\S+)", "`{}` has no meaning in it"),
     (r"trailing \\|bad escape \(end of pattern\)", "it ends in a backslash"),
     (r"(?:expression|pattern) too large", "it is too large"),

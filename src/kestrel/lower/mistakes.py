@@ -188,7 +188,7 @@ class BadExpression(KestrelError):
         if foreign:
             hint = "expressions are those of RE2: no look-ahead, look-behind, back-references or possessive repetition"
         elif "`*`" in why:
-            hint = "any run of signs is `.*` here, and `%` in LIKE"
+            hint = "any run of characters is `.*` here, and `%` in LIKE"
         elif "closed" in why or "closes" in why:
             hint = "a bracket that is meant as it stands has a backslash before it: `\\(`"
         super().__init__(f"this MATCHES expression cannot be used: {why}", span, hint)

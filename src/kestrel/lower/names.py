@@ -130,7 +130,7 @@ class Names:
     # -- text ----------------------------------------------------------------------------------------------------
 
     def whole(self, text: str, span: Span) -> bool:
-        """Whether a text is one that can be written and stored: half of a surrogate pair is no sign."""
+        """Whether a text is one that can be written and stored: half of a surrogate pair is no character."""
         half = HALF.search(text)
         if half:
             self.errors.append(BadEscape(span))

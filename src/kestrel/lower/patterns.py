@@ -133,7 +133,7 @@ class Patterns(Names):
                 Notice("text-not-variable", f"`{text}` is a text here; the values of the variable are written `{text}.{path.attribute}`")
             )
         elif operator == "LIKE" and "*" in text and "%" not in text:
-            self.notices.append(Notice("like-signs", f"`*` in `{text}` is a plain sign: in LIKE any run of signs is `%`"))
+            self.notices.append(Notice("like-signs", f"`*` in `{text}` is an ordinary character: in LIKE, any run of characters is `%`"))
         elif operator in ("=", "IN") and "/" in text and vocabulary().entity(path.end).canonical.get(path.attribute) == "address":
             self.notices.append(Notice("network-not-address", f"no address is `{text}`: those inside a network are found by ISSUBSET"))
 

@@ -19,7 +19,7 @@ DIRECTIONS = {"egress": ("true", "outbound", "%%14593"), "ingress": ("false", "i
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """What a value must be like, whatever its case: `=` one of the values; LIKE one of the patterns (`%`, `_`, and a backslash is an
-    ordinary sign); HOLDS one of the values somewhere; `>` and the like one number; EXISTS anything."""
+    ordinary character); HOLDS one of the values somewhere; `>` and the like one number; EXISTS anything."""
 
     operator: str
     values: tuple[str | int | float, ...] = ()
@@ -168,7 +168,7 @@ def _spelt(wanted: Pattern, spellings: Callable[[str], Sequence[str]]) -> Patter
 
 
 def escaped(value: str) -> str:
-    """A text as a pattern of LIKE that is it alone; a sign that LIKE would read otherwise is any one sign, which takes in more."""
+    """A text as a pattern of LIKE that is it alone; a character that LIKE would read otherwise is any one character, which takes in more."""
     return value.replace("%", "_")
 
 

@@ -132,7 +132,7 @@ def _json(name: str, variable: str, text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        where = f" at sign {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+        where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         raise BadProfile(name, f"`{variable}`", f"is no JSON (it goes wrong{where})") from None
     if not isinstance(value, dict):
         raise BadProfile(name, f"`{variable}`", 'must be a JSON object, like `{"path": "logs.json"}`')

@@ -82,6 +82,6 @@ def _first_values(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _next(text: str, place: int) -> int:
-    """The place of the next sign that is no blank and no comma."""
+    """The place of the next character that is no blank and no comma."""
     found = SIGN.search(text, place)
     return found.start() if found else len(text)

@@ -59,7 +59,7 @@ def _of_csv(text: str) -> Iterator[str]:
             if row and len(row) != width:
                 yield f"line {reader.line_num} has {len(row)} fields, and the first line {width}"
     except csv.Error:
-        yield f"line {_open_quote(text)} has a quote that is never closed, or signs after one"
+        yield f"line {_open_quote(text)} has a quote that is never closed, or characters after one"
 
 
 def _open_quote(text: str) -> int:

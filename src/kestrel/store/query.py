@@ -28,5 +28,5 @@ class Query:
 
 
 def quoted_name(name: str) -> str:
-    """A name as SQL writes it, whatever signs it has."""
+    """A name as SQL writes it, whatever characters it has."""
     return '"' + name.replace('"', '""') + '"'

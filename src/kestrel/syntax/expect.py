@@ -530,7 +530,7 @@ class _Reader:
             raise Reached
         return self.bare()
 
-    # -- words and signs -----------------------------------------------------------------------------------------
+    # -- words and characters -----------------------------------------------------------------------------------------
 
     @property
     def at_cursor(self) -> bool:
@@ -557,7 +557,7 @@ class _Reader:
         return found
 
     def need_sign(self, sign: str) -> None:
-        """A sign without which nothing can follow."""
+        """A character without which nothing can follow."""
         if self.at_cursor:
             self.offers.sign(sign)
             raise Reached
@@ -586,7 +586,7 @@ class _Reader:
         return True
 
     def skip(self) -> None:
-        """Pass over one word, text or sign."""
+        """Pass over one word, text or character."""
         if self.at_cursor:
             raise Reached
         if not self.string():

@@ -58,7 +58,7 @@ ADVICE = {
     "||": "write OR",
     "|": "there are no pipes: each step names its result, and the next step uses that name",
     "XOR": "write `(a AND NOT (b)) OR (NOT (a) AND b)`",
-    # signs
+    # characters
     ";": "a statement needs no `;`: the next one begins on a line of its own",
     "//": COMMENTS,
     "/*": COMMENTS,
@@ -81,7 +81,7 @@ ADVICE = {
     "SEC": "seconds are written `s` or `seconds`",
     "SECS": "seconds are written `s` or `seconds`",
 }
-"""What to write instead of a word (in capitals) or a sign, where it can stand for nothing."""
+"""What to write instead of a word (in capitals) or a character, where it can stand for nothing."""
 BEGINNINGS = {
     "!": "write NOT: `NOT name = 'cmd.exe'`",
     "&&": ADVICE["&&"],
@@ -109,17 +109,17 @@ INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u2
 
 
 def advice(found: str) -> str | None:
-    """What to write instead of a word or sign that cannot stand where it was found, if that is known."""
+    """What to write instead of a word or character that cannot stand where it was found, if that is known."""
     if told := ADVICE.get(found.upper()):
         return told
     return next((told for begin, told in BEGINNINGS.items() if found.startswith(begin)), None)
 
 
 def foreign(found: str) -> str | None:
-    """The first sign of a text that only looks like one of the language, or cannot be seen; None if there is none."""
+    """The first character of a text that only looks like one of the language, or cannot be seen; None if there is none."""
     return next((sign for sign in found if sign in LOOKALIKES or sign in INVISIBLE), None)
 
 
 def name_of(sign: str) -> str:
-    """What Unicode calls a sign."""
+    """What Unicode calls a character."""
     return unicodedata.name(sign, f"U+{ord(sign):04X}")

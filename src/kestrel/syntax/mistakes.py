@@ -29,17 +29,17 @@ class Unexpected(KestrelError):
 
 
 class LookAlike(KestrelError):
-    """`text`: what the sign stands in, as it would be written."""
+    """`text`: what the character stands in, as it would be written."""
 
     code: ClassVar[str] = "K0110"
 
     def __init__(self, sign: str, span: Span, text: str | None = None) -> None:
         if sign in INVISIBLE:
-            super().__init__(f"a sign that cannot be seen stands here: {name_of(sign)}", span, "delete it: it came along with copied text")
+            super().__init__(f"a character that cannot be seen stands here: {name_of(sign)}", span, "delete it: it came along with copied text")
             return
         meant = LOOKALIKES[sign]
-        kind = "quote" if meant in "'\"" else "sign"
-        hint = f"write {text or f'`{meant}`'}; word processors and web pages change such signs"
+        kind = "quote" if meant in "'\"" else "character"
+        hint = f"write {text or f'`{meant}`'}; word processors and web pages change such characters"
         super().__init__(f"`{sign}` ({name_of(sign)}) is not the {kind} `{meant}`", span, hint)
 
 
@@ -152,4 +152,4 @@ class BadEscape(KestrelError):
     code: ClassVar[str] = "K0109"
 
     def __init__(self, span: Span) -> None:
-        super().__init__("this text has an escape that names no sign", span, "write a backslash as `\\\\`, or use r'...'")
+        super().__init__("this text has an escape that names no character", span, "write a backslash as `\\\\`, or use r'...'")

@@ -24,7 +24,7 @@ READ = re.compile(r"(?:.*[\s,()\[\]{}'\"#=<>!+])?", re.DOTALL)
 TYPED_TIME = re.compile(r"[tT]?['\"]?([^'\"\n]*)\Z")
 PARAMETER = re.compile(r"\$([^\W\d]\w*)")
 NEAR = 2000
-"""How many signs before the cursor tell which variables were used last."""
+"""How many characters before the cursor tell which variables were used last."""
 SPANS = 4
 """How many variables lend their times."""
 
@@ -168,7 +168,7 @@ class Offers:
         self.files(start)
 
     def files(self, start: int) -> None:
-        """Files whose path begins as written; one with a sign that a bare path cannot have is quoted."""
+        """Files whose path begins as written; one with a character that a bare path cannot have is quoted."""
         self.parameters()
         self.start = start
         written = self.text[start:]

@@ -64,7 +64,7 @@ START_ATTRIBUTE = re.compile(r"start\s*(?:[=<>!,)\n]|$|(?:IN|IS|LIKE|MATCHES|ASC
 """`start` as the attribute of traffic: no time follows."""
 REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
 FOUND = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\s,()\[\]{}'\"]+|.", re.DOTALL)
-"""What a mistake shows of the text: a quoted text, a word, or a sign."""
+"""What a mistake shows of the text: a quoted text, a word, or a character."""
 MISNAMED = re.compile(r"[^\W\d][^\n=]*?\s*(:=|<-|==|\uff1d)|[^\s=(]+(?:[^\S\n]*,[^\S\n]*[^\s=(]+)*[^\S\n]*=(?!=)")
 """What was meant to name a result."""
 GIVEN = re.compile(rf"\$(?P<name>{WORD.pattern})\s*=(?!=)")
@@ -982,7 +982,7 @@ class _Parser:
         self.spared = self.spared or spared
         return tree.Text(value, span)
 
-    # -- words and signs -----------------------------------------------------------------------------------------
+    # -- words and characters -----------------------------------------------------------------------------------------
 
     def _type(self) -> tree.Word:
         if self._peek("*"):
@@ -1074,7 +1074,7 @@ class _Parser:
         raise Unexpected(found, expected, Span(self.place, self.place + len(found)), words, hint)
 
     def _look_alike(self, sign: str, found: str) -> NoReturn:
-        """Tell of a sign that only looks like one of the language; a text in curly quotes is shown as it should be."""
+        """Tell of a character that only looks like one of the language; a text in curly quotes is shown as it should be."""
         place = self.place + found.index(sign)
         quote = LOOKALIKES.get(sign, "")
         if quote in ("'", '"'):

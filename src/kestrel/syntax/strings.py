@@ -21,7 +21,7 @@ def in_pattern(body: str) -> str:
 
 def outside(body: str) -> tuple[str, bool]:
     """Outside `[ ]`: Python's escapes; a backslash that begins none stays, and so do `\\t`, `\\n` and the like from where
-    a Windows path begins. Also tells whether such an escape was met. Raises ValueError for one that names no sign."""
+    a Windows path begins. Also tells whether such an escape was met. Raises ValueError for one that names no character."""
     if "\\" not in body:
         return body, False
     path = _path_begins(body)

@@ -82,7 +82,7 @@ Value = Scalar | ListOf
 class Path:
     """`[type:]attr[.attr...]`. `type` is None where none was written.
 
-    `attribute` is canonical: dotted parts; a part with other signs than letters, digits, `_`, `-`, `[*]` is in single
+    `attribute` is canonical: dotted parts; a part with other characters than letters, digits, `_`, `-`, `[*]` is in single
     quotes (`hashes.'a b'`); `hashes.'SHA-256'` and `hashes.SHA-256` both become `hashes.SHA-256`.
     """
 
@@ -403,7 +403,7 @@ class Hunt:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """`# ...` to the end of its line, the sign included. `trailing`: it follows a statement on its line."""
+    """`# ...` to the end of its line, the character included. `trailing`: it follows a statement on its line."""
 
     text: str
     trailing: bool = False

@@ -16,7 +16,7 @@ from kestrel.schemas.shape import SHOWN_ONLY, Shape
 from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, live_shapes
 
 SHORT = 256
-"""Values of fewer signs are always indexed: the shortest `ignore_above` in use."""
+"""Values of fewer characters are always indexed: the shortest `ignore_above` in use."""
 OF_EVERY_RECORD = {"host": "host", "event.code": "code", "event.provider": "provider", "event.action": "action"}
 """Columns that a shape fills alike for every event, and the parts of its envelope that do."""
 EVERYTHING: Query = {"match_all": {}}
