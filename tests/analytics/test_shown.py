@@ -28,7 +28,7 @@ def test_text_cannot_steer_a_terminal() -> None:
 def test_html_has_its_words_on_a_terminal() -> None:
     picture = html("python://a", "<h1>Two &amp; more</h1><style>p {}</style><table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>")
     assert printed(picture) == "python://a:\n  Two & more\n  a b\n  c\n\n"
-    assert html("python://a", "<canvas></canvas>").text == "HTML of 17 signs"
+    assert html("python://a", "<canvas></canvas>").text == "HTML of 17 characters"
 
 
 def test_an_image_as_json() -> None:
