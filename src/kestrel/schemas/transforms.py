@@ -7,6 +7,7 @@ are SQL that reads a column.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
@@ -160,8 +161,8 @@ def listed(x: str) -> str:
 
 
 def words(x: str) -> str:
-    """The arguments as one text; a lone `-` is how Sysmon writes that there are none."""
-    return f"CASE WHEN {x} = ['-'] THEN NULL ELSE nullif(array_to_string({x}, ' '), '') END"
+    """The arguments as one text; `-` is no argument."""
+    return f"nullif(array_to_string(list_filter({x}, lambda a: a NOT IN {NO_TEXT}), ' '), '')"
 
 
 def domain(x: str) -> str:
@@ -237,6 +238,8 @@ def instant(x: str) -> str:
 
 
 DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+AMERICAN = {"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700"}
+"""The zones that RFC 822 names."""
 ZONE = "( ?(Z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?))?"
 
 
@@ -246,6 +249,8 @@ def _other_instant(x: str) -> str:
     mail = [f"{day}%d %b {year} %H:%M:%S %z" for day in ("%a, ", "") for year in ("%y", "%Y")]
     dated = f"regexp_extract({x}, '^/Date[(](-?[0-9]+)', 1)"
     zone = f"regexp_replace({x}, ' (UT|GMT|UTC|Z)$', ' +0000')"
+    for name, offset in AMERICAN.items():
+        zone = f"replace({zone}, ' {name}', ' {offset}')"
     return (
         f"CASE WHEN regexp_full_match({x}, '(?i){DATE}([T ][0-9:]+([.,][0-9]+)?)?{ZONE}') AND {x} >= '0001' "
         f"THEN try_cast({iso} AS TIMESTAMPTZ)::TIMESTAMP "
@@ -371,6 +376,12 @@ def canonical_key(value: str) -> str:
     return value
 
 
+def canonical_path(value: str) -> str:
+    """A path without the prefixes that only affect path parsing, as `path` writes it; `\\SystemRoot` as the folder it stands for."""
+    plain = re.sub(r"(?i)^\\(?:[\\?]\?\\UNC|Device\\Mup)\\", r"\\\\", value)
+    return re.sub(r"(?i)^\\SystemRoot\\", r"C:\\Windows\\", re.sub(r"^\\[\\?]\?\\", "", plain))
+
+
 CANONICAL: dict[str, Callable[[str], str]] = {
     "guid": canonical_guid,
     "upper": str.upper,
@@ -380,5 +391,6 @@ CANONICAL: dict[str, Callable[[str], str]] = {
     "mac": lambda v: v.lower().replace("-", ":"),
     "sid": lambda v: v.upper() if v.upper().startswith("S-1-") else v,
     "registry": canonical_key,
+    "path": canonical_path,
 }
 """The same canonical forms for literals of a hunt, by the names of the model's `canonical`."""

@@ -109,7 +109,7 @@ def slot_column(events: Events, slot: Slot, name: str) -> str | None:
         case "process", "created":
             kind = layout().kind
             creation = f"CASE WHEN kind IN ({kind('process-create')}, {kind('process-create-audit')}) THEN t END"
-            return f"coalesce({creation}, {own})" if own else creation
+            return f"coalesce(CASE WHEN {own} <= t THEN {own} END, {creation}, {own})" if own else creation
         case "host", "hostname":
             return f"coalesce({own}, host)" if own else "host"
     special = EVENT_COLUMNS.get(f"{slot.type}.{name}")
