@@ -299,7 +299,7 @@ def test_dotted_names(line: str, expected: dict[str, Any]) -> None:
 )
 def test_lists_and_single_values(line: str, expected: list[dict[str, Any]]) -> None:
     found = expanded(line)
-    assert ([json.loads(text) for text in found.texts], found.is_first_only) == (expected, False)
+    assert ([json.loads(text) for text in found.texts], found.is_partial) == (expected, False)
 
 
 @pytest.mark.parametrize("late", [0, 700], ids=["in the sample", "after the sample"])

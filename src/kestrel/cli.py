@@ -18,6 +18,7 @@ from kestrel.errors import Bug, HuntErrors, KestrelError, draw
 from kestrel.signals import Signals, Stopped
 from kestrel.text import Source
 from kestrel.version import __version__
+from kestrel.whole import write_whole
 
 if TYPE_CHECKING:
     from kestrel.result import Result
@@ -32,17 +33,53 @@ COMMANDS = ("run", "check", "fmt", "config", "check-source", "connectors", "demo
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status: 0, 1 when a hunt failed, 2 for wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if not _has_surroundings():
+        return 1
     with Signals() as signals:
         try:
             prepare()
             options = _parser().parse_args(_expanded(given), argparse.Namespace(signals=signals))
-            return _act(options)
+            status = _act(options)
+            sys.stdout.flush()
+            return status
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
             return 141
+        except CannotPrint as error:
+            _discard_output()
+            print(f"kestrel: cannot write the output: {error}", file=sys.stderr)
+            return 1
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            _discard_output()
+            print(f"kestrel: cannot write the output: {error.strerror or error}", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             return signals.status
+
+
+class CannotPrint(Exception):
+    """Standard output cannot be written; the sentence says why."""
+
+
+def _has_surroundings() -> bool:
+    """Whether there is a standard output and a current folder, without which no command makes sense."""
+    if sys.stdout is None:  # closed by the shell
+        print("kestrel: standard output is closed", file=sys.stderr)
+        return False
+    try:
+        Path.cwd()
+    except OSError:
+        print("kestrel: the current folder no longer exists", file=sys.stderr)
+        return False
+    return True
+
+
+def _discard_output() -> None:
+    """What is still in the buffer of standard output goes nowhere, so that nothing fails when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _act(options: argparse.Namespace) -> int:
@@ -218,6 +255,9 @@ def _run_book(options: argparse.Namespace) -> int:
         print(f"note[unused-parameter]: parameter `${name}` was given and no cell uses it", file=sys.stderr)
     show = (lambda _: None) if options.output else _shower(options.format)
     output = options.output.absolute() if options.output else None
+    if output and (why := _obstacle(output)):
+        print(f"kestrel: cannot write {options.output}: {why}", file=sys.stderr)
+        return 2
 
     def take(result: Result) -> None:
         show(result)
@@ -234,7 +274,7 @@ def _run_book(options: argparse.Namespace) -> int:
     except CannotSave as error:
         print(f"kestrel: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
+    except (BrokenPipeError, CannotPrint):
         raise
     except Exception:
         _report_bug(Source(""), "text", show)
@@ -242,6 +282,15 @@ def _run_book(options: argparse.Namespace) -> int:
     finally:
         if output:
             write_book(book, output)
+
+
+def _obstacle(path: Path) -> str | None:
+    """Why a file cannot be written, as far as can be known before."""
+    if path.is_dir():
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    return None if os.access(path if path.exists() else path.parent, os.W_OK) else "permission denied"
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -287,7 +336,11 @@ def _fmt(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     if options.write and options.file not in (None, "-"):
-        Path(options.file).write_text(text, encoding="utf-8")
+        try:
+            write_whole(Path(options.file), text)
+        except OSError as error:
+            print(f"kestrel: cannot write {options.file}: {error.strerror}", file=sys.stderr)
+            return 1
     else:
         sys.stdout.write(text)
     return 0
@@ -423,7 +476,7 @@ def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, 
         except HuntErrors as error:
             _report(error, options.format, show)
             return 1
-        except (Stopped, BrokenPipeError):
+        except (Stopped, BrokenPipeError, CannotPrint):
             raise
         except CannotSave as error:
             print(f"kestrel: {error}", file=sys.stderr)
@@ -498,6 +551,21 @@ def _report(error: HuntErrors, form: str, show: Callable[[Result], None]) -> Non
 
 
 def _shower(form: str) -> Callable[[Result], None]:
+    """What prints a result. It raises BrokenPipeError, CannotPrint."""
+    printed = _printer(form)
+
+    def show(result: Result) -> None:
+        try:
+            printed(result)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CannotPrint(error.strerror or str(error)) from error
+
+    return show
+
+
+def _printer(form: str) -> Callable[[Result], None]:
     if form == "json":
         from kestrel.display.jsonlines import to_line
 
@@ -510,7 +578,11 @@ def _shower(form: str) -> Callable[[Result], None]:
 
     from kestrel.display.terminal import show
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160")))
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # as a BrokenPipeError; rich would end the process
+
+    console = Output(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160")))
     return lambda result: show(console, result)
 
 

@@ -64,6 +64,8 @@ class Session:
         self._settings = settings
         self.scope: dict[str, Step] = {}
         self.origins: dict[str, Origin] = {}
+        self._passed: dict[str, Any] = {}
+        """The parameters given to the last run."""
         self.parameters: dict[str, Any] = {}
         """What `$name = value` gave so far."""
         self.last_sources: tuple[Source, ...] = ()
@@ -139,6 +141,7 @@ class Session:
         hunt, mistakes, doubtful = parse_partly(source.text)
         lowering = self._lowering(parameters)
         actions = lower(source, hunt, lowering, mistakes, doubtful)
+        self._passed = dict(parameters)
         self.last_sources = lowering.last_sources
         self._turns = lowering.turns
         if lowering.opened or lowering.loaded:
@@ -392,7 +395,7 @@ class Session:
         attributes = tuple(Attribute(p.text(), n, x) for p, n, x in self.answers.fullness(variable, paths))
         relations = () if variable.type == TABLE else tuple(vocabulary().leading_from(variable.type))
         origin = self.origins.get(name, Origin(""))
-        known = {**self.scope, **{f"${n}": value for n, value in self.parameters.items()}}
+        known = {**self.scope, **{f"${n}": value for n, value in {**self.parameters, **self._passed}.items()}}
         inputs = tuple(Input(n.name, state, n.text) for n, state in origin.listed(known))
         changed = tuple(dict.fromkeys(file for file, _, _ in self.readings.changed(read_by(step))))
         rows = self.store.rows(variable) if variable.flat and variable.type != TABLE else None

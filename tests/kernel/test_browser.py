@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -86,9 +87,12 @@ class Lab:
 
     def ready(self) -> None:
         """Wait for a kernel that is connected and idle: before it is connected, its sign says idle too."""
-        connected = "async url => (await (await fetch(url)).json()).every(k => k.connections && k.execution_state === 'idle')"
+        found = "(await (await fetch(url)).json()).filter(k => k.connections)"
+        connected = f"async url => {{ const found = {found}; return found.length > 0 && found.every(k => k.execution_state === 'idle') }}"
         self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
+        until = time.monotonic() + 60
         while not self.page.evaluate(connected, self.server.address("api/kernels")):
+            assert time.monotonic() < until, "no kernel is connected and idle"
             self.page.wait_for_timeout(50)
         self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
 

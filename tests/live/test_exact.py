@@ -127,6 +127,23 @@ def test_a_page_that_comes_again_is_an_error(proxy: Proxy, session: Session, roa
         session.run(HUNT)
 
 
+def test_a_document_of_two_pages_is_an_error(proxy: Proxy, session: Session, road: str) -> None:
+    proxy.misbehave(hits(lambda h: h and h[0].update(_id="same")), None, path=PAGES)
+    if road == "few":
+        session.run(HUNT)
+        assert len(session["x"]) == NUMBER
+        return
+    with pytest.raises(HuntErrors, match="two pages contain the same document"):
+        session.run(HUNT)
+
+
+@pytest.mark.parametrize("failed", [{"failed_indices": 1}, {"failures": [{"indices": ["a"], "failure": {"error": {"type": "x"}}}]}])
+def test_fields_that_an_index_did_not_tell_are_an_error(proxy: Proxy, session: Session, failed: dict[str, Any]) -> None:
+    proxy.misbehave(Change(failed), None, path="/_field_caps")
+    with pytest.raises(HuntErrors, match="of its indices did not answer"):
+        session.run(HUNT)
+
+
 def test_fewer_than_the_point_in_time_counts_is_an_error(proxy: Proxy, session: Session, road: str) -> None:
     """The count is one too high."""
     proxy.misbehave(Rewrite(lambda a: a | {"hits": a["hits"] | {"total": {"value": NUMBER + 1, "relation": "eq"}}}), None, path=COUNTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -26,9 +27,14 @@ def folder(number: int) -> str:
     return f"C:\\Tools {number % 100}\\x{ODD[number % len(ODD)]}y"
 
 
+def digest(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest().upper()
+
+
 def document(number: int) -> dict[str, Any]:
     made = process(number)
     path = f"{folder(number)}\\{name(number)}"
+    made["process"]["hash"] = {"sha256": digest(number).lower(), "md5": "0" * 32}
     made["process"] |= {"name": name(number), "executable": path, "command_line": f'"{path}" marker-{number:03}'}
     return made
 
@@ -54,6 +60,8 @@ HUNTS = {
         " OR ".join(f"command_line LIKE '%marker-{n:03}'" for n in WANTED),
         set(WANTED),
     ),
+    "any of many parts": (" OR ".join(f"command_line LIKE '%ker-{n:03}%'" for n in range(60, 160)), set(range(60, 160))),
+    "hashes": (f"binary_ref.hashes.SHA256 IN ({', '.join(quoted(digest(n)) for n in range(100, 160))})", set(range(100, 160))),
     "any of many names": (" OR ".join(f"name LIKE {quoted(f'%{n}.EX%')}" for n in range(100, 200)), set(range(100, 200))),
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kestrel.analytics.contract import AnalyticFailed, CannotStart, Input, Outcome
-from kestrel.analytics.environment import as_environment, is_interpreted, passed
+from kestrel.analytics.environment import as_environment, passed
 from kestrel.analytics.exchange import Exchange
 from kestrel.analytics.program import FOLDER, ended, run_to_end
 from kestrel.analytics.settings import TIME_LIMIT, BadAnalyticProfile, is_set_up, profile
@@ -82,11 +82,20 @@ class Container:
             subprocess.run(command, env=passed(client=True), stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
 
 
+READ_BY_CLIENT = re.compile(
+    r"PATH|HOME|TMP|TEMP|TMPDIR|USERPROFILE|(LOCAL)?APPDATA|SYSTEMROOT|PATHEXT|COMSPEC|GO[A-Z]+|\w+_PROXY|"
+    r"(DOCKER|BUILDKIT|BUILDX|COMPOSE|CONTAINERD|OTEL|XDG|SSL|SSH|LD|DYLD|GLIBC|MALLOC)_\w+",
+    re.IGNORECASE,
+)
+"""The variables that the client reads as its own settings: those of Docker, of Go programs, and of the dynamic linker."""
+
+
 def _harmless(environment: Mapping[str, str]) -> dict[str, str]:
     """The arguments that are safe in the environment of the client itself, where other users cannot see their values."""
-    return {key: text for key, text in environment.items() if not is_interpreted(key)}
+    return {key: text for key, text in environment.items() if not READ_BY_CLIENT.fullmatch(key)}
 
 
 def _handed_on(environment: Mapping[str, str]) -> list[str]:
-    """The options that pass arguments to the container. Those that would change the client's own behaviour are passed with their values."""
-    return [f"--env={key}={text}" if is_interpreted(key) else f"--env={key}" for key, text in environment.items()]
+    """The options that pass arguments to the container. Only those that would change the client's own behaviour are passed with their values,
+    which other users of the machine can see."""
+    return [f"--env={key}={text}" if READ_BY_CLIENT.fullmatch(key) else f"--env={key}" for key, text in environment.items()]

@@ -20,7 +20,8 @@ CLIENT = re.compile(r"DOCKER_\w+|SSH_AUTH_SOCK", re.IGNORECASE)
 """Those that the container client sees in addition; containers do not."""
 GUARDED = re.compile(
     r"PATH|ENV|IFS|HOME|TMP|TEMP|TMPDIR|(BASH_ENV|SHELLOPTS|NODE_OPTIONS|\w+_PROXY)|"
-    r"(LD_|DYLD_|PYTHON|PERL5|RUBY|GIT_|DOCKER_|KESTREL_|STIXSHIFTER_|NPM_|YARN_|PIP_|BUNDLE_).*",
+    r"PSModule\w*|COMSPEC|PATHEXT|SYSTEMROOT|SYSTEMDRIVE|WINDIR|\w*USERPROFILE|(LOCAL)?APPDATA|PROGRAM(DATA|FILES)\w*|HISTCHARS|"
+    r"(LD_|DYLD_|COMPLUS_|DOTNET_|CORECLR_|PYTHON|PERL5|RUBY|GIT_|DOCKER_|KESTREL_|STIXSHIFTER_|NPM_|YARN_|PIP_|BUNDLE_).*",
     re.IGNORECASE,
 )
 """Names that some runtimes read as settings in upper or lower case."""
@@ -28,6 +29,7 @@ UPPER = re.compile(
     r"(?!.*[a-z])(\w+_\w*|_\w+|PS\d|"
     r"\w*(PATH|OPTS?|OPTIONS|FLAGS|LIB|LIBS|RC|HOME|INIT|STARTUP|DEBUG|PRELOAD|LOGFILE|CONF|CONFIG|HOOKS?|PROXY|DIR|COMMAND|IGNORE|ALIASES)|"
     r"(PYTHON|PERL|RUBY|NODE|JAVA|JDK|DOTNET|MONO|LUA|PHP|BASH|ZSH|LESS|TERM|SSL|GIT|GEM|GLIBC|MALLOC|DOCKER|KESTREL)\w*|GO[A-Z]+|"
+    r"GHCRTS|\w*RUNPARAM|\w*PROFILE|PLT\w+|KRB5\w*|\w+FILE|HIST\w*|FCEDIT|NULLCMD|MAKE\w*|RUSTC|CC|CXX|CPP|LD|AR|"
     r"EDITOR|VISUAL|PAGER|BROWSER|SHELL|DISPLAY|LANG|LANGUAGE|LINGUAS|TZ|USER|LOGNAME|MAIL|HOSTNAME|LOCALDOMAIN|COLUMNS|LINES|PWD|OLDPWD|SHLVL)"
 )
 """Names in capitals that runtimes, shells and libraries read as settings: by convention those with an underscore, and these words."""
@@ -41,7 +43,7 @@ def passed(also: Collection[str] = (), client: bool = False) -> dict[str, str]:
 
 def is_interpreted(name: str) -> bool:
     """Whether an argument has a name that a runtime may read as a setting of its own. On Windows, case is ignored."""
-    return GUARDED.fullmatch(name) is not None or UPPER.fullmatch(name.upper() if os.name == "nt" else name) is not None
+    return any(e.fullmatch(name) for e in (GUARDED, PASSED)) or UPPER.fullmatch(name.upper() if os.name == "nt" else name) is not None
 
 
 def as_environment(name: str, arguments: Mapping[str, Any], declared: Collection[str] = ()) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
-from kestrel.display.values import fitting, instant, plain, visible, wide
+from kestrel.display.values import counted, fitting, instant, plain, visible, wide
 from kestrel.result import Chart, Graph, Timeline, Tree, TreeNode, View
 
 LINES = 200
@@ -36,13 +36,13 @@ def headline(view: View) -> str:
     match view:
         case Tree():
             marked = sum(n.marked for n in view.nodes)
-            return f"tree of {view.variable}: {view.total:,} entities, {marked:,} of them marked with *"
+            return f"tree of {view.variable}: {view.total:,} {'entity' if view.total == 1 else 'entities'}, {marked:,} of them marked with *"
         case Graph():
             marked = sum(n.marked for n in view.nodes)
             return f"graph of {view.variable}: {marked:,} {view.type} and {len(view.nodes) - marked:,} around them, {len(view.edges):,} relations"
         case Timeline():
             when = f" from {moment(view.first)} to {moment(view.last)}" if view.first and view.last else ""
-            return f"timeline of {view.variable}: {view.total:,} records{when}"
+            return f"timeline of {view.variable}: {counted(view.total, 'record')}{when}"
         case Chart():
             return f"chart of {view.variable}: {view.unit} by {view.by}"
         case _:

@@ -12,8 +12,8 @@ from kestrel.display.drawn import headline, lines, moment
 from kestrel.display.foreign import cleaned
 from kestrel.display.markup import append, element, html_text
 from kestrel.display.svg import to_svg
-from kestrel.display.terminal import counted, input_lines
-from kestrel.display.values import instant, plain
+from kestrel.display.terminal import input_lines
+from kestrel.display.values import counted, instant, plain
 from kestrel.result import (
     Chart,
     Description,

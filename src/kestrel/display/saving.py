@@ -9,6 +9,7 @@ from kestrel.display.html import to_html
 from kestrel.display.markup import element, html_text
 from kestrel.display.svg import to_svg
 from kestrel.result import Chart, Graph, Result, Timeline, Tree
+from kestrel.whole import write_whole
 
 STYLE = "body { font: 14px sans-serif; color-scheme: light dark; margin: 2em } pre { font-size: 12px }"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -30,8 +31,8 @@ class Saver:
                 self.number += 1
                 name = f"{self.number:02d}-{result.variable}-{type(result).__name__.lower()}"
                 page, drawing = self.folder / f"{name}.html", self.folder / f"{name}.svg"
-                page.write_text(_page(headline(result), to_html(result)), encoding="utf-8")
-                drawing.write_text(to_svg(result), encoding="utf-8")
+                write_whole(page, _page(headline(result), to_html(result)))
+                write_whole(drawing, to_svg(result))
                 return [page, drawing]
             case _:
                 return []

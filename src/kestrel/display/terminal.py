@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 from kestrel.display import drawn
-from kestrel.display.values import fitting, instant, plain, visible, wide, wrapped
+from kestrel.display.values import counted, fitting, instant, plain, visible, wide, wrapped
 from kestrel.result import Chart, Description, Explanation, Failure, Graph, Info, Input, Notice, Picture, Result, Summary, Table, Timeline, Tree
 from kestrel.result import Text as Words
 from kestrel.text import path_text
@@ -364,10 +364,3 @@ def _span(first: datetime | None, last: datetime | None) -> str:
         return ""
     start, stop = instant(first.replace(microsecond=0)), instant(last.replace(microsecond=0))
     return start if start == stop else f"{start} to {stop[11:] if start[:10] == stop[:10] else stop}"
-
-
-def counted(number: int, noun: str, after: str | None = None) -> str:
-    """`1 record`, `2 records`; with `after`, `2 process entities`."""
-    if after is not None:
-        return f"{number:,} {noun}{' entity' if number == 1 else after}"
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -115,3 +115,10 @@ def jsonable(value: Any) -> Any:
             return [jsonable(v) for v in value]
         case _:
             return str(value)
+
+
+def counted(number: int, noun: str, after: str | None = None) -> str:
+    """`1 record`, `2 records`; with `after`, `2 process entities`."""
+    if after is not None:
+        return f"{number:,} {noun}{' entity' if number == 1 else after}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

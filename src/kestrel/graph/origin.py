@@ -31,7 +31,8 @@ class Named:
         """Whether the name still means what it meant."""
         if self.name not in known:
             return "gone"
-        return "unchanged" if known[self.name] == self.meaning else "redefined"
+        now = known[self.name]
+        return "unchanged" if type(now) is type(self.meaning) and now == self.meaning else "redefined"
 
 
 @dataclass(frozen=True)

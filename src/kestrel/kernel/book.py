@@ -20,6 +20,7 @@ from kestrel.syntax import to_text
 from kestrel.syntax.tree import Give, Hunt
 from kestrel.text import NOWHERE
 from kestrel.version import __version__
+from kestrel.whole import write_whole
 
 DEFAULTS, INJECTED = "parameters", "injected-parameters"
 """The tags of the cell that holds parameters, and of the one after it that gives others: papermill's."""
@@ -49,16 +50,28 @@ def read_book(path: Path) -> dict[str, Any]:
         raise NoBook(f"{path} is no Jupyter notebook") from error
     if form != 4 or not isinstance(cells, list):
         raise NoBook(f"{path} is a notebook of format {form}; save it with Jupyter to renew it")
-    kernel = metadata.get("kernelspec", {})
-    language = kernel.get("language") or metadata.get("language_info", {}).get("name") or kernel.get("name", "")
+    if not isinstance(metadata, dict) or not all(map(_is_cell, cells)):
+        raise NoBook(f"{path} is no Jupyter notebook")
+    kernel, info = ({} if metadata.get(name) is None else metadata[name] for name in ("kernelspec", "language_info"))
+    if not isinstance(kernel, dict) or not isinstance(info, dict):
+        raise NoBook(f"{path} is no Jupyter notebook")
+    language = kernel.get("language") or info.get("name") or kernel.get("name", "")
     if str(language).lower() not in ("kestrel", ""):
         raise NoBook(f"{path} is a notebook of {language}, not of Kestrel: run it with that kernel")
     return dict(book)
 
 
 def write_book(book: Mapping[str, Any], path: Path) -> None:
-    """The file as Jupyter writes it."""
-    path.write_text(json.dumps(book, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    """Write a notebook file as Jupyter does. Raises OSError."""
+    write_whole(path, json.dumps(book, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _is_cell(cell: Any) -> bool:
+    """Whether a cell has a type, and a source that is text or lines of text."""
+    if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+        return False
+    source = cell.get("source", "")
+    return isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
 
 
 def with_parameters(book: dict[str, Any], parameters: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from datetime import UTC, datetime
@@ -34,6 +35,9 @@ from kestrel.syntax.mistakes import BadEscape
 from kestrel.syntax.strings import written
 from kestrel.text import Span
 
+HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
+WHOLE = re.compile(r"[+-]?[0-9]+")
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 MOST = {"BIGINT": 2**63 - 1, "INTEGER": 2**31 - 1}
 """The largest number a column of each SQL type holds."""
 
@@ -97,7 +101,7 @@ class Patterns(Names):
                 if isinstance(item, tree.Text) and not can_escape(item.value, comparison.escape):
                     self.errors.append(BadLike(comparison.escape, item.span))
         found = [(v, i.span) for i in items if (v := self._value(i, path, operator)) is not None]
-        if operator in ("=", "IN"):
+        if operator in ("=", "IN") and not negated:
             for value, span in found:
                 self._fits_column(value, path, span)
         if len(self.errors) > before:
@@ -265,14 +269,10 @@ class Patterns(Names):
         if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
             return _in_range(value)
         text = str(value)
-        try:
-            return _in_range(int(text, 0))
-        except ValueError:
-            pass
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
+        if HEXADECIMAL.fullmatch(text) or WHOLE.fullmatch(text):
+            with contextlib.suppress(ValueError):  # Python converts up to 4,300 digits
+                return _in_range(int(text, 16 if "x" in text.lower() else 10))
+        number = float(text) if DECIMAL.fullmatch(text) else math.nan
         if not math.isfinite(number):
             self.errors.append(WrongValue(path.text(), "number", span, value=text))
             return None

@@ -41,9 +41,21 @@ def rows(observed: Object, bundled: Mapping[str, Object]) -> list[Row]:
     `bundled`: the objects of the bundle by id, for `object_refs` (STIX 2.1).
     """
     embedded = observed.get("objects")
-    graph = {str(k): v for k, v in embedded.items() if isinstance(v, Mapping)} if isinstance(embedded, Mapping) else {}
-    graph |= {key: bundled[key] for key in _closure(_texts(observed.get("object_refs")), bundled)}
+    graph = {str(k): _single(v) for k, v in embedded.items() if isinstance(v, Mapping)} if isinstance(embedded, Mapping) else {}
+    graph |= {key: _single(bundled[key]) for key in _closure(_texts(observed.get("object_refs")), bundled)}
     return _Record(observed, graph).rows()
+
+
+ONE_VALUE = frozenset(
+    "name value pid command_line cwd path key account_login user_id display_name src_port dst_port hostname created size mime_type".split()
+)
+"""Properties that STIX defines as one value, whatever the type of the object."""
+
+
+def _single(of: Object) -> Object:
+    """An object in which a list is its first value where STIX has one value: some producers write lists everywhere."""
+    lists = {k: v[0] for k, v in of.items() if k in ONE_VALUE and isinstance(v, list) and v and not isinstance(v[0], list | Mapping)}
+    return {**of, **lists} if lists else of
 
 
 def _closure(keys: Iterable[str], bundled: Mapping[str, Object]) -> Iterator[str]:

@@ -73,7 +73,7 @@ def guid_key(x: str) -> str:
 def whole(x: str, kind: str = "BIGINT") -> str:
     """A whole number from decimal or 0x text, including `12.0`. Other text gives NULL: DuckDB would round `3.7` to 4."""
     number = f"try_cast({x} AS DOUBLE)"
-    rounded = f"(contains({x}, '.') OR contains({x}, '-')) AND {number} IS DISTINCT FROM trunc({number})"
+    rounded = f"contains({x}, '_') OR (contains({x}, '.') OR contains({x}, '-')) AND {number} IS DISTINCT FROM trunc({number})"
     return f"CASE WHEN {rounded} THEN NULL ELSE try_cast({x} AS {kind}) END"
 
 
@@ -233,7 +233,8 @@ def joined(directory: str, name: str) -> str:
 def instant(x: str) -> str:
     """A time as UTC, or NULL: ISO 8601 with a zone or (UTC) without, also in its basic form; seconds, milliseconds, microseconds or
     nanoseconds since 1970; `/Date(milliseconds)/`; RFC 822. Years 1 to 9999 only. The most common format is tried first."""
-    common = f"{x}[5] = '-' AND {x} >= '0001' AND (length({x}) IN (23, 19) OR ends_with({x}, 'Z'))"
+    plain = f"{x}[17] = ':' AND (length({x}) = 19 OR (length({x}) = 23 AND {x}[20] = '.'))"
+    common = f"{x}[5] = '-' AND {x} >= '0001' AND (ends_with({x}, 'Z') OR ({plain}))"
     return f"coalesce(CASE WHEN {common} THEN try_cast({x} AS TIMESTAMP) END, CASE WHEN {x} IS NOT NULL THEN {_other_instant(f'trim({x})')} END)"
 
 

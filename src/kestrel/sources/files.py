@@ -70,6 +70,9 @@ def expand(path: str) -> list[str]:
         raise IsFolder(path)
     if os.path.exists(full):
         return [full]
+    folder, name = os.path.split(full)
+    if os.path.isdir(folder):  # a folder of this very name, though it may contain brackets
+        full = os.path.join(glob.escape(folder), name)
     found = sorted(p for p in glob.glob(full, recursive=True) if os.path.isfile(p)) if glob.has_magic(full) else []
     if not found:
         raise NoSuchFile(path)

@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 
 from kestrel.errors import KestrelError
 
+OPTIONAL = frozenset({"recognition"})
+"""The methods that a fetcher may lack."""
+
 
 class PluginFailed(KestrelError):
     code: ClassVar[str] = "K0453"
@@ -48,7 +51,7 @@ def guarded(entry: EntryPoint, act: Callable[..., Any]) -> Callable[..., Any]:
             return act(*arguments, **named)
         except KestrelError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginFailed(entry, _said(error)) from error
 
     return guard
@@ -61,6 +64,8 @@ class Guarded:
         vars(self)["_entry"], vars(self)["_inner"] = entry, inner
 
     def __getattr__(self, name: str) -> Any:
+        if name in OPTIONAL and not guarded(self._entry, hasattr)(self._inner, name):
+            raise AttributeError(name)
         value = guarded(self._entry, getattr)(self._inner, name)
         return guarded(self._entry, value) if callable(value) else value
 
@@ -68,6 +73,6 @@ class Guarded:
         setattr(self._inner, name, value)
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

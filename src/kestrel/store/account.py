@@ -207,11 +207,7 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         yield Notice("mended-lines", message, account.mended)
     if account.several:
         lists = "record has a list" if account.several == 1 else "records have lists"
-        yield Notice(
-            "first-of-list",
-            f"{account.several:,} {lists} of several hosts, times or codes, or of very many values; the first is read",
-            account.several,
-        )
+        yield Notice("first-of-list", f"{account.several:,} {lists} of which Kestrel reads only the first values", account.several)
 
 
 def events_only_text(account: Account) -> str:

@@ -278,9 +278,14 @@ def _set_aside(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _put_back(con: duckdb.DuckDBPyConnection) -> None:
-    """Add those rows again, with the processes of their records."""
-    ids = ", ".join(f'e."{s}.id" AS "{s}.id"' for s in PROCESSES)
-    con.execute(f"INSERT INTO events BY NAME SELECT f.* REPLACE ({ids}) FROM further_values f JOIN events e ON e.rec = f.rec AND e.part IS NULL")
+    """Add those rows again, with the processes of their records and what was corrected in these."""
+    of_record = ["host", *(["unix"] if addresses.has_column(con, "unix") else []), *(f"{s}.id" for s in PROCESSES)]
+    changed = [f'e."{c}" AS "{c}"' for c in of_record]
+    changed += [f'CASE WHEN f."{s}.pid" > 0 THEN f."{s}.pid" END AS "{s}.pid"' for s in PROCESSES]
+    con.execute(
+        f"INSERT INTO events BY NAME SELECT f.* REPLACE ({', '.join(changed)}) FROM further_values f "
+        "JOIN events e ON e.rec = f.rec AND e.part IS NULL"
+    )
     con.execute("DROP TABLE further_values")
 
 

@@ -99,7 +99,9 @@ def _orient(con: duckdb.DuckDBPyConnection, known: _Evidence) -> None:
     pairs = [("network.src.value", "network.dst.value"), ("network.src_port", "network.dst_port"), ("network.src.further", "network.dst.further")]
     swapped = [f'"{to}" = "{of}"' for a, b in pairs if has_column(con, a) and has_column(con, b) for to, of in ((a, b), (b, a))]
     if has_column(con, "network.further"):
-        renamed = """replace(replace(replace("network.further", '"src_', '"-'), '"dst_', '"src_'), '"-', '"dst_')"""
+        renamed = '"network.further"'
+        for old, new in (("src", "-"), ("dst", "src"), ("-", "dst")):  # only names: a colon follows, and no backslash precedes
+            renamed = f"""regexp_replace({renamed}, '(^|[^\\\\])"{old}_(\\w+"\\s*:)', '\\1"{new}_\\2', 'g')"""
         swapped.append(f'"network.further" = {renamed}')
     con.execute(
         f"UPDATE events SET {', '.join(swapped)} FROM (SELECT e.row FROM ends e "

@@ -14,7 +14,7 @@ from kestrel.graph.steps import TABLE, Applied, Load, New, content_id
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
-from kestrel.schemas.transforms import whole
+from kestrel.schemas.transforms import instant, whole
 from kestrel.store.database import EXACT, exact
 from kestrel.store.exchange import load, put_rows
 from kestrel.store.mentions import entity_type
@@ -316,5 +316,5 @@ def as_whole(column: str, sql: str) -> str:
 
 def as_time(column: str, sql: str) -> str:
     """A column of a SQL type as times in UTC, in the years 1 to 9999; anything else is NULL."""
-    moment = f"try_cast({column if kind_of_type(sql) == 'time' else f'CAST({column} AS VARCHAR)'} AS TIMESTAMP)"
+    moment = f"try_cast({column} AS TIMESTAMP)" if kind_of_type(sql) == "time" else instant(f"CAST({column} AS VARCHAR)")
     return f"CASE WHEN {moment} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' THEN {moment} END"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -44,7 +46,7 @@ class Lines:
     long: list[str] = field(default_factory=list)
     mended: int = 0
     several: int = 0
-    """How many records have a list of which only the first value is read."""
+    """How many records have a list of which not all values are read."""
     further: int = 0
     """Lines that only carry on the record of the line before."""
     plain: Path | None = None
@@ -153,10 +155,10 @@ def weight(file: Path) -> int:
 def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path, unreadable: dict[str, str]) -> list[Lines]:
     """Take the lines of files into the table `raw_lines`: each with whether it is a record (a blank one: neither), the number of its file
     and, where it was mended or its dotted names are paths now, how it was written. A record with a list of several values where one is read
-    has a line for each: the further ones have the number `part` from 1 and the `first` line. Where DuckDB's line reader fails, or loses
+    has a line for each: the further ones have the number `part` from 1, and all of them a common `key`. Where DuckDB's line reader fails, or loses
     lines beyond its buffer without a word, they go by the careful road; the lines as they were read. What cannot be read is put into
     `unreadable`."""
-    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER, original VARCHAR, part UINTEGER, first VARCHAR)")
+    con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER, original VARCHAR, part UINTEGER, key VARCHAR)")
     found: list[Lines] = []
     for part in parts:
         try:
@@ -219,43 +221,48 @@ def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
 
 def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
     """Mend the lines that DuckDB does not accept as JSON but that can be read, and turn dotted names into paths and lists into what log
-    formats read; returns how many lines were mended, and how many have a list of which only the first value is read."""
+    formats read; returns how many lines were mended, and how many records have a list of which not all values are read."""
     suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
-    other = f"regexp_matches(l, {quoted('|'.join((mending.dotted(), mending.listed(), mending.single())))})"
+    other = f"regexp_matches(l, {quoted(mending.dotted())}) OR {mending.is_list_elsewhere()}"
     changed = con.execute(f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN {other} ELSE {suspect} END")
-    number = first_only = 0
+    number = partial = 0
     gone: list[int] = []
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=scratch, suffix=".mended", delete=False) as copy:
-        long: list[tuple[int, int, int, str]] = []
+        long: list[tuple[int, int, int, str, str, str]] = []
         while rows := changed.fetchmany(FETCHED):
             for row, line, valid in rows:
-                records = [mending.expanded(record) for record in ([line] if valid else mending.mended(line))]
-                first_only += any(record.is_first_only for record in records)
-                if records and [record.texts for record in records] != [(line,)]:
-                    number += not valid and not line.lstrip().startswith("[")
-                    gone.append(row)
-                    for place, record in enumerate(records):
-                        for part, text in enumerate(map(_clean, record.texts)):
-                            if len(text) > LONG:
-                                long.append((row, place, part, text))
-                            else:
-                                copy.write(f"{row}\x07{place}\x07{part}\x07{text}\n")
+                written = [line] if valid else mending.mended(line)
+                records = [mending.expanded(record) for record in written]
+                partial += sum(record.is_partial for record in records)
+                if not records or [record.texts for record in records] == [(line,)]:
+                    continue
+                number += not valid and mending.is_damaged(line)
+                gone.append(row)
+                for original, record in zip(written, records, strict=True):
+                    key = hashlib.md5(original.encode("utf-8", "replace"), usedforsecurity=False).hexdigest() if len(record.texts) > 1 else ""
+                    kept = _clean(original) if len(written) > 1 and record.texts != (original,) else ""
+                    for part, text in enumerate(map(_clean, record.texts)):
+                        fields = (row, part, int(len(written) > 1), key, "" if part else kept, text)
+                        if len(text) + len(kept) > LONG:
+                            long.append(fields)
+                        else:
+                            copy.write("\x07".join(map(str, fields)) + "\n")
     file = Path(copy.name)
     if gone:
-        con.execute("CREATE OR REPLACE TEMP TABLE mended_lines (number BIGINT, place BIGINT, part BIGINT, l VARCHAR)")
-        con.execute(f"INSERT INTO mended_lines SELECT * FROM {_csv_copy(file, ('number', 'place', 'part'))}")
+        columns = {"number": "BIGINT", "part": "UINTEGER", "several": "BIGINT", "key": "VARCHAR", "kept": "VARCHAR", "l": "VARCHAR"}
+        con.execute(f"CREATE OR REPLACE TEMP TABLE mended_lines ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
+        con.execute(f"INSERT INTO mended_lines SELECT * FROM {_csv_copy(file, columns)}")
         if long:
-            con.executemany("INSERT INTO mended_lines VALUES (?, ?, ?, ?)", [list(one) for one in long])
-        original = "CASE WHEN m.part = 0 AND max(m.place) OVER (PARTITION BY m.number) = 0 THEN r.l END"
-        first = "CASE WHEN m.part > 0 THEN first_value(m.l) OVER (PARTITION BY m.number, m.place ORDER BY m.part) END"
+            con.executemany("INSERT INTO mended_lines VALUES (?, ?, ?, ?, ?, ?)", [list(one) for one in long])
+        original = "CASE WHEN m.part = 0 THEN coalesce(nullif(m.kept, ''), CASE WHEN m.several = 0 THEN r.l END) END"
         con.execute(
-            f"INSERT INTO raw_lines SELECT m.l, {_valid('m.l')}, r.src, {original}, nullif(m.part, 0), {first} "
+            f"INSERT INTO raw_lines SELECT m.l, {_valid('m.l')}, r.src, {original}, nullif(m.part, 0), nullif(m.key, '') "
             "FROM mended_lines m JOIN raw_lines r ON r.rowid = m.number"
         )
         con.execute("DELETE FROM raw_lines WHERE rowid IN (SELECT number FROM mended_lines)")
         con.execute("DROP TABLE mended_lines")
     file.unlink()
-    return number, first_only
+    return number, partial
 
 
 def _clean(text: str) -> str:
@@ -271,10 +278,10 @@ def _csv(path: Path) -> str:
     return _lines_as_csv(path, f"columns={{'l': 'VARCHAR'}}, null_padding=false, compression={quoted(compression(path))}")
 
 
-def _csv_copy(path: Path, numbers: Sequence[str] = ()) -> str:
-    """The same for a copy that Kestrel wrote. `numbers`: columns of numbers before the lines."""
-    columns = ", ".join([*(f"'{name}': 'BIGINT'" for name in numbers), "'l': 'VARCHAR'"])
-    return _lines_as_csv(path, f"columns={{{columns}}}, compression='none', max_line_size={4 * LONG}")
+def _csv_copy(path: Path, columns: Mapping[str, str] = MappingProxyType({"l": "VARCHAR"})) -> str:
+    """The same for a copy that Kestrel wrote, with these columns."""
+    listed = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in columns.items())
+    return _lines_as_csv(path, f"columns={{{listed}}}, compression='none', max_line_size={4 * LONG}")
 
 
 def _lines_as_csv(path: Path, options: str) -> str:

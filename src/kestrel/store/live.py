@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kestrel.ask.live import Condition, Cost, Fetcher, Recogniser, Recognition, Size, TooMuch, Wanted
 from kestrel.errors import KestrelError
@@ -125,11 +125,12 @@ class Live:
         """Which documents of a time range are in a known log format, queried once; None if a source cannot say."""
         fetcher = self.fetcher(source)
         held = self._found(source, span)
-        if not isinstance(fetcher, Recogniser) or held is None or held.failure:
+        if not callable(getattr(fetcher, "recognition", None)) or held is None or held.failure:
             return None
+        recogniser = cast(Recogniser, fetcher)
         key = (source.place, span, self.turns.get(source.place, 0))
         if key not in self.recognised:
-            (self.recognised[key],) = self._together([(fetcher, partial(fetcher.recognition, Wanted.within(span)))])
+            (self.recognised[key],) = self._together([(fetcher, partial(recogniser.recognition, Wanted.within(span)))])
         return self.recognised[key]
 
     def ask_creations(self, source: Source, ids: Sequence[str], span: TimeRange) -> list[str]:

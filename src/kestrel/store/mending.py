@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from kestrel.schemas.shape import Reading, shapes
+from kestrel.schemas.transforms import quoted
 
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f]")
 HALF = re.compile(r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 SUSPECT = r"^[\x00-\x20]*[{\[]"
 """The beginning of an invalid line that can perhaps be mended (RE2)."""
-MOST = 1_000
-"""Of a longer list, only this number of values are searched."""
+LONGEST = 1 << 17
+"""Characters of all texts of a record with lists; values beyond them are not searched."""
 BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
 
 
@@ -34,8 +35,8 @@ class Number(str):
 
 def mended(line: str) -> list[str]:
     """The records of a line that DuckDB does not accept as JSON: unpaired surrogates become U+FFFD, control characters are escaped,
-    several objects on one line, also in an array, are several records, and the rest after the last readable one is an unreadable record.
-    Empty if there are none."""
+    several objects on one line, also in an array, are several records. Other values between them, and the rest after the last readable one,
+    are unreadable records. Empty if there is no record."""
     text = HALF.sub(lambda m: m[1] or "\\ufffd", line)
     if CONTROL.search(text):
         text = TEXT.sub(lambda m: CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", m[0]), text)
@@ -45,25 +46,28 @@ def mended(line: str) -> list[str]:
     decode = json.JSONDecoder().raw_decode
     try:
         while (place := BETWEEN.match(text, place).end()) < len(text):  # type: ignore[union-attr]
-            value, end = decode(text, place)
-            if not isinstance(value, dict):
-                raise ValueError("no object")
+            _, end = decode(text, place)
             found.append(text[place:end])
             place = end
     except ValueError:
-        return [*found, text[place:]] if found else []
+        found += [text[place:]] if found else []
     except RecursionError:
         return [text]
-    return found
+    return found if any(record.startswith("{") for record in found) else []
+
+
+def is_damaged(line: str) -> bool:
+    """Whether a line has characters that JSON does not allow."""
+    return CONTROL.search(line) is not None or HALF.sub(lambda m: m[1] or "", line) != line
 
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
     """A record as log formats read it. `texts`: the record with the first value of each list, then one text for each further value.
-    `is_first_only`: whether a list has values that no text has."""
+    `is_partial`: whether a list has values that no text has."""
 
     texts: tuple[str, ...]
-    is_first_only: bool = False
+    is_partial: bool = False
 
 
 def expanded(line: str) -> Expanded:
@@ -75,7 +79,8 @@ def expanded(line: str) -> Expanded:
             return Expanded((line,))
         record = _Record()
         record.place(record.tree, pairs, vocabulary(), ())
-        return Expanded(tuple(record.texts()) if record.is_changed else (line,), record.is_first_only)
+        texts = tuple(record.texts()) if record.is_changed else (line,)
+        return Expanded(texts, record.is_partial)
     except (ValueError, RecursionError):
         return Expanded((line,))
 
@@ -91,16 +96,23 @@ class _Record:
         self.tree: dict[str, Any] = {}
         self.apart: dict[str, Any] = {}
         self.is_changed = False
-        self.is_first_only = False
+        self.is_partial = False
         self._lists: list[tuple[dict[str, Any], str, list[Any]]] = []
         """Where lists of several values were: the node, the name, and the values."""
 
     def texts(self) -> Iterator[str]:
-        """The record with the first value of each list, and with each further one; a list without that many has its first value again."""
+        """The record with the first value of each list, and with each further one; a list without that many has its first value again.
+        All of them together are at most as long as `LONGEST`, so that a hostile record cannot fill the memory."""
+        size = 0
         for number in range(max((len(values) for _, _, values in self._lists), default=1)):
             for node, name, values in self._lists:
                 node[name] = values[number] if number < len(values) else values[0]
-            yield _written(_Pairs([*self.tree.items(), *self.apart.items()]))
+            text = _written(_Pairs([*self.tree.items(), *self.apart.items()]))
+            size += len(text)
+            if number and size > LONGEST:
+                self.is_partial = True
+                return
+            yield text
 
     def place(self, node: dict[str, Any], pairs: _Pairs, known: Mapping[str, Any], at: tuple[str, ...]) -> None:
         """Put the members of an object at a path into a node. `known`: what log formats read below it."""
@@ -126,10 +138,9 @@ class _Record:
             self.is_changed = True
         if len(several) > 1 and name not in node:
             if here in of_record():
-                self.is_first_only = True
+                self.is_partial = True
             else:
-                self.is_first_only |= len(several) > MOST
-                self._lists.append((node, name, several[:MOST]))
+                self._lists.append((node, name, several))
         if rest or (isinstance(value, _Pairs) and below):
             if not isinstance(node.get(name), dict):
                 if name in node:
@@ -235,23 +246,38 @@ def _inner(tree: Mapping[str, Any], at: tuple[str, ...] = ()) -> set[tuple[str, 
 
 
 @cache
-def listed() -> str:
-    """A regular expression (RE2) that matches lines with a list where a log format may read one value."""
-    names = {path[-1] for path, _ in _kinds()} - {path[-1] for path, kind in _kinds() if kind.endswith("[]")}
-    return f'"({"|".join(map(re.escape, sorted(names)))})"\\s*:\\s*\\['
+def is_list_elsewhere() -> str:
+    """SQL that is true for a line `l` with a list where a log format reads one value, or a single value where it reads a list."""
+    several = {path[-1] for path in lists()}
+    names = {path[-1] for path in scalars()}
+    found = [_has(f'"({_any_of(names - several)})"\\s*:\\s*\\['), _has(f'"({_any_of(several - names)})"\\s*:\\s*[^\\[\\sn]')]
+    for *above, name in sorted(p for p in scalars() if p[-1] in several and p in _read_from_files()):
+        found.append(_at((*above, name), "\\[", "= 'ARRAY'"))
+    for *above, name in sorted(p for p in lists() if p[-1] in names and p in _read_from_files()):
+        found.append(_at((*above, name), "[^\\[\\s]", "NOT IN ('ARRAY', 'NULL')"))
+    return f"({' OR '.join(found)})"
+
+
+def _at(path: tuple[str, ...], begin: str, test: str) -> str:
+    """SQL that tests the type of the value at a path of the line; the text is searched first, because that is faster."""
+    contained = [f"contains(l, {quoted(json.dumps(part))})" for part in path[:-1]]
+    pointer = quoted("$" + "".join(f".{json.dumps(part)}" for part in path))
+    inner = [*contained, _has(f'"{re.escape(path[-1])}"\\s*:\\s*{begin}'), f"json_type(l, {pointer}) {test}"]
+    return f"CASE WHEN {inner[-2]}{''.join(f' AND {c}' for c in contained)} THEN coalesce({inner[-1]}, false) ELSE false END"
+
+
+def _has(expression: str) -> str:
+    return f"regexp_matches(l, {quoted(expression)})"
+
+
+def _any_of(names: Collection[str]) -> str:
+    return "|".join(map(re.escape, sorted(names)))
 
 
 @cache
-def single() -> str:
-    """A regular expression (RE2) that matches lines with a single value where a log format reads a list."""
-    several = {path[-1] for path in scalars()}
-    found = []
-    for *above, name in sorted(lists()):
-        if name not in several:
-            found.append(re.escape(f'"{name}"'))
-        elif above:
-            found.append(f'"{re.escape(above[-1])}"\\s*:\\s*\\{{[^{{}}]*"{re.escape(name)}"')
-    return f"({'|'.join(found)})\\s*:\\s*[^\\[\\sn]"
+def _read_from_files() -> frozenset[tuple[str, ...]]:
+    """The paths of log formats; the rows of STIX bundles are written by Kestrel."""
+    return frozenset(path for shape in shapes().values() if shape.name != "stix" for path, _ in _leaves(Reading(shape).structure))
 
 
 def has_list(record: Mapping[str, Any], at: tuple[str, ...] = ()) -> bool:

@@ -16,14 +16,14 @@ from kestrel.store.query import quoted_name
 from kestrel.store.variable import fresh, shown_as
 
 RANK = (
-    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} %% %d * 2 + (CASE WHEN kind IN (%s) THEN 0 ELSE 1 END))::HUGEINT "
-    "* 576460752303423488 + %s)::HUGEINT * 281474976710656 + (rec >> 16) AS rank"
+    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} %% %d * 2 + (CASE WHEN %s THEN 0 ELSE 1 END))::HUGEINT "
+    "* 576460752303423488 + %s)::HUGEINT * 281474976710656 + (rec >> 32) * 65536 + least({slot} // %d, 65535) AS rank"
 )
-"""Lower is better: the sensor, the slot, whether it is a creation, the time (2^59 leaves room for the microseconds of years 1 to 9999;
-none comes last), and the record's key breaks ties the same way every time."""
+"""Lower is better: the sensor, the role, whether it is a creation, the time (2^59 leaves room for the microseconds of years 1 to 9999;
+none comes last); the record's key and the number of the row in the record break ties the same way every time."""
 TIME = "coalesce(epoch_us(t) + 62135596800000000, 576460752303423487)"
-LATEST = f"CASE WHEN unix AND t IS NOT NULL AND kind IN (%s) THEN 576460752303423487 - {TIME} ELSE {TIME} END"
-"""On Linux the last exec of a process decides its name."""
+LATEST = f"CASE WHEN unix AND t IS NOT NULL THEN 576460752303423487 - {TIME} ELSE {TIME} END"
+"""On Linux the last observation decides the name of a process: exec changes it."""
 
 
 def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:
@@ -60,8 +60,10 @@ def _first_hop(path: AttributePath) -> tuple[str, str]:
 
 def _rank(events: Events) -> str:
     kind = layout().kind
-    created = f"{kind('process-create')}, {kind('process-create-audit')}"
-    return RANK % (PARTED, created, LATEST % created if events.has("unix") else TIME)
+    created = f"kind IN ({kind('process-create')}, {kind('process-create-audit')})"
+    if events.has("unix"):
+        return RANK % (PARTED, f"{created} OR unix", LATEST, PARTED)
+    return RANK % (PARTED, created, TIME, PARTED)
 
 
 def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, str]:

@@ -24,6 +24,8 @@ CUT_OFF = "it is cut off before the end of its first record"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
+ZSTD_STARTS = (ZSTD, *(bytes([n]) + b"\x2a\x4d\x18" for n in range(0x50, 0x60)))
+"""The first bytes of a Zstandard file: a frame of data, or one that is skipped (RFC 8878, section 3.1.2)."""
 OTHERS = {
     b"BZh": "it is compressed with bzip2, which Kestrel does not read",
     b"\xfd7zXZ": "it is compressed with xz, which Kestrel does not read",
@@ -126,7 +128,7 @@ def head(path: Path) -> bytes:
 def compression(path: Path) -> Compression:
     """The compression of a file, by its first bytes: its name may be wrong."""
     begin = head(path)
-    return "gzip" if begin.startswith(GZIP) else "zstd" if begin.startswith(ZSTD) else "none"
+    return "gzip" if begin.startswith(GZIP) else "zstd" if begin.startswith(ZSTD_STARTS) else "none"
 
 
 def opened(path: Path) -> IO[bytes]:

@@ -54,7 +54,7 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
             parts = (part for _, path, s, _ in files if s == shape for part in parts_of(0, Path(path), Path(scratch), {}))
             for batch in batches(parts):
                 hold(con, batch, Path(scratch), {})
-                for one in [shapes()[shape]] if shape else shapes().values():
+                for one in dict.fromkeys([*([shapes()[shape]] if shape else []), *shapes().values()]):
                     con.execute(f"INSERT INTO {found} {_keyed(one)} SEMI JOIN {wanted} w ON w.rec = k.rec")
                 for part in batch:
                     part.lines.discard()
@@ -74,7 +74,7 @@ def _check(before: Sequence[tuple[str, str]], variable: str) -> None:
 def _keyed(shape: Shape) -> str:
     """SELECT of the key and the line of every record of a shape in `raw_lines`."""
     reading = Reading(shape, wanted=())
-    parsed = f"(SELECT l, coalesce(original, l) AS line, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src FROM raw_lines "
-    parsed += "WHERE valid AND part IS NULL)"
+    columns = f"l, coalesce(original, l) AS line, coalesce(key, l) AS key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src"
+    parsed = f"(SELECT {columns} FROM raw_lines WHERE valid AND part IS NULL)"
     rows = f"(SELECT * FROM {parsed} WHERE {reading.recognised('j')})"
-    return f"SELECT k.rec, k.line FROM ({reading.select(rows, 'l', 'j', also='line')}) k"
+    return f"SELECT k.rec, k.line FROM ({reading.select(rows, 'l', 'j', also='line', key='key')}) k"

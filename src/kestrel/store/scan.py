@@ -243,20 +243,20 @@ def _read_lines(
         if not left:
             break
         reading = Reading(shape, wanted)
-        parsed = f"SELECT l, src, part, first, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
+        parsed = f"SELECT l, src, part, key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
         rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
         if shape not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
         _widen(con, [*reading.wanted, *(["part"] if values else [])])
         before = _count(con)
         also = "part" if values and "part" not in shape.envelope else ""
-        added = _insert(con, reading.select(rows, "l", "j", also, "coalesce(first, l)" if values else None))
+        added = _insert(con, reading.select(rows, "l", "j", also, "coalesce(key, l)" if values else None))
         if added:
             more = con.execute(f"SELECT count(part) FROM events WHERE rowid >= {before}").fetchone() if also else None
             account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - further - (more[0] if more else 0)
         left -= added
         if added and left:
-            unread = f"SELECT l, true AS valid, src, part, first FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
+            unread = f"SELECT l, true AS valid, src, part, key FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
             con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS {unread}")
     if left and values:
         con.execute("DELETE FROM raw_lines WHERE part IS NOT NULL")

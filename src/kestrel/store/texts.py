@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from kestrel.store.packed import GZIP, HEAD, OTHERS, ZIP, ZSTD
+from kestrel.store.packed import GZIP, HEAD, OTHERS, ZIP, ZSTD_STARTS
 
 Encoding = Literal["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 MARKS: tuple[tuple[bytes, Encoding], ...] = (
@@ -46,7 +46,7 @@ def encoding_of(begin: bytes) -> Encoding:
 def refusal(begin: bytes, archived: bool = False) -> str | None:
     """Why a file that begins like this cannot be a log, or None. `archived`: it is in an archive, where text without JSON is a note and
     no log."""
-    if begin.startswith((GZIP, ZSTD, *ZIP)):
+    if begin.startswith((GZIP, *ZSTD_STARTS, *ZIP)):
         return None
     for magic, why in OTHERS.items():
         if begin.startswith(magic):

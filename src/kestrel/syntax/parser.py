@@ -60,7 +60,7 @@ OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
 QUALIFIERS = ("FOLLOWEDBY", "WITHIN", "REPEATS")
 """Operators between and after observations in STIX patterns, which hunts do not support."""
 AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-START_ATTRIBUTE = re.compile(r"start\s*(?:[=<>!,)\n]|$|(?:IN|IS|LIKE|MATCHES|ASC|DESC)\b)", re.IGNORECASE)
+START_ATTRIBUTE = re.compile(r"start\b(?!\s*(?:t?['\"]|[0-9$]))", re.IGNORECASE)
 """`start` as the attribute of traffic: no time follows."""
 REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
 FOUND = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\s,()\[\]{}'\"]+|.", re.DOTALL)

@@ -20,8 +20,8 @@ SHORT = 256
 OF_EVERY_RECORD = {"host": "host", "event.code": "code", "event.provider": "provider", "event.action": "action"}
 """Columns that a shape fills alike for every event, and the parts of its envelope that do."""
 EVERYTHING: Query = {"match_all": {}}
-CLAUSES = 900
-"""A query with more clauses in its conditions is sent without them: OpenSearch refuses more than 1,024 in all."""
+CLAUSES = 1_000
+"""A query with more clauses is sent without its conditions: OpenSearch refuses more than 1,024."""
 SLACK = timedelta(minutes=5)
 """A document's clock may be this far from the time its record is taken to be of."""
 
@@ -34,19 +34,19 @@ def query_of(wanted: Wanted, fields: Fields) -> Query:
     if wanted.any_of is not None:
         groups = [_all([_fitting(c, fields) for c in group]) for group in wanted.any_of]
         fitting = None if None in groups else any_of([g for g in groups if g is not None])
-        must.append(fitting if _clauses(fitting) <= CLAUSES else None)
+        must.append(fitting if _clauses([*must, fitting]) <= CLAUSES else None)
     return _all(must) or {"match_all": {}}
 
 
 def _clauses(query: Any) -> int:
-    """The clauses of a query that a server counts: those that test a field."""
+    """About how many clauses of a query a server counts: the tests of fields; a range counts twice."""
     match query:
         case {"bool": dict(occurrences)}:
             return sum(_clauses(part) for part in occurrences.values())
         case list():
             return sum(map(_clauses, query))
         case {**tests}:
-            return len(tests)
+            return sum(2 if test == "range" else 1 for test in tests)
         case _:
             return 0
 

@@ -61,7 +61,7 @@ class Elastic:
         """What the indices say of their fields, asked once."""
         if self._fields is None:
             tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields()})
-            told = "fields.*.*.searchable,fields.*.*.type"
+            told = "fields.*.*.searchable,fields.*.*.type,failed_indices,failures.failure.error.type"
             path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&include_unmapped=true&filter_path={told}"
             layout = f"{self.place.path}/_mapping?filter_path=**.dynamic,**.enabled,**._source"
             try:
@@ -70,6 +70,9 @@ class Elastic:
             except NoSuchIndex:
                 self._check_there()
                 raise
+            if failed := (answer.get("failed_indices") or answer.get("failures") if isinstance(answer, dict) else None):
+                number = failed if isinstance(failed, int) else "some"
+                raise self.client.failed("which fields its indices have", f"{number} of its indices did not answer")
             found = Fields.of(answer, mappings)
             self._check_open()
             if not found.types:
@@ -223,6 +226,7 @@ class Elastic:
 
         left_out: list[str] = []
         came = 0
+        seen: set[int] = set()
         with self._point() as point, file.open("wb") as lines:
             counted = point.count(query)
             threads = [threading.Thread(target=work, args=(point, n), daemon=True) for n in range(slices)]
@@ -246,6 +250,7 @@ class Elastic:
                             left_out += self._write(message, lines)
                             number = len(message.hits.hits) + message.broken
                             came += number
+                            seen.update(hash((h.index, h.id)) for h in message.hits.hits)
                             told(number)
                             if came > counted:
                                 break
@@ -253,6 +258,8 @@ class Elastic:
                 given_up.set()
         if came != counted:
             raise Inexact(f"the point in time counts {counted:,} documents, but its pages have {'more' if came > counted else f'{came:,}'}")
+        if len(seen) + left_out.count("?") != came:
+            raise Inexact("two pages contain the same document")
         return left_out
 
     def _write(self, page: Page, lines: BinaryIO) -> list[str]:

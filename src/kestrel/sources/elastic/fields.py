@@ -23,7 +23,7 @@ NANOS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 4, 11, 23, 47, 16, tzi
 """The times that a field of type `date_nanos` can hold; a range beyond them is refused."""
 INLINE = 64
 """So many values at most are asked for whatever their case; more are asked for as they are and in lower and upper case."""
-FEW = 16
+MOST_CLAUSES = 16
 """Up to this number of patterns, each is a clause of its own."""
 LONGEST = 900
 """Characters of a regular expression; `index.max_regex_length` is 1,000 by default."""
@@ -213,34 +213,39 @@ def _of_text(name: str, wanted: Pattern) -> Query:
 def _like(name: str, patterns: Sequence[str]) -> Query:
     """Documents in which a field matches one of the LIKE patterns. Many patterns become few regular expressions, because a server
     limits the clauses of a query (OpenSearch: 1,024)."""
-    joined = [p for p in patterns if _is_simple(p)] if len(patterns) > FEW else []
-    found: list[Query] = [{"wildcard": {name: {"value": _wildcard(p), "case_insensitive": True}}} for p in patterns if p not in joined]
-    for value in _alternatives([_regular(p) for p in dict.fromkeys(joined)]):
-        found.append({"regexp": {name: {"value": value, "flags": "NONE", "case_insensitive": True}}})
+    mergeable = [p for p in dict.fromkeys(patterns) if _is_mergeable(p)] if len(patterns) > MOST_CLAUSES else []
+    found: list[Query] = [{"wildcard": {name: {"value": _wildcard(p), "case_insensitive": True}}} for p in patterns if p not in mergeable]
+    for regular in _merged(mergeable):
+        found.append({"regexp": {name: {"value": regular, "flags": "NONE", "case_insensitive": True}}})
     return any_of(found)
 
 
-def _is_simple(pattern: str) -> bool:
-    """Whether many patterns like this are a small automaton together: wildcards stand at the ends only."""
+def _is_mergeable(pattern: str) -> bool:
+    """Whether many patterns like this are a small automaton together: wildcards are at the ends only."""
     inner = pattern.strip("%")
-    return "%" not in inner and not ("_" in inner and pattern.startswith("%")) and len(_regular(pattern)) < LONGEST
+    return "%" not in inner and not ("_" in inner and pattern.startswith("%")) and 0 < len(_regular(inner)) < LONGEST
 
 
-def _alternatives(expressions: Sequence[str]) -> Iterator[str]:
-    """Regular expressions that each match what some of these do, and are not longer than a server allows."""
-    some: list[str] = []
-    for one in expressions:
-        if some and len("|".join([*some, one])) > LONGEST:
-            yield "|".join(some)
-            some = []
-        some.append(one)
-    if some:
-        yield "|".join(some)
+def _merged(patterns: Sequence[str]) -> Iterator[str]:
+    """Regular expressions that together match what the patterns do, none longer than a server allows. Patterns with wildcards at the same
+    ends share them: `.*(a|b).*` is a small automaton, while that of `.*a.*|.*b.*` doubles with each part."""
+    by_ends: dict[tuple[str, str], list[str]] = {}
+    for pattern in patterns:
+        ends = (".*" if pattern.startswith("%") else "", ".*" if pattern.endswith("%") else "")
+        by_ends.setdefault(ends, []).append(_regular(pattern.strip("%")))
+    for (before, after), parts in by_ends.items():
+        batch: list[str] = []
+        for part in parts:
+            if batch and len("|".join([*batch, part])) > LONGEST:
+                yield f"{before}({'|'.join(batch)}){after}"
+                batch = []
+            batch.append(part)
+        yield f"{before}({'|'.join(batch)}){after}"
 
 
-def _regular(pattern: str) -> str:
-    """A pattern of LIKE as a regular expression of Lucene."""
-    return SPECIAL.sub(r"\\\g<0>", pattern).replace("%", ".*").replace("_", ".")
+def _regular(text: str) -> str:
+    """A text with the wildcard `_` as a regular expression of Lucene."""
+    return SPECIAL.sub(r"\\\g<0>", text).replace("_", ".")
 
 
 def _of_numbers(name: str, wanted: Pattern) -> Query:
