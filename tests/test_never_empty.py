@@ -60,6 +60,10 @@ SAME = [
     "20210101T020000.000+0000",
     "Fri, 01 Jan 2021 03:00:00 +0100",
     "1 Jan 21 02:00:00 GMT",
+    "Thu, 31 Dec 2020 21:00:00 EST",
+    "2021-01-01T03:00+01",
+    "2021-01-01 03:00 +01:00",
+    "2021-01-01T05:00:00 +03",
     "2021-01-01 02:00:00",
     "2021-01-01T02:00:00.0000000Z",
 ]
@@ -105,6 +109,12 @@ def test_a_profile_sets_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("STIXSHIFTER_LAB_CONNECTION", json.dumps({"path": str(path), "clock": "noon"}))
     with Session() as session, pytest.raises(HuntErrors, match="clock"):
         session.run("p = GET process FROM stixshifter://lab")
+    settings = tmp_path / "stixshifter.yaml"
+    settings.write_text(json.dumps({"profiles": {"own": {"connector": "file", "clock": "-16:00", "connection": {"path": str(path)}}}}))
+    monkeypatch.setenv("KESTREL_STIXSHIFTER_CONFIG", str(settings))
+    with Session() as session:
+        found = session.run("p = GET process FROM stixshifter://own\nDISP p ATTR first_observed")
+    assert next(r for r in found if isinstance(r, Table)).rows[0][0].isoformat()[11:19] == "20:00:00"
 
 
 # -- who ---------------------------------------------------------------------------------------------------------
@@ -215,7 +225,8 @@ def test_one_path_in_every_spelling(spelling: str, tmp_path: Path) -> None:
     first = creation(1) | {"EventID": 11, "TargetFilename": "C:\\Windows\\Temp\\x.exe"}
     log = Log(tmp_path, [first, creation(2) | {"EventID": 11, "TargetFilename": spelling}])
     assert log.count("GET file FROM $LOG WHERE name = 'x.exe' OR name = 'X.exe'") == 1
-    assert log.count("GET file FROM $LOG WHERE x_path = 'C:\\Windows\\Temp\\x.exe'") == 1
+    for literal in ("C:\\Windows\\Temp\\x.exe", "\\\\?\\C:\\Windows\\Temp\\x.exe", "\\??\\C:\\Windows\\Temp\\x.exe", "\\SystemRoot\\Temp\\x.exe"):
+        assert log.count(f"GET file FROM $LOG WHERE x_path = r'{literal}'") == 1
 
 
 def test_a_name_with_a_slash_is_no_path(tmp_path: Path) -> None:
@@ -276,6 +287,32 @@ def test_an_empty_answer_says_why(tmp_path: Path) -> None:
     assert "no-records-in-range" in log.codes()
     messages = " ".join(n.message for n in log.notices)
     assert "1 if case is ignored" in messages and "the records end at 2021-01-01T00:00Z" in messages
+
+
+def test_what_a_log_format_is_not_mapped_to_is_said(tmp_path: Path) -> None:
+    log = Log(tmp_path, [creation(1)])
+    log.run("h = GET host FROM $LOG WHERE host.ip = '10.0.0.1'\ne = GET event FROM $LOG WHERE event.outcome = 'success'")
+    messages = [d["message"] for n in log.notices for d in (n.details if n.code == "records" else ({"message": n.message},))]
+    assert [m.partition(" from ")[0] for m in messages] == [
+        "Kestrel does not read `ip_refs.value` of x-oca-asset",
+        "Kestrel does not read `outcome` of x-oca-event",
+    ]
+
+
+def test_why_find_is_empty(tmp_path: Path) -> None:
+    log = Log(tmp_path, [creation(1), creation(2, parent=1)])
+    log.run("none = GET process FROM $LOG WHERE pid = 7\nf = FIND process CREATED BY none")
+    assert "empty-input" in log.codes() and "none is empty" in " ".join(n.message for n in log.notices)
+    log.run("p = GET process FROM $LOG WHERE pid = 101\nf = FIND process CREATED BY p WHERE name = 'P2.exe'")
+    assert "case-differs" in log.codes()
+
+
+@pytest.mark.parametrize("code", [27, 28])
+def test_the_process_of_a_blocked_file_is_linked_to_it(code: int, tmp_path: Path) -> None:
+    log = Log(tmp_path, [creation(1) | {"EventID": code, "TargetFilename": "C:\\blocked.exe"}])
+    log.run("f = GET file FROM $LOG WHERE name = 'blocked.exe'\np = FIND process LINKED f\ng = FIND file LINKED p")
+    assert [row["name"] for row in log.session["p"].to_dicts()] == ["p1.exe"]
+    assert {row["name"] for row in log.session["g"].to_dicts()} == {"p1.exe", "blocked.exe"}
 
 
 def test_records_of_no_known_format_are_an_error_and_an_empty_file_is_none(tmp_path: Path) -> None:

@@ -252,6 +252,10 @@ def raising(uri: str, name: str) -> Source:
     raise LookupError("no such\nthing")
 
 
+def exiting(uri: str, name: str) -> Source:
+    sys.exit(3)
+
+
 def refusing(uri: str, name: str) -> Source:
     raise Refused
 
@@ -289,7 +293,7 @@ def broken(uri: str, name: str) -> Broken:
 def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Schemes of plug-ins that fail in different ways."""
     functions = {"raises": "raising", "nothing": "nothing", "number": "NUMBER", "lost": "no_such_function", "refuses": "refusing"}
-    functions |= {"remote": "remote", "alone": "remote"}
+    functions |= {"exits": "exiting", "remote": "remote", "alone": "remote"}
     sources = {n: EntryPoint(n, f"{__name__}:{f}", "kestrel.sources") for n, f in functions.items()}
     sources["gone"] = EntryPoint("gone", "no_such_module:f", "kestrel.sources")
     fetchers = {"remote": EntryPoint("remote", f"{__name__}:broken", "kestrel.live")}
@@ -301,6 +305,7 @@ def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ("scheme", "part"),
     [
         ("raises", "LookupError: no such"),
+        ("exits", "SystemExit: 3"),
         ("nothing", "returned a `NoneType`, not a `Source`"),
         ("number", "`int`, not a function"),
         ("lost", "AttributeError"),

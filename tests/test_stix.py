@@ -323,3 +323,42 @@ def test_a_type_that_no_record_has_is_not_said_to_be_there(tmp_path: Path, sessi
         with pytest.raises(HuntErrors) as caught:
             session.run("v = GET " + (hunt if "FROM" in hunt else hunt + " FROM '{}'").format(path))
         assert [e.code for e in caught.value.errors] == [code] and hint in str(caught.value)
+
+
+def test_what_stands_in_one_observation_is_linked(tmp_path: Path, session: Session) -> None:
+    objects: dict[str, Thing] = {
+        "0": {"type": "process", "name": "a.exe"},
+        "1": {"type": "file", "name": "out.txt"},
+        "2": {"type": "network-traffic", "protocols": ["tcp"], "src_ref": "3", "dst_ref": "4", "src_port": 50000, "dst_port": 443},
+        "3": {"type": "ipv4-addr", "value": "10.0.0.1"},
+        "4": {"type": "ipv4-addr", "value": ["10.0.0.2"]},
+        "5": {"type": "windows-registry-key", "key": "HKLM\\A"},
+    }
+    logs = write(tmp_path / "a.json", observed(1, objects))
+    session.run(f"p = GET process FROM '{logs}' WHERE name = 'a.exe'")
+    for kind in ("file", "network-traffic", "windows-registry-key"):
+        session.run(f"f = FIND {kind} LINKED p\nback = FIND process LINKED f")
+        assert (len(session["f"]), len(session["back"])) == (1, 1)
+
+
+def test_the_start_of_a_process_is_its_own_and_not_when_it_was_logged(tmp_path: Path, session: Session) -> None:
+    event = {"type": "x-oca-event", "action": "process_started", "process_ref": "0"}
+    started = observed(3, {"0": process(5, "a", created="2020-12-31T23:00:00Z"), "1": HOST, "2": event, "host-ip": CREATION["host-ip"]})
+    session.run(f"p = GET process FROM '{write(tmp_path / 'a.json', started)}' WHERE created = t'2020-12-31T23:00:00Z'")
+    assert len(session["p"]) == 1
+
+
+def test_on_linux_the_last_name_is_shown(tmp_path: Path, session: Session) -> None:
+    host = {"type": "x-oca-asset", "hostname": "h1", "os_platform": "linux"}
+    seen = [observed(n, {"0": process(100, name, command_line=f"{name} x"), "1": host}) for n, name in enumerate(("sh", "python3"))]
+    session.run(f"p = GET process FROM '{write(tmp_path / 'a.json', *seen)}' WHERE name = 'sh'")
+    assert [(row["name"], row["command_line"]) for row in session["p"].to_dicts()] == [("python3", "python3 x")]
+
+
+def test_turning_a_flow_changes_names_and_no_values(tmp_path: Path, session: Session) -> None:
+    flow = {"type": "network-traffic", "protocols": ["tcp"], "src_ref": "1", "dst_ref": "2", "src_port": 443, "dst_port": 50000}
+    flow |= {"src_packets": 3, "dst_packets": 9, "x_flags": "-S", "x_iface": "src_eth0"}
+    seen = observed(1, {"0": flow, "1": {"type": "ipv4-addr", "value": "10.0.0.1"}, "2": {"type": "ipv4-addr", "value": "10.0.0.2"}})
+    session.run(f"n = GET network-traffic FROM '{write(tmp_path / 'a.json', seen)}'")
+    (row,) = session["n"].to_dicts()
+    assert [row[name] for name in ("src_port", "src_packets", "dst_packets", "x_flags", "x_iface")] == [50000, 9, 3, "-S", "src_eth0"]

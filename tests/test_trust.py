@@ -16,6 +16,7 @@ import pytest
 
 import kestrel
 from kestrel import Session
+from kestrel.analytics import container
 from kestrel.analytics.environment import is_interpreted, passed
 from kestrel.errors import HuntErrors
 from kestrel.result import Info, Notice, Summary, Table
@@ -389,13 +390,20 @@ RUNTIMES = """JAVA_TOOL_OPTIONS _JAVA_OPTIONS OPENSSL_CONF HTTPS_PROXY https_pro
     RUBYOPT RUBYLIB GIT_SSH_COMMAND GCONV_PATH LOCPATH GLIBC_TUNABLES MALLOC_CHECK_ DOTNET_STARTUP_HOOKS SSLKEYLOGFILE
     CURL_CA_BUNDLE npm_config_registry PIP_INDEX_URL LUA_INIT PHPRC R_PROFILE CLASSPATH EDITOR PAGER BROWSER
     PROMPT_COMMAND ZDOTDIR GODEBUG GOFLAGS RUSTFLAGS MAKEFLAGS CDPATH INPUTRC TERMINFO HOSTALIASES PATH path HOME TMPDIR
-    SHELLOPTS DOCKER_HOST KESTREL_CACHE STIXSHIFTER_LAB_CONFIG AWS_PROFILE LANG TZ DISPLAY COLUMNS""".split()
+    SHELLOPTS DOCKER_HOST KESTREL_CACHE STIXSHIFTER_LAB_CONFIG AWS_PROFILE LANG TZ DISPLAY COLUMNS
+    PSModulePath COMPlus_EnableDiagnostics DOTNET_gcServer GHCRTS OCAMLRUNPARAM CAMLRUNPARAM PLTCOLLECTS RPROFILE KRB5CCNAME
+    RANDFILE HISTFILE FCEDIT histchars CC PATHEXT ComSpec SystemRoot windir USERPROFILE MAKEFILES RUSTC NULLCMD""".split()
 
 
 def test_arguments_have_names_that_no_runtime_interprets() -> None:
     assert [n for n in RUNTIMES if not is_interpreted(n)] == []
     harmless = "x n k N X unit method columns threshold score_column XPARAM YPARAM METHOD TOP10 name contacts max_distance".split()
     assert [n for n in harmless if is_interpreted(n)] == []
+
+
+def test_values_of_arguments_are_not_on_the_command_line_of_a_container() -> None:
+    """Other users of the machine can see that."""
+    assert container._handed_on({"API_KEY": "s3cret", "score": "3", "DOCKER_HOST": "x"}) == ["--env=API_KEY", "--env=score", "--env=DOCKER_HOST=x"]
 
 
 # -- credentials and extras ----------------------------------------------------------------------------------------

@@ -245,7 +245,7 @@ ZONE = "( ?(Z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?))?"
 
 
 def _other_instant(x: str) -> str:
-    iso = f"replace(replace(upper({x}), ',', '.'), 'GMT', 'Z')"
+    iso = f"regexp_replace(replace(replace(upper({x}), ',', '.'), 'GMT', 'Z'), ' ([+-][0-9:]+|Z|UTC)$', '\\1')"
     basic = f"regexp_replace({iso}, '^([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(T?)([0-9]{{2}})?([0-9]{{2}})?([0-9]{{2}})?', '\\1-\\2-\\3T\\5:\\6:\\7')"
     mail = [f"{day}%d %b {year} %H:%M:%S %z" for day in ("%a, ", "") for year in ("%y", "%Y")]
     dated = f"regexp_extract({x}, '^/Date[(](-?[0-9]+)', 1)"

@@ -125,6 +125,8 @@ def _read(name: str, entry: Any) -> Profile:
     if not all(isinstance(part, dict) for part in parts):
         raise BadProfile(name, str(file), "must give its `connection` and `config` as mappings")
     connector, connection, configuration = expand([entry["connector"], *parts], f"the profile `{name}` in `{file}`")
+    if entry.get("clock") is not None:
+        connection = {"clock": entry["clock"], **connection}
     return Profile(name, connector, connection, configuration, file.parent)
 
 
@@ -160,7 +162,7 @@ def _clock(name: str, value: object) -> str:
         return ""
     if isinstance(value, str) and value.lower() in ("utc", "z"):
         return "+00:00"
-    if isinstance(value, str) and (found := re.fullmatch(r"([+-])(\d\d?):?([0-5]\d)?", value)) and int(found[2]) <= 14:
+    if isinstance(value, str) and (found := re.fullmatch(r"([+-])(\d\d?):?([0-5]\d)?", value)) and int(found[2]) <= 24:
         return f"{found[1]}{int(found[2]):02}:{found[3] or '00'}"
     raise BadProfile(name, "its `clock`", "must be `utc` or an offset like `+02:00`")
 

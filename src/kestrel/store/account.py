@@ -188,7 +188,8 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
             "events-only", f"{path_text(name)}: {events_only_text(account)}", sum(t[2] for t in others), tuple(_type_details(account, False))
         )
     if account.timeless:
-        message = f"{account.timeless:,} of {account.read:,} records have no usable time; they are in no time range and come last"
+        have = "has" if account.timeless == 1 else "have"
+        message = f"{account.timeless:,} of {_records(account.read)} {have} no usable time; time ranges exclude such records, and they come last"
         yield Notice("no-time", message, account.timeless)
     for text, corrected in _clocks(account):
         yield Notice("clock-corrected", f"the printed times of {corrected} are local ({text}) and were corrected to UTC", len(account.clocks))
@@ -201,22 +202,29 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
             "known-by-name", f"{account.name_only:,} {processes} known only by name; each observation counts as one process", account.name_only
         )
     if account.duplicates:
-        yield Notice("duplicates", f"{account.duplicates:,} of {account.read:,} records are duplicates; each is counted once", account.duplicates)
+        are = "is a duplicate; it is" if account.duplicates == 1 else "are duplicates; each is"
+        yield Notice("duplicates", f"{account.duplicates:,} of {account.read:,} records {are} counted once", account.duplicates)
     if account.mended:
-        message = f"{account.mended:,} lines contain damaged text (not UTF-8, or cut off); they were read as far as possible"
-        yield Notice("mended-lines", message, account.mended)
+        lines = "line contains damaged text, and was" if account.mended == 1 else "lines contain damaged text, and were"
+        yield Notice("mended-lines", f"{account.mended:,} {lines} read as far as possible", account.mended)
     if account.several:
         lists = "record has a list" if account.several == 1 else "records have lists"
         yield Notice("first-of-list", f"{account.several:,} {lists} of which Kestrel reads only the first values", account.several)
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if number == 1 else 's'}"
 
 
 def events_only_text(account: Account) -> str:
     """The records that Kestrel maps only as events, in a sentence."""
     others = [t for t in account.types if not t[3]]
     number = sum(t[2] for t in others)
-    kinds = f"of {len(others):,} event types" if len(others) > 1 else "of an event type"
+    are = "is" if number == 1 else "are"
+    if len(others) == 1:
+        return f"{number:,} of {_records(account.read)} {are} of the event type {types_text(others)}, which Kestrel maps only as an event"
     return (
-        f"{number:,} of {account.read:,} records are {kinds} that Kestrel maps only as events (mostly {types_text(others)}); "
+        f"{number:,} of {_records(account.read)} {are} of {len(others):,} event types that Kestrel maps only as events (most: {types_text(others)}); "
         "`kestrel check-source` lists all"
     )
 

@@ -37,8 +37,12 @@ def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
     where = step.where
     if where is not None and (folded := _ignoring_case(where)) is not None:
         yield from _of_case(store, step, variable, folded)
-    if isinstance(step, Find) and step.verb == "LINKED" and (number := _of_type(store, variable)):
-        yield Notice("not-linked", f"the records have {number:,} {step.type} entities, but none is related to the input", number)
+    if isinstance(step, Find) and not store.any(f"SELECT 1 FROM {store.evaluate(step.input).table}"):
+        yield Notice("empty-input", f"{store.name_of(step.input)} is empty, so nothing is found from it")
+        return
+    if isinstance(step, Find) and step.verb == "LINKED" and step.where is None and (number := _of_type(store, variable)):
+        entities = "entity, which is not" if number == 1 else "entities, but none is"
+        yield Notice("not-linked", f"the records have {number:,} {step.type} {entities} related to the input", number)
     types = [t for t in dataset.account.types if could_name(t[0], t[1], variable.type)]
     if types and not isinstance(step, Refine):
         number = sum(t[2] for t in types)
@@ -79,6 +83,9 @@ def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded
         yield Notice("case-differs", "`=` and IN are case-sensitive; LIKE ignores case")
         return
     if isinstance(step, Find):
+        found, _, _, _ = store.counts(store.evaluate(replace(step, where=folded, limit=None)))
+        if found:
+            yield Notice("case-differs", f"0 {variable.type} entities match exactly, {found:,} if case is ignored: use LIKE", found)
         return
     base = store.evaluate(step.input) if isinstance(step, Refine) else None
     scope = store.scope_of(base) if base else Scope(variable.dataset.events, within_range(variable.range))

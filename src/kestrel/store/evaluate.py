@@ -48,7 +48,7 @@ from kestrel.store.find import Finder
 from kestrel.store.given import Given
 from kestrel.store.live import Live
 from kestrel.store.match import SMALL, Matcher, Scope, moment, paths, tests, within_range
-from kestrel.store.mentions import Events, Unread, attribute, entity_type, has_attribute, mentions
+from kestrel.store.mentions import Events, Unread, attribute, can_have, entity_type, has_attribute, mentions
 from kestrel.store.merge import merged
 from kestrel.store.narrow import Narrow
 from kestrel.store.needs import columns_of
@@ -212,12 +212,18 @@ class Store:
         return self.variables[key]
 
     def _tell_unmapped(self, dataset: Dataset | None, asked: Iterable[AttributePath]) -> None:
-        """Add a notice of attributes that occur only in STIX and that no record of the dataset has."""
-        if dataset is None or dataset.is_live or not self.any(f"SELECT 1 FROM {dataset.events.table}"):
+        """Add a notice of attributes that no record of the dataset can have: records in STIX lack them, other log formats are not mapped
+        to them."""
+        if dataset is None or not self.any(f"SELECT 1 FROM {dataset.events.table}"):
             return
+        others = [name for name in dataset.account.shapes if name != "stix"]
         for path in dict.fromkeys(asked):
-            if path.attribute in entity_type(path.end).further and not has_attribute(dataset.events, path.end, path.attribute):
-                self.notices.append(Notice("no-such-attribute", f"no record here has `{path.attribute}` of {path.end}"))
+            if path.attribute in EVERY_ENTITY or can_have(dataset.events, path):
+                continue
+            text = f"no record here has `{path.text()}` of {path.type}"
+            if others:
+                text = f"Kestrel does not read `{path.text()}` of {path.type} from the log format{'s' if len(others) > 1 else ''} {listed(others)}"
+            self.notices.append(Notice("no-such-attribute", text))
 
     def tell_missing(self, step: Step, asked: Iterable[AttributePath]) -> None:
         """Note the attributes that a live source of a step never brings."""
@@ -466,7 +472,7 @@ class Store:
             joins += f" LEFT JOIN {merged(self.con, variable.table, variable.type, of_entity, self.scope_of(variable))} m ON m.id = r.id"
             shown |= {p: f"m.{shown_as(p)}" for p in of_entity}
         if raw and flat and variable.dataset:
-            lines = originals(self.con, variable.dataset, flat.table, self._name_of(variable.step))
+            lines = originals(self.con, variable.dataset, flat.table, self.name_of(variable.step))
             joins += f" LEFT JOIN {lines} l ON l.rec = r.rec"
             shown |= dict.fromkeys(raw, "l.line")
         columns = "".join(f", {shown.get(p, 'NULL::VARCHAR')} AS f{n}" for n, p in enumerate(wanted))
@@ -521,7 +527,7 @@ class Store:
                 if (events and targets) or f"{reference}.{inner}.path" in brought:
                     yield AttributePath(variable.type, ((reference, target), (inner, deeper)), "path")
 
-    def _name_of(self, step: Step) -> str:
+    def name_of(self, step: Step) -> str:
         """The name of a variable, or of the first one it is made from."""
         names = {s: n for n, s in self.scope.items()}
         if self.subject and self.subject in self.scope:

@@ -18,6 +18,8 @@ from kestrel.store.variable import Variable
 if TYPE_CHECKING:
     from kestrel.store.evaluate import Store
 
+ACTING = "process"
+"""The role of the process that a record is about."""
 BROAD = 16
 """So many hops are made for all entities at once; what is deeper is narrow, and is followed edge by edge."""
 
@@ -103,7 +105,8 @@ class Finder:
         return f"SELECT * FROM ({select}) WHERE found IN (SELECT id FROM ({mentions(events, type_name, [], within)}))"
 
     def _linked(self, found_type: str, given_type: str, events: Events, within: Sequence[str]) -> str:
-        """One hop over any edge, either way; and standing in one record with an object that has no edge there."""
+        """One hop over any edge, either way; and standing in one record: with an object that has no edge there, and what the record's process
+        did something to, even if no relation names it."""
         parts = []
         for given, found in (("subject", "object"), ("object", "subject")):
             chosen = [
@@ -113,9 +116,11 @@ class Finder:
             ]
             parts.append(f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)})")
         touched = {s for e in layout().edges for s in (e.subject, e.object)}
+        acted = {(e.subject, e.object) for e in layout().edges if e.subject == ACTING and (e.kinds or e.object == "network")}
         for a in layout().slots_of(given_type):
             for b in layout().slots_of(found_type):
-                if (a.name != b.name or a.name == OBJECTS) and (a.name not in touched or b.name not in touched):
+                alone = (a.name != b.name or a.name == OBJECTS) and (a.name not in touched or b.name not in touched)
+                if alone or (a.name, b.name) in acted or (b.name, a.name) in acted:
                     parts.append(f"SELECT subject AS given, object AS found, rec, t FROM ({together(events, [(a, b)], within)})")
         select = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE {'given <> found' if given_type == found_type else 'true'}"
         return self._of_family(select, found_type, events, within)

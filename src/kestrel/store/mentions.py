@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from kestrel.graph.predicate import AttributePath
 from kestrel.model.vocabulary import EntityType, vocabulary
 from kestrel.schemas import expression
 from kestrel.schemas.layout import ADDRESSES, OBJECTS, Edge, Slot, layout
@@ -174,6 +175,15 @@ def has_attribute(events: Events, type_name: str, name: str) -> bool:
     """Whether a record can have an attribute of a type."""
     kind = entity_type(type_name)
     return any(identity(events, s) is not None and attribute(events, s, name, kind) is not None for s in layout().slots_of(kind.name))
+
+
+def can_have(events: Events, path: AttributePath) -> bool:
+    """Whether a record can have an attribute, also one behind references."""
+    slots = layout().slots_of(path.type)
+    for reference, _ in path.references:
+        slots = [layout().slots[to.target] for slot in slots for to in layout().leads_to(slot.name, reference)]
+    kind = entity_type(path.end)
+    return any(identity(events, s) is not None and attribute(events, s, path.attribute, kind) is not None for s in slots)
 
 
 def entity_type(name: str) -> EntityType:

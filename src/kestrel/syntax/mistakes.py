@@ -101,7 +101,7 @@ class BesidePlus(KestrelError):
     code: ClassVar[str] = "K0232"
 
     def __init__(self, clause: str, written: str, span: Span) -> None:
-        hint = f"write it as its own statement, `y = {written[:60]}`, and use `y` here; only WHERE is allowed next to `+`"
+        hint = f"write it as its own statement, `y = {written[:60]}`, and use `y` here; only WHERE is allowed there, before `+`"
         super().__init__(f"{clause} is not allowed next to `+`", span, hint)
 
 
