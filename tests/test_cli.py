@@ -110,4 +110,4 @@ def test_a_huntbook_that_cannot_be_written_is_not_run(tmp_path: Path, capsys: py
     ):
         path.write_text(json.dumps(broken))
         assert main(["run", str(path)]) == 2
-        assert "is no Jupyter notebook" in capsys.readouterr().err
+        assert "is not a Jupyter notebook" in capsys.readouterr().err

@@ -171,7 +171,7 @@ def test_a_session_tells_notices_once(kestrel_yaml: WriteFile) -> None:
         ("a: [", "K0601", 2, "cannot be read", None),
         ("- a\n- b", "K0601", 1, "cannot be read: line 1", None),
         ("a: 1\n---\nb: 2", "K0601", 2, "cannot be read", None),
-        ("a: 2021-13-45", "K0601", None, "no YAML", None),
+        ("a: 2021-13-45", "K0601", None, "not valid YAML", None),
         ("a: !!python/name:os.system x", "K0601", 1, "cannot be read", None),
         ("a: &a\n  b: *a", "K0601", None, "cannot be read", None),
         ("display:\n  row: 3", "K0602", 2, "no setting `display.row`", "`display.rows`"),

@@ -294,7 +294,7 @@ class _Reading:
             raise UnreadableSettings(self.path, error.strerror or "it cannot be opened") from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             line = wrong_line(error)
-            raise UnreadableSettings(self.path, f"line {line} is wrong" if line else "it is no YAML in UTF-8") from None
+            raise UnreadableSettings(self.path, f"line {line} is wrong" if line else "it is not valid YAML in UTF-8") from None
         self._entries(entries)
 
     def environment(self) -> None:

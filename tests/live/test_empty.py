@@ -78,7 +78,7 @@ def test_an_empty_index_is_a_notice(prepare: Callable[..., str], session: Sessio
     prepare()
     for hunt in (HUNT, f"{HUNT} {RANGE}"):
         found = told(session.run(hunt))
-        assert [n.message for n in found if "no documents" in n.message] == [f"`{URI}` has no documents, or none that its key or user may read"]
+        assert [n.message for n in found if "no documents" in n.message] == [f"`{URI}` has no documents, or none that the API key or user may read"]
         assert len(session["x"]) == 0
 
 

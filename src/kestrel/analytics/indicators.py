@@ -217,7 +217,7 @@ def load(path: str, known: Known) -> None:
     except (OSError, ValueError) as error:
         if isinstance(error, FileNotFoundError):
             raise BadIndicators(path, "cannot be read: there is no such file", "paths are relative to the folder Kestrel was started in") from None
-        why = (error.strerror or "the operating system refused it").lower() if isinstance(error, OSError) else "it is no UTF-8 text"
+        why = (error.strerror or "the operating system refused it").lower() if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BadIndicators(path, f"cannot be read: {why}") from None
     before = known.count
     if re.match(r"\s*(?:\[\s*)?\{", text):

@@ -115,6 +115,6 @@ def _section(kind: str) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
-        raise BadAnalyticProfile(f"{kind}://", f"{path} is no YAML text that can be read{line}") from None
+        raise BadAnalyticProfile(f"{kind}://", f"{path} is not valid YAML text that can be read{line}") from None
     section = data.get(SECTIONS[kind]) if isinstance(data, dict) else None
     return {str(name): entry for name, entry in section.items()} if isinstance(section, dict) else {}

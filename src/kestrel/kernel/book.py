@@ -47,14 +47,14 @@ def read_book(path: Path) -> dict[str, Any]:
         book = json.loads(path.read_text(encoding="utf-8"))
         form, cells, metadata = book["nbformat"], book["cells"], book["metadata"]
     except (ValueError, KeyError, TypeError) as error:
-        raise NoBook(f"{path} is no Jupyter notebook") from error
+        raise NoBook(f"{path} is not a Jupyter notebook") from error
     if form != 4 or not isinstance(cells, list):
         raise NoBook(f"{path} is a notebook of format {form}; save it with Jupyter to renew it")
     if not isinstance(metadata, dict) or not all(map(_is_cell, cells)):
-        raise NoBook(f"{path} is no Jupyter notebook")
+        raise NoBook(f"{path} is not a Jupyter notebook")
     kernel, info = ({} if metadata.get(name) is None else metadata[name] for name in ("kernelspec", "language_info"))
     if not isinstance(kernel, dict) or not isinstance(info, dict):
-        raise NoBook(f"{path} is no Jupyter notebook")
+        raise NoBook(f"{path} is not a Jupyter notebook")
     language = kernel.get("language") or info.get("name") or kernel.get("name", "")
     if str(language).lower() not in ("kestrel", ""):
         raise NoBook(f"{path} is a notebook of {language}, not of Kestrel: run it with that kernel")

@@ -135,7 +135,7 @@ def _json(name: str, variable: str, text: str) -> dict[str, Any]:
         value = json.loads(text)
     except ValueError as error:
         where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadProfile(name, f"`{variable}`", f"is no JSON (it goes wrong{where})") from None
+        raise BadProfile(name, f"`{variable}`", f"is not valid JSON (the error is{where})") from None
     if not isinstance(value, dict):
         raise BadProfile(name, f"`{variable}`", 'must be a JSON object, like `{"path": "logs.json"}`')
     return value
@@ -151,7 +151,7 @@ def _from_file() -> dict[str, Any]:
         data = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = wrong_line(error)
-        raise BadProfile("", f"`{path}`", f"is no YAML (line {line})" if line else "is no YAML") from None
+        raise BadProfile("", f"`{path}`", f"is not valid YAML (line {line})" if line else "is not valid YAML") from None
     profiles = data.get("profiles") if isinstance(data, dict) else None
     return profiles if isinstance(profiles, dict) else {}
 

@@ -20,17 +20,17 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
     """Why the file cannot be read, and what to do about it."""
     try:
         if found.kind == "parquet":
-            return "it is no Parquet file, or is cut off", None
+            return "it is not a Parquet file, or it is cut off", None
         if found.packed:
             with path.open("rb") as file:
                 if not file.read(4).startswith({"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}[found.packed]):
-                    return f"it is not packed by {found.packed}, as its name says", None
+                    return f"its name says {found.packed}, but it is not compressed with {found.packed}", None
         content = bytearray()
         for block in blocks(path):
             content += block[: LOOKED_AT - len(content)]
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        return "it is no UTF-8 text", "save it as UTF-8"
+        return "it is not UTF-8 text", "save it as UTF-8"
     except CutOff:
         return "its compressed data are cut off", None
     except Trailing:
@@ -41,7 +41,9 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
         return trouble(error), None
     match found.kind:
         case "csv":
-            return next(_of_csv(text), "its rows have different numbers of fields"), "a field with a comma or a line end stands in double quotes"
+            return next(
+                _of_csv(text), "its rows have different numbers of fields"
+            ), "a field that contains a comma or a line break must be in double quotes"
         case "ndjson":
             return next(_of_lines(text), "its lines are no objects"), 'every line is one object, like `{"name": "cmd.exe"}`'
         case "stix":
@@ -96,7 +98,7 @@ def _of_array(text: str) -> tuple[str, str | None]:
     value = json.loads(text)
     if not isinstance(value, list):
         return "it is no array", 'a JSON file is an array of objects: `[{"name": "cmd.exe"}]`'
-    return "its rows are no objects of one kind", 'a JSON file is an array of objects: `[{"name": "cmd.exe"}]`'
+    return "its rows are not objects with the same fields", 'a JSON file is an array of objects: `[{"name": "cmd.exe"}]`'
 
 
 def _of_json(text: str) -> Iterator[str]:

@@ -208,7 +208,8 @@ class Store:
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self.tell_missing(step, paths(step.where))
                 dataset, asked = self.variables[key].dataset, list(paths(step.where))
-                self._reading(lambda: self._tell_unmapped(dataset, asked))
+                if not self.variables[key].flat:
+                    self._reading(lambda: self._tell_unmapped(dataset, asked))
         return self.variables[key]
 
     def _tell_unmapped(self, dataset: Dataset | None, asked: Iterable[AttributePath]) -> None:
@@ -295,7 +296,7 @@ class Store:
                 raise NoSuchType(type_name, events.further.types)
             self.notices.append(Notice("no-such-entities", f"no record here has an entity of type `{type_name}`"))
             return
-        self.notices.append(Notice("unknown-type", f"there is no record to tell whether there are entities of type `{type_name}`"))
+        self.notices.append(Notice("unknown-type", f"no records were read, so it is unknown whether there are entities of type `{type_name}`"))
 
     def _lent(self, where: Predicate | None) -> TimeRange | None:
         """The span of the records of the variables a predicate takes values of, widened by a little."""

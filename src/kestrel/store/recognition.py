@@ -60,7 +60,7 @@ def reasons(store: Store, step: Step, variable: Variable) -> Iterator[Notice]:
 
 def _reason(source: Source, found: Recognition, span: TimeRange | None) -> Notice | None:
     if not found.everywhere:
-        return Notice("no-documents", f"`{source.uri}` has no documents, or none that its key or user may read")
+        return Notice("no-documents", f"`{source.uri}` has no documents, or none that the API key or user may read")
     if not found.total and span is not None:
         ends = f"; its documents are from {found.first} to {found.last}" if found.first and found.last else ""
         return Notice("none-in-range", f"`{source.uri}` has no documents{_range(span)}{ends}")

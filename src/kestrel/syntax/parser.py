@@ -212,7 +212,7 @@ class _Parser:
             elif word == ",":
                 hint = "a second condition is joined by AND" if after_pattern else "one at a time: the others have a statement of their own"
                 if re.compile(r"LIMIT\s+\S+\s*$", re.IGNORECASE).search(self.text, max(0, self.place - 60), self.place):
-                    hint = "what is left out before the first row is the OFFSET: `LIMIT 10 OFFSET 5`"
+                    hint = "to skip rows, use OFFSET: `LIMIT 10 OFFSET 5`"
             elif word == "+":
                 hint = "`+` joins variables, in a statement of its own: `y = a + b`"
             elif word.upper() in CLAUSES and not ("AND" in self.taken or "LIMIT" in self.taken):
@@ -820,7 +820,7 @@ class _Parser:
             return word
         hint = None
         if self.text[self.place : self.place + 1] in ("'", '"') or self._peek("("):
-            hint = "between an attribute and a value stands an operator, like `name = 'cmd.exe'`"
+            hint = "an operator is required between an attribute and its value, like `name = 'cmd.exe'`"
         elif self._peek("["):
             hint = "all values of a list are meant by `[*]`"
         return self._fail("an operator (=, !=, <, >, IN, LIKE, MATCHES, IS NULL, ISSUBSET, ISSUPERSET)", JOINING, hint)

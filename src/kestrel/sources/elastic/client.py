@@ -208,7 +208,7 @@ class Client:
             case exceptions.SSLError() | ssl.SSLError():
                 return self._not_trusted(str(cause))
             case exceptions.NameResolutionError():
-                return Unreachable(profile, url, "there is no machine of that name", lasting=True)
+                return Unreachable(profile, url, "the host name cannot be resolved", lasting=True)
             case exceptions.NewConnectionError() | ConnectionRefusedError():
                 return Unreachable(profile, url, "it refuses the connection, as where no server listens", lasting=True)
             case exceptions.ConnectTimeoutError():
@@ -222,7 +222,7 @@ class Client:
                     slow=True,
                 )
             case exceptions.DecodeError():
-                return Unreachable(profile, url, "what came is packed, and damaged", "is there a proxy in between?")
+                return Unreachable(profile, url, "the compressed response is damaged", "is there a proxy in between?")
             case _:
                 return Unreachable(
                     profile,

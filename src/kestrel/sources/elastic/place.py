@@ -92,9 +92,9 @@ def _url(profile: Profile) -> str:
         port = profile.connection.get("port", parts.port or (443 if "://" in host and parts.scheme == "https" else 9200))
         number = int(port)
     except (ValueError, TypeError):
-        raise BadProfile(profile.name, "its `host` and `port`", "are no address") from None
+        raise BadProfile(profile.name, "its `host` and `port`", "are not a valid address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not 0 < number < 65536:
-        raise BadProfile(profile.name, "its `host` and `port`", "are no address")
+        raise BadProfile(profile.name, "its `host` and `port`", "are not a valid address")
     if parts.username or parts.password:
         raise BadProfile(profile.name, "its `host`", "must not hold a user or password: they belong to `auth` in its configuration")
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -107,7 +107,7 @@ def _indices(profile: Profile, value: Any) -> str:
     if not found:
         raise BadProfile(profile.name, "its connection", 'needs the indices to ask, like `"indices": "winlogbeat-*"`')
     if any(re.search(r'[\s"/\\?#|]', n) or n.startswith("_") for n in found):
-        raise BadProfile(profile.name, "its `indices`", "are no names of indices, data streams, aliases or patterns of these")
+        raise BadProfile(profile.name, "its `indices`", "are not names of indices, data streams, aliases or patterns of these")
     return ",".join(found)
 
 
@@ -117,7 +117,7 @@ def _authorization(profile: Profile, auth: dict[str, Any]) -> str | None:
         if value is not None and not isinstance(value, str):
             raise BadProfile(profile.name, f"`{name}` of its `auth`", "must be text")
         if value and any(ord(c) < 32 or ord(c) == 127 for c in value):
-            raise BadProfile(profile.name, f"`{name}` of its `auth`", "holds a line break or another control sign")
+            raise BadProfile(profile.name, f"`{name}` of its `auth`", "contains a line break or another control character")
         if value and any("\ud800" <= c <= "\udfff" for c in value):
             raise BadProfile(profile.name, f"`{name}` of its `auth`", "is not valid Unicode text")
         return value or None

@@ -38,7 +38,7 @@ class NotTrusted(LiveError):
     code: ClassVar[str] = "K0702"
 
     def __init__(self, profile: str, url: str, why: str) -> None:
-        hint = "if it is yours, give its certificate as PEM text in `selfSignedCert` of the connection; `verify_cert: false` in `options` looks away"
+        hint = "if it is yours, give its certificate as PEM text in `selfSignedCert` of the connection; `verify_cert: false` turns the check off"
         super().__init__(f"{url} of the profile `{profile}` is not to be trusted: {why}", None, hint)
 
 
@@ -59,7 +59,7 @@ class NotAuthorised(LiveError):
             hint = "check `auth` in its configuration: the key may have expired, or belong to another cluster"
         else:
             hint = "its configuration has no `auth`: give `id` and `api_key`, or `username` and `password`, or `access_token`"
-        super().__init__(f"{url} turns the profile `{profile}` away ({status}{': ' + why if why else ''})", None, hint)
+        super().__init__(f"{url} rejected the credentials of the profile `{profile}` ({status}{': ' + why if why else ''})", None, hint)
 
 
 class NoSuchIndex(LiveError):
@@ -98,7 +98,7 @@ class Redirected(LiveError):
 
     def __init__(self, profile: str, url: str, location: str) -> None:
         super().__init__(
-            f"{url} of the profile `{profile}` sends on to {location}, where its keys do not go",
+            f"{url} of the profile `{profile}` redirects to {location}; credentials are not sent there",
             None,
             "set `host` and `port` to where the cluster itself is",
         )

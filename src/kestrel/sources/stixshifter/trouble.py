@@ -84,7 +84,7 @@ class TurnedAway(ConnectorTrouble):
 
     def __init__(self, profile: str, connector: str, asked: str, came: str) -> None:
         super().__init__(
-            f"the server turns the connector `{connector}` of the profile `{profile}` away, {asked}: {came}",
+            f"the server rejected the credentials of the profile `{profile}` (connector `{connector}`), {asked}: {came}",
             None,
             "check `auth` in its configuration, and what its key or user may read",
         )
@@ -97,7 +97,7 @@ class CertificateRefused(ConnectorTrouble):
         super().__init__(
             f"the server of the profile `{profile}` is not to be trusted, says the connector `{connector}`: {came}",
             None,
-            "if it is yours, give its certificate as PEM text in `selfSignedCert` of the connection; `verify_cert: false` in `options` looks away",
+            "if it is yours, give its certificate as PEM text in `selfSignedCert` of the connection; `verify_cert: false` turns the check off",
         )
 
 
