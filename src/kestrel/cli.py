@@ -460,7 +460,7 @@ def _read(options: argparse.Namespace) -> Source | None:
     except OSError as error:
         print(f"kestrel: cannot read {options.file}: {error.strerror or error}", file=sys.stderr)
     except UnicodeDecodeError:
-        print(f"kestrel: {options.file or 'standard input'} is not UTF-8 text", file=sys.stderr)
+        print(f"kestrel: {'standard input' if options.file == '-' else options.file} is not UTF-8 text", file=sys.stderr)
     return None
 
 

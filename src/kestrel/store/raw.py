@@ -34,7 +34,7 @@ class NoRawLines(KestrelError):
         super().__init__(
             f"the raw lines of `{variable}` cannot be read again: `{path_text(file)}` {BECAME.get(state, CHANGED)}",
             None,
-            "raw lines are not kept, all other attributes are; a new GET reads the file as it is now",
+            "raw lines are not kept, all other attributes are" + ("" if state in BECAME else "; a new GET reads the file as it is now"),
         )
 
 

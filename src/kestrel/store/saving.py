@@ -259,12 +259,18 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
     except duckdb.InterruptException:
         raise
     except (duckdb.Error, OSError) as error:
-        raise CannotSave(path, trouble(error) if isinstance(error, OSError) else "the operating system refused to write it") from error
+        raise CannotSave(path, _refusal(error)) from error
     finally:
         part.unlink(missing_ok=True)
         if made and not target.exists():
             with suppress(OSError):
                 target.parent.rmdir()
+
+
+def _refusal(error: duckdb.Error | OSError) -> str:
+    if isinstance(error, OSError):
+        return trouble(error)
+    return "no space left on device" if "No space left" in str(error) else "the operating system refused to write it"
 
 
 def _options(found: FileFormat, told: Told) -> str:

@@ -170,24 +170,34 @@ class Elastic:
     # -- pages -----------------------------------------------------------------------------------------------------
 
     def _few(self, query: Query, file: Path, told: Callable[[int], None]) -> int | None:
-        """Write all documents if one page holds them; else how many there are."""
+        """Write all documents if one page holds them; else how many there are. Raises KestrelError."""
         from kestrel.sources.elastic.point import PAGE
 
         body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields()), **self._formatted}
         try:
             page = self.client.page(f"{self.place.path}/{PAGE}", body)
         except TooLarge:
-            return WORTH
+            return self._counted(query)
         except Expired:
             raise self.client.failed("for a page of documents", "it no longer has the search context") from None
         hits, total = page.hits.hits, page.hits.number
         if total != len(hits) + page.broken or len({(h.index, h.id) for h in hits}) < len(hits):
-            return WORTH if total is None else max(total, len(hits))
+            return self._counted(query) if total is None else max(total, len(hits))
         with file.open("wb") as lines:
             left_out = self._write(page, lines)
         self._report(left_out)
         told(total)
         return None
+
+    def _counted(self, query: Query) -> int:
+        """How many documents there are, for a server that did not say so with its first page. Raises KestrelError."""
+        from kestrel.sources.elastic.point import Inexact
+
+        try:
+            with self._point() as point:
+                return point.count(query)
+        except (Expired, Inexact) as wrong:
+            raise self.client.failed("how many documents there are", str(wrong) or "it no longer has the search context") from None
 
     def _fetch_exactly(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> None:
         """Write all documents of one point in time: as many as it counts, each once; if that fails, start again."""
