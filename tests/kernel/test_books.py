@@ -133,8 +133,8 @@ def test_files_are_found_from_the_folder_of_the_book(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("no json", "no Jupyter notebook"),
-        ("[]", "no Jupyter notebook"),
+        ("no json", "not a Jupyter notebook"),
+        ("[]", "not a Jupyter notebook"),
         ('{"nbformat": 3, "cells": [], "metadata": {}}', "format 3"),
         ('{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"name": "python3", "language": "python"}}}', "of python"),
     ],

@@ -12,7 +12,23 @@ from typing import Literal
 
 from kestrel.syntax.context import Attribute, Context, Variable
 from kestrel.syntax.offers import Fits, Item, Offers, Owner, any_type, follow, keywords
-from kestrel.syntax.parser import AGGREGATIONS, BARE, BETWEEN, COMMANDS, GIVEN, PATH, POOL, RESERVED, TRANSFORMS, TYPE, UNITS, VIEWS, WORD, YIELDING
+from kestrel.syntax.parser import (
+    AGGREGATIONS,
+    BARE,
+    BETWEEN,
+    COMMANDS,
+    GIVEN,
+    PATH,
+    POOL,
+    RESERVED,
+    START_ATTRIBUTE,
+    TRANSFORMS,
+    TYPE,
+    UNITS,
+    VIEWS,
+    WORD,
+    YIELDING,
+)
 
 GET_CLAUSES = ("FROM", "WHERE", "START", "LAST", "LIMIT")
 FIND_CLAUSES = ("WHERE", "DEPTH", "START", "LAST", "LIMIT")
@@ -301,6 +317,8 @@ class _Reader:
             word = self.keyword(*left)
             if word:
                 left = [w for w in left if w != word and not {w, word} <= TIMES]
+                if word == "START":
+                    left.append("STOP")
                 self.clause(word, owner)
             elif self.at_cursor:
                 return
@@ -316,8 +334,8 @@ class _Reader:
                 self.pattern(owner)
             case "START":
                 self.time("START")
-                if self.keyword("STOP"):
-                    self.time("STOP")
+            case "STOP":
+                self.time("STOP")
             case "LAST":
                 if self.at_cursor:
                     self.offers.add(Item(s, "time", f"the {s.lower()} before now") for s in OFFERED_SPANS)
@@ -485,7 +503,7 @@ class _Reader:
             self.offers.attributes(owner, self.place, also, without)
             raise Reached
         found = PATH.match(self.text, self.place)
-        if not found or (found["type"] is None and found["attribute"].upper() in RESERVED):
+        if not found or (found["type"] is None and found["attribute"].upper() in RESERVED and not START_ATTRIBUTE.match(self.text, self.place)):
             return None
         self.move(found.end())
         return found["attribute"]
