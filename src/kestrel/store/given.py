@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -77,18 +78,20 @@ class Given:
         names = list(dict.fromkeys(name for row in step.rows for name, _ in row))
         kind = entity_type(step.type)
         table = fresh("given")
-        columns = "".join(f", c{n} {_new_type(kind, name)}" for n, name in enumerate(names))
-        self.store.con.execute(f"CREATE TEMP TABLE {table} (id UBIGINT, rec UBIGINT, t TIMESTAMP, place INTEGER{columns})")
-        mark = content_id(step)
-        for number, row in enumerate(step.rows):
-            values = dict(row)
-            query = Query()
-            key, place = query.value(mark), query.value(number)
-            id_sql = f"hash({key}, {place}::INTEGER)"
-            if step.type in HASHED and values.get(kind.main) is not None:
-                id_sql = f"hash('{HASHED[step.type]}', {query.value(values[kind.main])})"
-            given = "".join(f", {_cell(query, values.get(n), _new_type(kind, n))}" for n in names)
-            query.run(self.store.con, f"INSERT INTO {table} SELECT {id_sql}, hash('new', {key}, {place}::INTEGER), NULL, {place}{given}")
+        query, rows_of = Query(), [dict(row) for row in step.rows]
+        listed = [f"unnest({query.value([_as_text(row.get(name)) for row in rows_of])}::VARCHAR[]) AS v{n}" for n, name in enumerate(names)]
+        cells = "".join(f", {_cell(f'v{n}', _new_type(kind, name))} AS c{n}" for n, name in enumerate(names))
+        key = query.value(content_id(step))
+        identity = f"hash({key}, place)"
+        if step.type in HASHED and kind.main in names:
+            main = f"v{names.index(kind.main)}"
+            identity = f"CASE WHEN {main} IS NOT NULL THEN hash('{HASHED[step.type]}', {main}) ELSE {identity} END"
+        places = f"unnest(range({query.value(len(rows_of))}::BIGINT))::INTEGER AS place"
+        query.run(
+            self.store.con,
+            f"CREATE TEMP TABLE {table} AS SELECT {identity} AS id, hash('new', {key}, place) AS rec, NULL::TIMESTAMP AS t, place{cells} "
+            f"FROM (SELECT {', '.join([places, *listed])})",
+        )
         rows = self.store.table(f"SELECT id, rec, t FROM {table}")
         places = self.store.table(f"SELECT id, min(place) AS place FROM {table} GROUP BY id")
         own = Own(table, named(self.store.con, table, [(f"c{n}", name) for n, name in enumerate(names)]))
@@ -257,19 +260,30 @@ def own_columns(own: Own | Flat | None) -> Mapping[str, str]:
     return {name: column.kind for name, column in own.columns.items()} if own else {}
 
 
-def _cell(query: Query, value: Any, sql: str) -> str:
-    """A value of a row as SQL of the type of its column; NULL if it does not fit that type."""
-    match sql, value:
-        case "BIGINT", bool():
-            return "NULL"
-        case "BIGINT", int() | float():
-            return query.value(int(value)) if abs(value) < 2**63 and value == int(value) else "NULL"
-        case "BIGINT", str():
-            return whole(f"{query.value(value)}::VARCHAR")
-        case "TIMESTAMP", str():
-            return f"try_cast({query.value(value)} AS TIMESTAMP)"
+def _as_text(value: Any) -> str | None:
+    """A value of a row as text that DuckDB casts to the type of its column."""
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return str(value).lower()
+        case float() if value.is_integer():
+            return str(int(value))
+        case datetime():
+            return value.isoformat(sep=" ")
         case _:
-            return query.value(value)
+            return str(value)
+
+
+def _cell(text: str, sql: str) -> str:
+    """SQL of a text as the type of its column; NULL if it does not fit that type."""
+    match sql:
+        case "BIGINT":
+            return whole(text)
+        case "TIMESTAMP":
+            return f"try_cast({text} AS TIMESTAMP)"
+        case _:
+            return f"CAST({text} AS {sql})"
 
 
 def _new_type(kind: EntityType, name: str) -> str:

@@ -361,7 +361,10 @@ class _Parser:
 
     def _fresh_line(self) -> bool:
         """Whether nothing stands before this place on its line."""
-        return not self.text[self.text.rfind("\n", 0, self.place) + 1 : self.place].strip()
+        before = self.place - 1
+        while before >= 0 and self.text[before] != "\n" and self.text[before].isspace():
+            before -= 1
+        return before < 0 or self.text[before] == "\n"
 
     def _row(self) -> tuple[tuple[str, tree.Value | None], ...]:
         opening = self.place
