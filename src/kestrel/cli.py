@@ -106,7 +106,11 @@ def _is_hunt(name: str) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kestrel", description="Hunt for threats in entities and relations, over the logs you have.")
+    parser = argparse.ArgumentParser(
+        prog="kestrel",
+        description="Hunt for threats in entities and relations, over the logs you have. Without arguments, `kestrel` opens a prompt; "
+        "`kestrel FILE.hf` and `kestrel -c TEXT` run a hunt.",
+    )
     parser.add_argument("--version", action="version", version=f"kestrel {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -117,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     _parameter_argument(run)
     _format_argument(run)
     run.add_argument("--save-views", dest="views", metavar="FOLDER", type=Path, help="write every view (DISP ... AS) as HTML and SVG there")
-    run.add_argument("--output", metavar="BOOK", type=Path, help="of a huntbook: write it there with its results, instead of printing them")
+    run.add_argument("--output", metavar="BOOK", type=Path, help="for a huntbook: write it with its results to this file instead of printing them")
     run.set_defaults(act=_run)
 
     check = commands.add_parser(
@@ -143,8 +147,8 @@ def _parser() -> argparse.ArgumentParser:
 
     source = commands.add_parser(
         "check-source",
-        help="find out what stands between a data source and a hunt",
-        description="Tell of a data source: is it there, does it let us in, what does it hold and of which time, which fields are missing.",
+        help="check that a data source is ready for a hunt",
+        description="Check a data source: is it reachable, does it accept the credentials, which records does it have, and which fields are missing.",
     )
     source.add_argument("name", metavar="NAME", help="a profile, a URI or a path, as it stands after FROM")
     _format_argument(source)
@@ -155,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         help="install, list and check the connectors of STIX-shifter",
         description="The connectors of STIX-shifter, each in a Python environment of its own.",
     )
-    deeds = connectors.add_subparsers(dest="deed", metavar="DEED", required=True)
+    deeds = connectors.add_subparsers(dest="deed", metavar="ACTION", required=True)
     install = deeds.add_parser("install", help="install one from PyPI", description="Install a connector from PyPI.")
     install.add_argument("name", metavar="NAME", help="the connector, as a profile names it: elastic_ecs, qradar, ...")
     install.add_argument("--upgrade", action="store_true", help="install it anew, in its newest version")
@@ -164,7 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     _format_argument(here)
     here.set_defaults(act=_list_connectors)
     looked = deeds.add_parser(
-        "check", help="check a profile's", description="Is a profile's connector installed, does it reach its server, can it ask."
+        "check",
+        help="check the connector of a profile",
+        description="Check whether the connector of a profile is installed, reaches its server and can query it.",
     )
     looked.add_argument("name", metavar="PROFILE", help="a profile, or stixshifter://PROFILE")
     _format_argument(looked)
@@ -196,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _hunt_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("file", nargs="?", metavar="FILE", help="a hunt flow (.hf), or - for standard input")
+    where.add_argument("file", nargs="?", metavar="FILE", help="a hunt flow (.hf), or - for standard input; `run` also takes a huntbook (.ipynb)")
     where.add_argument("-c", dest="text", metavar="TEXT", help="the hunt itself")
 
 
@@ -453,6 +459,9 @@ def _check_connector(options: argparse.Namespace) -> int:
 def _read(options: argparse.Namespace) -> Source | None:
     if options.text is not None:
         return Source(options.text, "<command line>")
+    if options.file.endswith(".ipynb"):
+        print(f"kestrel: {options.file} is a huntbook; `kestrel run` runs it, and this command takes hunt flows (.hf)", file=sys.stderr)
+        return None
     try:
         if options.file == "-":
             return Source(sys.stdin.buffer.read().decode("utf-8"), "<stdin>")

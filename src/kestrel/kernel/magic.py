@@ -93,6 +93,8 @@ class KestrelMagics(Magics):
         try:
             import pandas  # noqa: F401
         except ImportError:
+            wanted = "`pip install 'kestrel-hunt[pandas]'`"
+            print(f'without pandas `{name}` is no Python variable: {wanted}, or use `kestrel_session["{name}"].to_dicts()`', file=sys.stderr)
             return
         if len(handle) > LARGE:
             print(f'`{name}` is large: `kestrel_session["{name}"].to_pandas()` makes it a DataFrame', file=sys.stderr)

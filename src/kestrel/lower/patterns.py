@@ -38,6 +38,8 @@ from kestrel.text import Span
 HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
 WHOLE = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+ESCAPES = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\v": r"\v", "\t": r"\t", "\r": r"\r", "\n": r"\n"}
+"""The control characters that Python's escapes write."""
 MOST = {"BIGINT": 2**63 - 1, "INTEGER": 2**31 - 1}
 """The largest number a column of each SQL type holds."""
 
@@ -142,7 +144,12 @@ class Patterns(Names):
             self.notices.append(Notice("network-not-address", f"no address is `{text}`: those inside a network are found by ISSUBSET"))
 
     def _confusable(self, item: tree.Scalar) -> None:
-        """Report characters of a literal that look like others: data that look the same may not be equal to it."""
+        """Report characters of a literal that look like others, and control characters, which are mostly a backslash that was read as the
+        beginning of an escape: data that look the same may not be equal to it."""
+        if isinstance(item, tree.Text) and (found := [s for s in ESCAPES if s in item.value]):
+            named = ", ".join(f"`{ESCAPES[s]}`" for s in found)
+            text = f"in {written(item.value)} {named} is read as a control character: for a backslash write `\\\\`, or the text as r'...'"
+            self.notices.append(Notice("control-character", text))
         if isinstance(item, tree.Text) and (found := lookalikes(item.value)):
             named = ", ".join(f"`{s}` ({name_of(s)})" if s.isprintable() else name_of(s) for s in found[:5])
             self.notices.append(Notice("look-alike", f"{written(item.value)} has characters that look like others: {named}"))

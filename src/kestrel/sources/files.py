@@ -26,7 +26,7 @@ class NoSuchFile(KestrelError):
 
     def __init__(self, path: str) -> None:
         if glob.has_magic(path):
-            super().__init__(f"no file fits `{path}`", None, "`*` stands for any name in one folder, `**` for any folders below")
+            super().__init__(f"no file matches `{path}`", None, "`*` stands for any name in one folder, `**` for any folders below")
             return
         folder = Path(os.path.expanduser(path)).parent
         names = sorted(p.name for p in folder.iterdir()) if os.access(folder, os.R_OK) and folder.is_dir() else []

@@ -265,11 +265,17 @@ def closest_formats(names: Sequence[str]) -> list[tuple[str, float]]:
     return sorted((s for s in scores if s[1] >= 0.2), key=lambda s: -s[1])
 
 
+def _clock_name(offset: str) -> str:
+    """An offset in words: one beyond all time zones is that of a clock that counts to 12 without AM or PM."""
+    hours = int(offset[:3])
+    return f"UTC{offset}" if abs(hours) <= 14 else f"UTC{hours + (12 if hours < 0 else -12):+03}{offset[3:]} on a 12-hour clock without AM and PM"
+
+
 def _clocks(account: Account) -> Iterator[tuple[str, str]]:
     """Offsets, and the files they apply to."""
     by_offset: dict[str, list[str]] = {}
     for file, offsets in account.clocks.items():
-        by_offset.setdefault(" and ".join(f"UTC{o}" for o in offsets), []).append(Path(file).name)
+        by_offset.setdefault(" and ".join(map(_clock_name, offsets)), []).append(Path(file).name)
     for text, files in by_offset.items():
         yield text, listed(files, SHOWN)
 

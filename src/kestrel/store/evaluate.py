@@ -219,7 +219,7 @@ class Store:
             return
         others = [name for name in dataset.account.shapes if name != "stix"]
         for path in dict.fromkeys(asked):
-            if path.attribute in EVERY_ENTITY or can_have(dataset.events, path):
+            if not path.known or path.attribute in EVERY_ENTITY or can_have(dataset.events, path):
                 continue
             text = f"no record here has `{path.text()}` of {path.type}"
             if others:

@@ -210,7 +210,7 @@ class Client:
             case exceptions.NameResolutionError():
                 return Unreachable(profile, url, "the host name cannot be resolved", lasting=True)
             case exceptions.NewConnectionError() | ConnectionRefusedError():
-                return Unreachable(profile, url, "it refuses the connection, as where no server listens", lasting=True)
+                return Unreachable(profile, url, "the connection was refused: is a server listening there?", lasting=True)
             case exceptions.ConnectTimeoutError():
                 return Unreachable(profile, url, f"no connection within {min(CONNECT, self.place.timeout):g} s", lasting=True)
             case exceptions.ReadTimeoutError() | TimeoutError():
