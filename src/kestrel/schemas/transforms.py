@@ -235,7 +235,12 @@ def instant(x: str) -> str:
     nanoseconds since 1970; `/Date(milliseconds)/`; RFC 822. Years 1 to 9999 only. The most common format is tried first."""
     plain = f"{x}[17] = ':' AND (length({x}) = 19 OR (length({x}) = 23 AND {x}[20] = '.'))"
     common = f"{x}[5] = '-' AND {x} >= '0001' AND (ends_with({x}, 'Z') OR ({plain}))"
-    return f"coalesce(CASE WHEN {common} THEN try_cast({x} AS TIMESTAMP) END, CASE WHEN {x} IS NOT NULL THEN {_other_instant(f'trim({x})')} END)"
+    return f"coalesce(CASE WHEN {common} THEN try_cast({x} AS TIMESTAMP) END, CASE WHEN {x} IS NOT NULL THEN {_within_years(_other_instant(f'trim({x})'))} END)"
+
+
+def _within_years(time: str) -> str:
+    """A time if it is in the years 1 to 9999: a zone may move one out of them."""
+    return f"list_filter([{time}], lambda t: t BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999')[1]"
 
 
 DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"

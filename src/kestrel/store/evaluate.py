@@ -207,7 +207,8 @@ class Store:
             self.variables[key] = variable
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self.tell_missing(step, paths(step.where))
-                dataset, asked = self.variables[key].dataset, list(paths(step.where))
+                dataset, own = self.variables[key].dataset, self.variables[key].columns
+                asked = [path for path in paths(step.where) if path.text() not in own]
                 if not self.variables[key].flat:
                     self._reading(lambda: self._tell_unmapped(dataset, asked))
         return self.variables[key]
