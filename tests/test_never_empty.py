@@ -76,7 +76,17 @@ def test_a_time_in_every_spelling(written: object, tmp_path: Path) -> None:
     assert row[0].isoformat()[:19] == "2021-01-01T02:00:00"
 
 
-NO_TIME = ["2016-12-31T23:59:60Z", "0000-01-01T00:00:00Z", "50000-01-01T00:00:00Z", "yesterday", "", None, "99999999999999999999999"]
+NO_TIME = [
+    "2016-12-31T23:59:60Z",
+    "0001-01-01T00:00:00+05:00",
+    "9999-12-31T23:59:59-05:00",
+    "0000-01-01T00:00:00Z",
+    "50000-01-01T00:00:00Z",
+    "yesterday",
+    "",
+    None,
+    "99999999999999999999999",
+]
 
 
 @pytest.mark.parametrize("written", NO_TIME, ids=str)
