@@ -235,7 +235,8 @@ def instant(x: str) -> str:
     nanoseconds since 1970; `/Date(milliseconds)/`; RFC 822. Years 1 to 9999 only. The most common format is tried first."""
     plain = f"{x}[17] = ':' AND (length({x}) = 19 OR (length({x}) = 23 AND {x}[20] = '.'))"
     common = f"{x}[5] = '-' AND {x} >= '0001' AND (ends_with({x}, 'Z') OR ({plain}))"
-    return f"coalesce(CASE WHEN {common} THEN try_cast({x} AS TIMESTAMP) END, CASE WHEN {x} IS NOT NULL THEN {_within_years(_other_instant(f'trim({x})'))} END)"
+    other = _within_years(_other_instant(f"trim({x})"))
+    return f"coalesce(CASE WHEN {common} THEN try_cast({x} AS TIMESTAMP) END, CASE WHEN {x} IS NOT NULL THEN {other} END)"
 
 
 def _within_years(time: str) -> str:
