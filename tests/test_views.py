@@ -318,7 +318,7 @@ def test_a_picture_has_a_name_for_those_who_hear_it(session: Session, tmp_path: 
     log = write(tmp_path / "log.json", [creation(1, ProcessGuid=guid(1))])
     found = view(session, f"v = GET process FROM '{log}'\nDISP v AS TIMELINE")
     drawing = ElementTree.fromstring(to_svg(found))
-    assert drawing.attrib["role"] == "img" and "1 records" in drawing.attrib["aria-label"]
+    assert drawing.attrib["role"] == "img" and "1 record from" in drawing.attrib["aria-label"]
 
 
 def test_ticks_are_round_times_inside_the_span() -> None:

@@ -87,8 +87,11 @@ class Lab:
 
     def ready(self) -> None:
         """Wait for a kernel that is connected and idle: before it is connected, its sign says idle too."""
-        found = "(await (await fetch(url)).json()).filter(k => k.connections)"
-        connected = f"async url => {{ const found = {found}; return found.length > 0 && found.every(k => k.execution_state === 'idle') }}"
+        connected = """async url => {
+            const answer = await fetch(url)  // an error while the kernel starts is no list
+            const found = answer.ok ? (await answer.json()).filter(k => k.connections) : []
+            return found.length > 0 && found.every(k => k.execution_state === 'idle')
+        }"""
         self.page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(state="attached")
         until = time.monotonic() + 60
         while not self.page.evaluate(connected, self.server.address("api/kernels")):

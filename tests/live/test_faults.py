@@ -142,7 +142,7 @@ def test_turned_away(server: Server, sample: Index, profiled: Profiled, session:
 @pytest.mark.parametrize(
     ("options", "more", "told"),
     [
-        ({}, {}, "nobody this machine trusts vouches for its certificate"),
+        ({}, {}, "it is not signed by a known authority"),
         ({"names": ["other.example.org"]}, {"selfSignedCert": True}, "its certificate is of another"),
         ({"expired": True}, {"selfSignedCert": True}, "its certificate has expired"),
     ],

@@ -236,7 +236,7 @@ def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
                 partial += sum(record.is_partial for record in records)
                 if not records or [record.texts for record in records] == [(line,)]:
                     continue
-                number += not valid and mending.is_damaged(line)
+                number += not valid and mending.is_damaged(line, written)
                 gone.append(row)
                 for original, record in zip(written, records, strict=True):
                     key = hashlib.md5(original.encode("utf-8", "replace"), usedforsecurity=False).hexdigest() if len(record.texts) > 1 else ""

@@ -56,9 +56,9 @@ def mended(line: str) -> list[str]:
     return found if any(record.startswith("{") for record in found) else []
 
 
-def is_damaged(line: str) -> bool:
-    """Whether a line has characters that JSON does not allow."""
-    return CONTROL.search(line) is not None or HALF.sub(lambda m: m[1] or "", line) != line
+def is_damaged(line: str, records: Collection[str]) -> bool:
+    """Whether a line has characters that JSON does not allow, or text between or after its records."""
+    return CONTROL.search(line) is not None or HALF.sub(lambda m: m[1] or "", line) != line or not all(r.startswith("{") for r in records)
 
 
 @dataclass(frozen=True, slots=True)

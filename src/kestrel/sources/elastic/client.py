@@ -246,9 +246,9 @@ class Client:
             ("IP address mismatch", "its certificate is of another address"),
             ("doesn't match", "its certificate is of another name"),
             ("expired", "its certificate has expired"),
-            ("self-signed", "nobody this machine trusts vouches for its certificate"),
-            ("self signed", "nobody this machine trusts vouches for its certificate"),
-            ("unable to get local issuer", "nobody this machine trusts vouches for its certificate"),
+            ("self-signed", "it is not signed by a known authority"),
+            ("self signed", "it is not signed by a known authority"),
+            ("unable to get local issuer", "it is not signed by a known authority"),
         ):
             if sign in told:
                 return NotTrusted(profile, url, meaning)

@@ -39,7 +39,7 @@ class NotTrusted(LiveError):
 
     def __init__(self, profile: str, url: str, why: str) -> None:
         hint = "if it is yours, give its certificate as PEM text in `selfSignedCert` of the connection; `verify_cert: false` turns the check off"
-        super().__init__(f"{url} of the profile `{profile}` is not to be trusted: {why}", None, hint)
+        super().__init__(f"{url} of the profile `{profile}` has a TLS certificate that is not trusted: {why}", None, hint)
 
 
 class NotAuthorised(LiveError):

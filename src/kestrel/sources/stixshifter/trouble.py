@@ -95,7 +95,7 @@ class CertificateRefused(ConnectorTrouble):
 
     def __init__(self, profile: str, connector: str, came: str) -> None:
         super().__init__(
-            f"the server of the profile `{profile}` is not to be trusted, says the connector `{connector}`: {came}",
+            f"the connector `{connector}` does not trust the TLS certificate of the server of the profile `{profile}`: {came}",
             None,
             "if it is yours, give its certificate as PEM text in `selfSignedCert` of the connection; `verify_cert: false` turns the check off",
         )
