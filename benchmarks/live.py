@@ -28,7 +28,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.software import cache_folder
 
 from kestrel import Session
-from kestrel.ask.live import Wanted
+from kestrel.pushdown.request import Wanted
 from kestrel.result import Summary
 from kestrel.sources.elastic.dsl import wanted_fields
 from kestrel.sources.profiles import profile

@@ -61,7 +61,7 @@ def write_cache(folder: Path, data: Path) -> float:
     shutil.rmtree(folder / "cache", ignore_errors=True)
     code = (
         "import sys; from pathlib import Path; from kestrel.sources.files import files_source; "
-        "from kestrel.store.dataset import write_cache; "
+        "from kestrel.ingest.dataset import write_cache; "
         "write_cache([files_source(sys.argv[1], [sys.argv[1]])], Path(sys.argv[2]))"
     )
     return run([sys.executable, "-c", code, f"{data}/*.ndjson", str(folder / "cache")])

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kestrel import Session
+from kestrel.ingest import dataset
 from kestrel.sources.files import files_source
-from kestrel.store import dataset
 from tests.events import connection, creation, write
 
 

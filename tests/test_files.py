@@ -20,9 +20,9 @@ import zstandard
 
 from kestrel import Session
 from kestrel.errors import HuntErrors
+from kestrel.formats.readers.mending import expanded
+from kestrel.ingest.account import Account
 from kestrel.result import Notice, Summary, Table
-from kestrel.store.account import Account
-from kestrel.store.mending import expanded
 from tests.events import creation
 
 GOOD = [creation(n) for n in range(10)]

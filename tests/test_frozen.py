@@ -18,10 +18,11 @@ from kestrel import Session
 from kestrel.display.html import to_html
 from kestrel.display.jsonlines import to_object
 from kestrel.errors import HuntErrors
+from kestrel.ingest import dataset
+from kestrel.ingest import file_states as readings
+from kestrel.ingest.background import Writer
 from kestrel.result import Info, Notice, Table
 from kestrel.scratch import sweep
-from kestrel.store import dataset, readings
-from kestrel.store.writing import Writer
 from tests.events import connection, creation, write
 
 OLD = [creation(1), creation(2, parent=1, User="CORP\\bob"), connection(1, 2)]
@@ -365,7 +366,7 @@ def test_nothing_private_is_left_behind(logs: Path, tmp_path: Path, monkeypatch:
 HELD = """
 import sys, time
 from kestrel import Session
-from kestrel.store import dataset
+from kestrel.ingest import dataset
 dataset.LARGE = -1
 session = Session()
 session.run(f"p = GET process FROM '{sys.argv[1]}' WHERE pid > 0")

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kestrel import Session
-from kestrel.store import dataset
+from kestrel.ingest import dataset
 from tests.events import connection, creation, guid, write
 
 NAMES = ("cmd.exe", "CMD.EXE", "svchost.exe", "a'b.exe", "100%_x.exe", "тест.exe")

@@ -20,11 +20,11 @@ import pytest
 
 from kestrel import Session, scratch
 from kestrel.cli import main
+from kestrel.engine.machine import machine_error
 from kestrel.errors import HuntErrors, KestrelError
 from kestrel.graph.steps import Source
+from kestrel.ingest import cache as caching
 from kestrel.sources import plugin
-from kestrel.store import cache as caching
-from kestrel.store.machine import machine_error
 from tests.events import connection, creation, write
 
 HUNT = "p = GET process FROM '{}' WHERE pid > 0\nDISP p ATTR name"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from kestrel.ask.columns import wanted_by
-from kestrel.ask.live import Wanted
-from kestrel.ask.query import RecordQuery
 from kestrel.graph.predicate import AttributePath, Operator
 from kestrel.graph.predicate import Test as Comparison
 from kestrel.graph.steps import TimeRange
+from kestrel.pushdown.conditions import wanted_by
+from kestrel.pushdown.query import RecordQuery
+from kestrel.pushdown.request import Wanted
 from kestrel.sources.stixshifter.pattern import Span
 
 NAME = AttributePath("process", (), "name")

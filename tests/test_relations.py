@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from kestrel.formats import expression
+from kestrel.formats.format import Shape, shapes
+from kestrel.ingest.observations import NEEDED
+from kestrel.model.layout import Edge, layout
 from kestrel.model.vocabulary import vocabulary
-from kestrel.schemas import expression
-from kestrel.schemas.layout import Edge, layout
-from kestrel.schemas.shape import Shape, shapes
-from kestrel.store.mentions import NEEDED
 
 PAIRS = sorted({(verb, *pair) for verb, relation in vocabulary().relations.items() for pair in relation.pairs})
 EDGES = [f"{e.subject} {e.verb} {e.object}" for e in layout().edges]

@@ -14,7 +14,7 @@ import zstandard
 from kestrel import Session
 from kestrel.errors import HuntErrors
 from kestrel.result import Notice
-from kestrel.schemas import stix
+from kestrel.stix import records as stix
 
 Thing = dict[str, Any]
 GUID = "{00000001-0001-5FEE-0000-00000000000%d}"

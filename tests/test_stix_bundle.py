@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kestrel import Session
+from kestrel.model.layout import layout
 from kestrel.model.vocabulary import vocabulary
-from kestrel.schemas.layout import layout
-from kestrel.schemas.stix_bundle import NotWritten, bundle_of, rows_of
-from kestrel.schemas.stix_forms import FORMS
+from kestrel.stix.bundle import NotWritten, bundle_of, rows_of
+from kestrel.stix.forms import FORMS
 from tests.events import connection, creation, write
 
 with warnings.catch_warnings():

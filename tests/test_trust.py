@@ -19,8 +19,8 @@ from kestrel import Session
 from kestrel.analytics import container
 from kestrel.analytics.environment import is_interpreted, passed
 from kestrel.errors import HuntErrors
+from kestrel.formats.transforms import integer, pid
 from kestrel.result import Info, Notice, Summary, Table
-from kestrel.schemas.transforms import integer, pid
 from kestrel.sources.elastic.place import place_of
 from kestrel.sources.profiles import BadProfile, Profile
 
@@ -91,9 +91,10 @@ def test_every_file_name_is_that_file_alone(here: Path, session: Session) -> Non
 
 
 def test_files_reach_the_database_by_one_door() -> None:
-    """Every reader, ATTACH and COPY of the store takes its file from `database.py`."""
+    """Every reader, ATTACH and COPY takes its file from `database.py`."""
     doors = re.compile(r"(read_csv|read_json|read_parquet|parquet_kv_metadata|ATTACH|COPY [^F]\S* TO)\b(?! or |\.)(?P<argument>.{0,40})")
-    for path in sorted((Path(kestrel.__file__).parent / "store").glob("*.py")):
+    package = Path(kestrel.__file__).parent
+    for path in sorted([*(package / "ingest").glob("*.py"), *(package / "engine").glob("*.py")]):
         text = "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if '"""' not in line and "`" not in line)
         for found in doors.finditer(text):
             argument = found["argument"]
@@ -184,7 +185,7 @@ def test_a_failure_leaves_nothing_behind(here: Path, session: Session, monkeypat
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("kestrel.store.saving.os.replace", refuse)
+        patched.setattr("kestrel.engine.save.os.replace", refuse)
         assert codes(session, "SAVE x TO x.csv") == ["K0410"]
         assert codes(session, "SAVE x TO new/x.csv") == ["K0410"]
     assert Path("x.csv").read_bytes() == before and [p.name for p in here.iterdir()] == ["x.csv"]

@@ -23,8 +23,8 @@ from kestrel.display.notebook import DATA, bundle, unpacked
 from kestrel.display.placing import ROW, placed
 from kestrel.display.svg import ticks, to_svg
 from kestrel.errors import HuntErrors
+from kestrel.ingest import dataset
 from kestrel.result import Chart, Graph, Lane, Timeline, Tree, View
-from kestrel.store import dataset
 from tests.events import connection, creation, guid, write
 
 HOSTILE = "<script>alert(1)</script><img src=http://x/y onerror=z>\u202e\x1b[31m'\"&.exe"

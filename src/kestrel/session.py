@@ -15,17 +15,19 @@ from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, assert_never
 from weakref import WeakSet
 
-from kestrel.ask.columns import by_unique_ids, slots_of, wanted_by
-from kestrel.ask.live import Cost, Wanted
-from kestrel.ask.query import RecordQuery
-from kestrel.ask.text import StepNames, graph_lines, queries, query_text
+from kestrel.engine.machine import machine_error
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.formats import format_of
 from kestrel.graph.origin import Named, Origin
 from kestrel.graph.predicate import AttributePath, ValuesOf
 from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id, range_of, read_by, read_for, sources_of, type_of
+from kestrel.ingest.file_states import Readings
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import EntityType, vocabulary
+from kestrel.pushdown.conditions import by_unique_ids, slots_of, wanted_by
+from kestrel.pushdown.explanation import StepNames, graph_lines, queries, query_text
+from kestrel.pushdown.query import RecordQuery
+from kestrel.pushdown.request import Cost, Wanted
 from kestrel.result import Asked, Attribute, Description, Explanation, Failure, Info, Input, Made, Result, Summary, Table, View
 from kestrel.result import Notice as Told
 from kestrel.scratch import prefix, sweep
@@ -33,8 +35,6 @@ from kestrel.settings import Settings, load_settings
 from kestrel.sources.files import native
 from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import UnknownScheme, is_profile, open_pool, profile_named
-from kestrel.store.machine import machine_error
-from kestrel.store.readings import Readings
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
@@ -42,10 +42,10 @@ from kestrel.text import Source as Text
 from kestrel.text import Span, path_text
 
 if TYPE_CHECKING:
-    from kestrel.store.answers import Answers
-    from kestrel.store.evaluate import Store
-    from kestrel.store.saving import Files
-    from kestrel.store.variable import Variable
+    from kestrel.engine.answers import Answers
+    from kestrel.engine.evaluate import Store
+    from kestrel.engine.save import Files
+    from kestrel.engine.variable import Variable
 
 INHERENT = ("id", "type", "first_observed", "last_observed", "number_observed")
 
@@ -182,7 +182,7 @@ class Session:
 
     def _peek(self, path: str, kind: str | None) -> tuple[Load, list[Notice]]:
         """What a saved file says about its rows (of the given type, if any)."""
-        from kestrel.store.exchange import peek
+        from kestrel.engine.load import peek
 
         reading = self.readings.reading((path,))
         found = peek(self.store.con, path, kind)
@@ -195,7 +195,7 @@ class Session:
     def files(self) -> Files:
         """The files that this session reads and writes."""
         if self._files is None:
-            from kestrel.store.saving import Files
+            from kestrel.engine.save import Files
 
             self._files = Files()
         return self._files
@@ -262,7 +262,7 @@ class Session:
     def _analyse(self, action: Analyse, made: dict[str, Define]) -> Iterator[Result]:
         """Run an analytic; its names are bound to their new versions only when all of its answers could be taken."""
         from kestrel import analytics
-        from kestrel.store.given import Given
+        from kestrel.engine.external import Given
 
         analytic = analytics.find(action.analytics)
         inputs = [Handle(self, name, version.input) for name, version in zip(action.names, action.versions, strict=True)]
@@ -313,7 +313,7 @@ class Session:
 
     def _changes(self) -> Iterator[Result]:
         """Once for each content of a file: a notice that the file has changed since variables were made from it."""
-        from kestrel.store.raw import BECAME, CHANGED
+        from kestrel.engine.raw import BECAME, CHANGED
 
         found: dict[str, list[str]] = {}
         for file, before, now in self.readings.changed({s: None for step in self.scope.values() for s in read_by(step)}):
@@ -330,8 +330,8 @@ class Session:
 
     def _accounts(self, step: Step) -> Iterator[Told]:
         """Once for each set of files and each server: what became of its records. For an empty variable: possible reasons."""
-        from kestrel.store.account import notices
-        from kestrel.store.empty import reasons
+        from kestrel.engine.reasons import reasons
+        from kestrel.ingest.account import notices
 
         variable = self.store.evaluate(step)
         entities = self.store.counts(variable)[0]
@@ -375,7 +375,7 @@ class Session:
         return self.answers.page(table, within, columns, order, search, count, offset)
 
     def _draw(self, action: Draw) -> View:
-        from kestrel.store.pictures import Pictures
+        from kestrel.engine.views import Pictures
 
         return Pictures(self.store).draw(action.view, self.store.evaluate(action.step), action.name, action.columns)
 
@@ -431,7 +431,7 @@ class Session:
     def _native(self, step: Step, query: RecordQuery, source: Source) -> str:
         """What is asked of a source, in its own language."""
         if not source.place:
-            from kestrel.store.needs import needed
+            from kestrel.pushdown.projection import needed
 
             return native(source, needed([step]))
         fetcher = self.store.live.fetcher(source)
@@ -446,8 +446,8 @@ class Session:
         return "; ".join([whole, *(f"of more: {fetcher.explain(wanted)}" for wanted in of_more)])
 
     def _save(self, step: Step, path: str, name: str) -> Told:
-        from kestrel.store.metadata import Told as FileTold
-        from kestrel.store.saving import save, save_bundle
+        from kestrel.engine.metadata import Told as FileTold
+        from kestrel.engine.save import save, save_bundle
 
         variable = self.store.evaluate(step)
         columns = self._saved_columns(variable)
@@ -491,7 +491,7 @@ class Session:
             raise HuntErrors(Text(pool), [error]) from error
 
     def _examine_files(self, source: Source) -> Iterator[tuple[str, str, str]]:
-        from kestrel.store.account import findings
+        from kestrel.ingest.account import findings
 
         yield "files", "good", native(source, None)
         self.store.expect(None)
@@ -535,14 +535,14 @@ class Session:
 
     @property
     def answers(self) -> Answers:
-        from kestrel.store.answers import Answers
+        from kestrel.engine.answers import Answers
 
         return Answers(self.store)
 
     @property
     def store(self) -> Store:
         if self._store is None:
-            from kestrel.store.evaluate import Store
+            from kestrel.engine.evaluate import Store
 
             sweep(Path(tempfile.gettempdir()))
             self._store = Store(self.settings.cache, self.settings.lent, scope=self.scope, fetcher=fetcher, readings=self.readings)
@@ -620,7 +620,7 @@ class _Few:
 
 def _columns(actions: list[Action]) -> frozenset[str] | None:
     """What the actions need of large files; None for everything."""
-    from kestrel.store.needs import needed
+    from kestrel.pushdown.projection import needed
 
     steps: list[Step] = []
     shown: list[AttributePath] = []

@@ -38,8 +38,8 @@ import yaml
 from kestrel import Session
 from kestrel.display.values import instant
 from kestrel.errors import HuntErrors
+from kestrel.ingest import dataset
 from kestrel.result import Description, Explanation, Info, Notice, Result, Table
-from kestrel.store import dataset
 
 FOLDER = Path(__file__).parent
 EXPECTED = ("error", "columns", "rows", "counts", "info", "describe", "explain", "notices")

@@ -14,11 +14,11 @@ import duckdb
 
 from kestrel import Session
 from kestrel.errors import HuntErrors
+from kestrel.ingest.account import Account
+from kestrel.ingest.dataset import configure
+from kestrel.ingest.reader import Reader
 from kestrel.model.vocabulary import vocabulary
 from kestrel.settings import Settings
-from kestrel.store.account import Account
-from kestrel.store.dataset import configure
-from kestrel.store.scan import Reader
 from tests.fuzz.mutations import every_line, mutated
 from tests.fuzz.running import Tally
 

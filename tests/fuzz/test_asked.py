@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kestrel import Session
-from kestrel.ask import RecordQuery, ask
 from kestrel.graph import predicate
+from kestrel.pushdown import RecordQuery, ask
 from tests.events import connection, creation, guid, write
 from tests.test_oracle import NAMES, PORTS, Record, Tree, patterns, quoted, satisfies, text
 

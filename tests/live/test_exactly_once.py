@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from kestrel.ask.live import Wanted
+from kestrel.pushdown.request import Wanted
 from kestrel.sources.elastic.fetch import Elastic
 from kestrel.sources.elastic.place import Place
 from tests.servers.answer import ServerError

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kestrel import Session
-from kestrel.ask.live import Condition, Wanted
+from kestrel.pushdown.request import Condition, Wanted
 from kestrel.result import Notice
 from kestrel.sources.elastic.recognise import expanded
 from kestrel.sources.live import fetcher

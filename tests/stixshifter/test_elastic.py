@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from kestrel import Session
-from kestrel.ask.live import Condition, Wanted
 from kestrel.errors import HuntErrors
+from kestrel.pushdown.request import Condition, Wanted
 from kestrel.result import Notice
 from kestrel.sources.profiles import profile
 from kestrel.sources.stixshifter.fetch import Shifter

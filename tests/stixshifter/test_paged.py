@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kestrel import Session
-from kestrel.ask.live import Condition, Wanted
+from kestrel.pushdown.request import Condition, Wanted
 from kestrel.result import Notice
 from kestrel.sources.profiles import profile
 from kestrel.sources.stixshifter import fetch

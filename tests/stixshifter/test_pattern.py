@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stix2.pattern_visitor import create_pattern_object
 
-from kestrel.ask.live import Condition, Wanted
+from kestrel.pushdown.request import Condition, Wanted
 from kestrel.sources.stixshifter.pattern import TOGETHER, Known, Pattern, Span, apart, everything, literal, patterns_of
 
 DAY = (datetime(2021, 4, 3, tzinfo=UTC), datetime(2021, 4, 4, tzinfo=UTC))

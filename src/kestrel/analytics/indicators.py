@@ -25,9 +25,9 @@ from kestrel.analytics.contract import Outcome
 from kestrel.analytics.patterns import WORDS, Facts, NotUnderstood, Test, folded, read
 from kestrel.analytics.risk import LONGEST, decoded
 from kestrel.errors import KestrelError
+from kestrel.formats.transforms import canonical_address
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Table, Text
-from kestrel.schemas.transforms import canonical_address
 from kestrel.text import listed
 
 SHOWN = 50

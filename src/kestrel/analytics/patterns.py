@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from kestrel.errors import HuntErrors
+from kestrel.formats.transforms import canonical_address
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
-from kestrel.schemas.transforms import canonical_address
 from kestrel.syntax import parse, tree
 
 Facts = Mapping[str, Sequence[Any]]

@@ -112,3 +112,33 @@ def lenders(predicate: Predicate) -> Iterator[Step]:
             yield from lenders(part)
         case _:
             assert_never(predicate)
+
+
+def paths(predicate: Predicate) -> Iterator[AttributePath]:
+    """Every attribute a predicate tests."""
+    match predicate:
+        case Test() | Missing():
+            yield predicate.path
+        case All(parts) | Any_(parts):
+            for part in parts:
+                yield from paths(part)
+        case Complement(part):
+            yield from paths(part)
+        case _:
+            assert_never(predicate)
+
+
+def tests(predicate: Predicate) -> Iterator[Test]:
+    """Every comparison of a predicate."""
+    match predicate:
+        case Test():
+            yield predicate
+        case Missing():
+            return
+        case All(parts) | Any_(parts):
+            for part in parts:
+                yield from tests(part)
+        case Complement(part):
+            yield from tests(part)
+        case _:
+            assert_never(predicate)

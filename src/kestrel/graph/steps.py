@@ -54,7 +54,7 @@ class Source:
     clock: str = ""
     """The UTC offset of the local times printed in its files, `+02:00`, if a profile sets it."""
     reading: str = ""
-    """Of log files: names the content they had when the statement was read (`store/readings.py`). Equal files of another reading are
+    """Of log files: names the content they had when the statement was read (`ingest/file_states.py`). Equal files of another reading are
     another source."""
 
 

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import assert_never
 
+from kestrel.formats.transforms import CANONICAL
 from kestrel.graph.likes import can_escape, lookalikes
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
 from kestrel.lower.actions import Notice
@@ -28,7 +29,6 @@ from kestrel.lower.mistakes import (
 )
 from kestrel.lower.names import Names, Subject
 from kestrel.model.vocabulary import vocabulary
-from kestrel.schemas.transforms import CANONICAL
 from kestrel.syntax import tree
 from kestrel.syntax.habits import name_of
 from kestrel.syntax.mistakes import BadEscape

@@ -11,8 +11,8 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from kestrel.errors import KestrelError
+from kestrel.formats.format import SHAPES
 from kestrel.graph.steps import Source
-from kestrel.schemas.shape import SHAPES
 from kestrel.text import listed, nearest
 
 LARGE = 256 << 20

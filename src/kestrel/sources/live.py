@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from kestrel.ask.live import Fetcher, Wanted
 from kestrel.graph.steps import Source
+from kestrel.pushdown.request import Fetcher, Wanted
 from kestrel.sources import plugin
 from kestrel.sources.pool import GROUP as SOURCES
 from kestrel.sources.pool import PROFILED

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kestrel.ask.live import Recognition, Wanted
 from kestrel.errors import KestrelError
-from kestrel.schemas import expression
-from kestrel.schemas.shape import Shape
+from kestrel.formats import expression
+from kestrel.formats.format import Shape
+from kestrel.pushdown.request import Recognition, Wanted
 from kestrel.sources.elastic.dsl import Events, of_events
 from kestrel.sources.elastic.fetch import Elastic
 from kestrel.sources.elastic.fields import NUMBERS, TIMES, WORDS, live_shapes

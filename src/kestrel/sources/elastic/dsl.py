@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from kestrel.ask.live import Condition, Wanted
-from kestrel.schemas import expression
-from kestrel.schemas.expression import Node
-from kestrel.schemas.inverse import Pattern, leaves
-from kestrel.schemas.shape import SHOWN_ONLY, Shape
+from kestrel.formats import expression
+from kestrel.formats.expression import Node
+from kestrel.formats.format import SHOWN_ONLY, Shape
+from kestrel.formats.inverse import Pattern, leaves
+from kestrel.pushdown.request import Condition, Wanted
 from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, live_shapes
 
 SHORT = 256

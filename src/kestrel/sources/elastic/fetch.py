@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from kestrel.ask.live import Cost, Recognition, Size, TooMuch, Wanted
 from kestrel.errors import KestrelError
+from kestrel.pushdown.request import Cost, Recognition, Size, TooMuch, Wanted
 from kestrel.sources.elastic.answer import Expired
 from kestrel.sources.elastic.client import COUNT, Client, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields

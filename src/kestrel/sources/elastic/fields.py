@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from kestrel.schemas import expression
-from kestrel.schemas.expression import Node
-from kestrel.schemas.inverse import Pattern
-from kestrel.schemas.shape import CLOCKS, Shape, shapes
+from kestrel.formats import expression
+from kestrel.formats.expression import Node
+from kestrel.formats.format import CLOCKS, Shape, shapes
+from kestrel.formats.inverse import Pattern
 
 WORDS = frozenset({"keyword", "constant_keyword"})
 NUMBERS = frozenset({"long", "integer", "short", "byte", "unsigned_long", "double", "float", "half_float", "scaled_float"})

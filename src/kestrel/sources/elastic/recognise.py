@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kestrel.ask.live import Recognition, Wanted
-from kestrel.schemas import expression
-from kestrel.schemas.shape import Shape, recognise
+from kestrel.formats import expression
+from kestrel.formats.format import Shape, recognise
+from kestrel.pushdown.request import Recognition, Wanted
 from kestrel.sources.elastic.fields import CLOCK, NOTHING, Fields, Query, any_of, live_shapes
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kestrel.schemas import expression, stix
-from kestrel.schemas.shape import shapes
+from kestrel.formats import expression
+from kestrel.formats.format import shapes
+from kestrel.stix import records as stix
 
 SAMPLES = {"ipv4-addr": "192.0.2.1", "ipv6-addr": "2001:db8::1", "mac-addr": "00:00:5e:00:53:01"}
 LISTS = ("protocols", "category")

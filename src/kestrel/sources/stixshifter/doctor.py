@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from kestrel.ask.live import Wanted
 from kestrel.errors import KestrelError
+from kestrel.pushdown.request import Wanted
 from kestrel.sources.stixshifter.fetch import Shifter
 from kestrel.sources.stixshifter.installed import installed
 

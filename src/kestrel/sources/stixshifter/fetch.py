@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kestrel.ask.live import Cost, Size, Wanted
 from kestrel.config import packaged
 from kestrel.errors import KestrelError
+from kestrel.pushdown.request import Cost, Size, Wanted
 from kestrel.sources.elastic.trouble import Stopped
 from kestrel.sources.profiles import BadProfile, Profile
 from kestrel.sources.stixshifter import brings

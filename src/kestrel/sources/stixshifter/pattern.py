@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from kestrel.ask.live import Condition, Wanted
 from kestrel.config import packaged
+from kestrel.pushdown.request import Condition, Wanted
 
 SLACK = timedelta(seconds=1)
 """Connectors cut times to seconds or milliseconds, and take STOP in or out."""

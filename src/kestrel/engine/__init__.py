@@ -1,0 +1,1 @@
+"""The evaluation of steps over datasets, in DuckDB."""

@@ -1,0 +1,121 @@
+"""The best value of each attribute of an entity: by the sensor's rank, then its create record, then time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import duckdb
+
+from kestrel.engine.match import Scope
+from kestrel.engine.variable import fresh, shown_as
+from kestrel.graph.predicate import AttributePath
+from kestrel.ingest.observations import PARTED, Events, inherent, mentions, references
+from kestrel.ingest.sql import quoted_name
+from kestrel.model.layout import layout
+from kestrel.model.vocabulary import EVERY_ENTITY
+
+RANK = (
+    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} %% %d * 2 + (CASE WHEN %s THEN 0 ELSE 1 END))::HUGEINT "
+    "* 576460752303423488 + %s)::HUGEINT * 281474976710656 + (rec >> 32) * 65536 + least({slot} // %d, 65535) AS rank"
+)
+"""Lower is better: the sensor, the role, whether it is a creation, the time (2^59 leaves room for the microseconds of years 1 to 9999;
+none comes last); the record's key and the number of the row in the record break ties the same way every time."""
+TIME = "coalesce(epoch_us(t) + 62135596800000000, 576460752303423487)"
+LATEST = f"CASE WHEN unix AND t IS NOT NULL THEN 576460752303423487 - {TIME} ELSE {TIME} END"
+"""On Linux the last observation decides the name of a process: exec changes it."""
+
+
+def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:
+    """A table of id and one column for each path (named by its text): the best value of each entity in `ids`, a table
+    with a column id (and rec, t, where first_observed and the like are asked)."""
+    columns: dict[str, str] = {}
+    for (reference, target), group in groupby(sorted(paths, key=_first_hop), key=_first_hop):
+        wanted = list(group)
+        brought = scope.own.columns if scope.own else {}
+        own = [p for p in wanted if p.references and p.text() in brought]
+        for path in own:
+            columns[path.text()] = f"(SELECT id, any_value({brought[path.text()].sql}) AS value FROM {scope.own and scope.own.table} GROUP BY id)"
+        rest = [p for p in wanted if p not in own]
+        if not reference:
+            columns |= _direct(con, ids, type_name, [p.attribute for p in rest], scope)
+        elif rest and scope.events:
+            columns |= _through(con, ids, type_name, (reference, target), rest, scope)
+    name = fresh("merged")
+    joins, shown = "", ""
+    for number, path in enumerate(dict.fromkeys(paths)):
+        if path.text() not in columns:
+            shown += f", NULL AS {shown_as(path)}"
+            continue
+        joins += f" LEFT JOIN {columns[path.text()]} c{number} ON c{number}.id = i.id"
+        shown += f", c{number}.value AS {shown_as(path)}"
+    con.execute(f"CREATE TEMP TABLE {name} AS SELECT i.id{shown} FROM (SELECT DISTINCT id FROM {ids}) i{joins}")
+    return name
+
+
+def _first_hop(path: AttributePath) -> tuple[str, str]:
+    """The reference a path begins with and the type it leads to; empty where it is of the entity itself."""
+    return path.references[0] if path.references else ("", "")
+
+
+def _rank(events: Events) -> str:
+    kind = layout().kind
+    created = f"kind IN ({kind('process-create')}, {kind('process-create-audit')})"
+    if events.has("unix"):
+        return RANK % (PARTED, f"{created} OR unix", LATEST, PARTED)
+    return RANK % (PARTED, created, TIME, PARTED)
+
+
+def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, str]:
+    """Attributes of the entities themselves: by name, a FROM item of (id, value)."""
+    found = {n: inherent(scope.events, ids, type_name, n) for n in names if n in EVERY_ENTITY}
+    stored = [n for n in names if n not in EVERY_ENTITY]
+    if not stored:
+        return found
+    parts = []
+    if scope.events:
+        inner = mentions(scope.events, type_name, stored, scope.conditions, [_rank(scope.events)])
+        parts.append(f"SELECT * FROM ({inner}) WHERE id IN (SELECT id FROM {ids})")
+    if scope.own:
+        own = ", ".join(f"{scope.own.columns[n].sql if n in scope.own.columns else 'NULL'} AS {quoted_name(n)}" for n in stored)
+        parts.append(f"SELECT id, rec, t, {own}, -1 AS rank FROM {scope.own.table} WHERE id IN (SELECT id FROM {ids})")
+    if not parts:
+        return found
+    best = ", ".join(f"arg_min({quoted_name(n)}, rank) AS b{i}" for i, n in enumerate(stored))
+    table = fresh("direct")
+    con.execute(f"CREATE TEMP TABLE {table} AS SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id")
+    return found | {n: f"(SELECT id, b{i} AS value FROM {table})" for i, n in enumerate(stored)}
+
+
+def _through(
+    con: duckdb.DuckDBPyConnection,
+    ids: str,
+    type_name: str,
+    step: tuple[str, str],
+    paths: Sequence[AttributePath],
+    scope: Scope,
+) -> dict[str, str]:
+    """Attributes behind a reference: of the entity the best record of it leads to."""
+    reference, target = step
+    assert scope.events is not None
+    best = best_targets(con, type_name, reference, scope, f"id IN (SELECT id FROM {ids})")
+    targets = fresh("targets")
+    con.execute(f"CREATE TEMP TABLE {targets} AS SELECT target AS id, rec, t FROM {best}")
+    below = [AttributePath(p.references[0][1], p.references[1:], p.attribute) for p in paths]
+    table = merged(con, targets, target, below, Scope(scope.events, scope.conditions))
+    return {
+        p.text(): f"(SELECT b.id, m.{shown_as(b)} AS value FROM {best} b JOIN {table} m ON m.id = b.target)"
+        for p, b in zip(paths, below, strict=True)
+    }
+
+
+def best_targets(con: duckdb.DuckDBPyConnection, type_name: str, reference: str, scope: Scope, where: str = "true") -> str:
+    """A table of id, target, t, rec: whom the reference of each entity leads to by the best record of it."""
+    assert scope.events is not None
+    pairs = references(scope.events, type_name, reference, scope.conditions, [_rank(scope.events)])
+    best = fresh("best")
+    con.execute(
+        f"CREATE TEMP TABLE {best} AS SELECT id, arg_min(target, rank) AS target, any_value(t) AS t, any_value(rec) AS rec "
+        f"FROM ({pairs}) WHERE {where} GROUP BY id"
+    )
+    return best

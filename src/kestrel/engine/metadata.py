@@ -1,0 +1,109 @@
+"""The metadata in a Parquet file about the variable it was written from. Anyone can write that: it is checked and never trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kestrel.formats.format import SHAPES
+from kestrel.formats.transforms import quoted
+from kestrel.graph.steps import TABLE, Source, TimeRange
+from kestrel.ingest.database import exact
+from kestrel.model.vocabulary import vocabulary
+
+MARK = "kestrel"
+"""The key of the metadata in a Parquet file: type, sources, range."""
+LONGEST = 4 << 20
+"""The maximum size in bytes."""
+MOST = 10_000
+"""The maximum number of sources and files; a variable has far fewer."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a file records about the variable it was written from."""
+
+    type: str | None = None
+    sources: tuple[Source, ...] = ()
+    range: TimeRange | None = None
+
+
+class NotValid(ValueError):
+    """It is not as Kestrel writes it."""
+
+
+def as_option(told: Told) -> str:
+    """An entry of KV_METADATA, in SQL."""
+    known = {
+        "type": told.type,
+        "sources": [asdict(s) for s in told.sources],
+        "range": [told.range.start.isoformat(), told.range.stop.isoformat()] if told.range else None,
+    }
+    return f"{MARK}: {quoted(json.dumps(known))}"
+
+
+def told_by(con: duckdb.DuckDBPyConnection, path: Path) -> Told:
+    """The metadata of a Parquet file; empty if it was not written by Kestrel. Raises NotValid."""
+    rows = con.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [exact(path), MARK.encode()]).fetchall()
+    if not rows:
+        return Told()
+    if len(rows) > 1 or not isinstance(rows[0][0], bytes) or len(rows[0][0]) > LONGEST:
+        raise NotValid
+    try:
+        known = json.loads(rows[0][0].decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise NotValid from error
+    if not isinstance(known, dict):
+        raise NotValid
+    return Told(_type(known.get("type")), _sources(known.get("sources")), _range(known.get("range")))
+
+
+def _type(value: Any) -> str:
+    if not isinstance(value, str) or not (value == TABLE or vocabulary().may_be_type(value)):
+        raise NotValid
+    return value
+
+
+def _sources(value: Any) -> tuple[Source, ...]:
+    if not isinstance(value, list) or len(value) > MOST:
+        raise NotValid
+    return tuple(map(_source, value))
+
+
+def _source(value: Any) -> Source:
+    if not isinstance(value, Mapping):
+        raise NotValid
+    uri, files, shape, place = value.get("uri"), value.get("files"), value.get("shape"), value.get("place", "")
+    if not isinstance(uri, str) or not _is_name(uri) or not isinstance(files, list) or len(files) > MOST or not all(map(_is_name, files)):
+        raise NotValid
+    if not (shape is None or shape in SHAPES) or not isinstance(place, str):
+        raise NotValid
+    return Source(uri, tuple(files), shape, place)
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a value can be the name of a file or a source, and can be displayed."""
+    return isinstance(value, str) and 0 < len(value) < 10_000 and "\0" not in value and value.encode("utf-8", "replace").decode() == value
+
+
+def _range(value: Any) -> TimeRange | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise NotValid
+    try:
+        moments = [datetime.fromisoformat(moment) for moment in value]
+        if any(m.utcoffset() is None for m in moments):
+            raise NotValid
+        start, stop = (m.astimezone(UTC) for m in moments)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NotValid from error
+    if start > stop:
+        raise NotValid
+    return TimeRange(start, stop)

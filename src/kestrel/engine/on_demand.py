@@ -1,0 +1,305 @@
+"""Live sources with more records than are fetched as a whole: each step brings what it needs, and what tells who is who.
+
+The answer is that of all records of the time range. A GET brings the records in which its comparisons may hold, then every other
+record of the entities that may satisfy it; a FIND those that may show the relation. Processes are always completed: by the
+sensor's unique id, and by host and pid, for a record may know no more, and others bound the lives of that pid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from kestrel.engine.match import Scope, within_range
+from kestrel.engine.variable import Variable
+from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, paths, tests
+from kestrel.graph.steps import Find, Get, Source, TimeRange
+from kestrel.ingest.dataset import Dataset
+from kestrel.ingest.observations import mentions, references
+from kestrel.model.layout import Slot, layout
+from kestrel.model.vocabulary import EVERY_ENTITY
+from kestrel.pushdown.conditions import by_keys, by_pids, by_unique_ids, keys_of, slots_of, wanted_by
+from kestrel.pushdown.query import RecordQuery
+from kestrel.pushdown.request import Wanted
+from kestrel.pushdown.rules import ask
+
+if TYPE_CHECKING:
+    from kestrel.engine.evaluate import Store
+
+PARTS = 1024
+"""The first part of a time range that is looked at for a few entities is this fraction of it."""
+PROCESSES = ("process", "parent", "target")
+
+
+class Narrow:
+    """Brings what steps need."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def before_get(self, step: Get, span: TimeRange | None) -> None:
+        """The records in which comparisons may hold, and those of the entities for which the pattern may."""
+        sources = self._narrow(step.sources, span)
+        query = ask(step) if sources else None
+        if query is None:
+            return
+        if query.limit is not None and span is not None:
+            self._first(sources, step, query, span, query.limit)
+            return
+        self._bring(sources, span, wanted_by(query, span, self.store.listed))
+        where = step.where
+        if where is None or query.any_of is None:
+            return
+        for kind in dict.fromkeys(test.path.end for group in query.any_of for test in group if test.path.references):
+            related = [
+                replace(t, path=AttributePath(kind, (), t.path.attribute), negated=False) for g in query.any_of for t in g if t.path.end == kind
+            ]
+            self._complete_matching(sources, step.sources, span, kind, Any_(tuple(related)))
+        asked: Predicate = Any_(tuple(All(group) for group in query.any_of))
+        if step.type in ("process", "network-traffic") or _spans_records(where):
+            self._complete_matching(sources, step.sources, span, step.type, asked)
+
+    def _first(self, sources: Sequence[Source], step: Get, query: RecordQuery, span: TimeRange, limit: int) -> None:
+        """The first entities of a type alone: parts of the time range, each twice as long as the ones before, until they are there.
+        Whatever else there is was first recorded later."""
+        now = max(datetime.now(UTC), span.start) + timedelta(days=1)
+        begun, length = span.start, (min(span.stop, now) - span.start) / PARTS
+        while True:
+            end = begun + length if begun < now and length < span.stop - begun else span.stop
+            self._bring(sources, span, wanted_by(query, TimeRange(begun, end), self.store.listed))
+            dataset = self.store.dataset(step.sources, span)
+            assert dataset is not None
+            inner = mentions(dataset.events, step.type, [], within_range(TimeRange(span.start, end)))
+            ids = self._ids(f"(SELECT id FROM ({inner}) GROUP BY id ORDER BY min(t), id LIMIT {limit})")
+            if len(ids) >= limit or end >= span.stop:
+                self._complete(sources, dataset, span, step.type, ids)
+                return
+            begun, length = end, end - span.start
+
+    def before_find(self, step: Find, source: Variable, every: Sequence[Source], span: TimeRange | None) -> None:
+        """The records that may show the relation, hop after hop, and those of the processes found."""
+        sources = self._narrow(every, span)
+        if not sources:
+            return
+        given = source.type
+        slots, kinds = self._shown_by(step, given)
+        if source.own and not source.dataset:
+            self._bring(sources, span, by_keys(given, self._own_keys(source), span, slots))
+        elif source.dataset and source.dataset.span != span:
+            self._ask_for(sources, span, given, source.dataset, self._rows(source.dataset, given, self._ids(source.table)), slots, kinds)
+        done: set[int] = set()
+        hops = 0
+        while step.depth is None or hops < step.depth:
+            dataset = self.store.dataset(every, span)
+            assert dataset is not None
+            front = self._ids(self.store.carried(source, dataset) if not hops else self._found(step, source, dataset, every, span, hops))
+            new = front - done
+            if not new:
+                return
+            done |= new
+            self._complete(sources, dataset, span, given, new, slots, kinds)
+            hops += 1
+        dataset = self.store.dataset(every, span)
+        assert dataset is not None
+        if step.type == "process" or (step.where is not None and _spans_records(step.where)):
+            self._complete(sources, dataset, span, step.type, self._ids(self._found(step, source, dataset, every, span, step.depth or 1)))
+
+    def completed(self, variable: Variable, wanted: Sequence[AttributePath]) -> Variable:
+        """The variable over enough records to show these attributes."""
+        dataset = variable.dataset
+        if dataset is None or not dataset.is_live:
+            return variable
+        sources = [s for s in dataset.sources if s.place and self.store.live.is_narrow(s, dataset.span)]
+        if not sources or not any(_is_elsewhere(p, variable.type) for p in wanted):
+            return variable
+        ids = self._ids(variable.table)
+        self._complete(sources, dataset, dataset.span, variable.type, ids)
+        for (reference, kind), of in _by_reference(wanted).items():
+            if any(len(p.references) > 1 or p.attribute not in _telling(kind) for p in of):
+                self._complete(sources, dataset, dataset.span, kind, self._related(variable, reference))
+        whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], dataset.span)
+        if whole is None or whole.key == dataset.key:
+            return variable
+        table = self.store.carried(variable, whole)
+        return replace(variable, dataset=whole, table=table)
+
+    # -- what is brought -------------------------------------------------------------------------------------------
+
+    def _narrow(self, sources: Sequence[Source], span: TimeRange | None) -> list[Source]:
+        if not any(s.place for s in sources):
+            return []
+        self.store.live.local(sources, span)
+        return [s for s in sources if s.place and self.store.live.is_narrow(s, span)]
+
+    def _bring(self, sources: Sequence[Source], span: TimeRange | None, wanted: Iterable[Wanted]) -> None:
+        every = list(wanted)
+        for source in sources:
+            self.store.live.bring(source, span, every)
+
+    def _complete_matching(self, sources: Sequence[Source], every: Sequence[Source], span: TimeRange | None, kind: str, predicate: Predicate) -> None:
+        """All records of the entities of a type for which a predicate holds in what is there."""
+        dataset = self.store.dataset(every, span)
+        assert dataset is not None
+        scope = Scope(dataset.events, within_range(span))
+        ids, _ = self.store.matcher(kind, scope, predicate).match(predicate)
+        self._complete(sources, dataset, span, kind, self._ids(ids))
+
+    def _complete(
+        self,
+        sources: Sequence[Source],
+        dataset: Dataset,
+        span: TimeRange | None,
+        kind: str,
+        ids: set[int],
+        slots: Sequence[Slot] | None = None,
+        kinds: tuple[str, ...] = (),
+    ) -> None:
+        """All records of some entities of a type (but for processes: in these slots, of these kinds)."""
+        if not ids:
+            return
+        rows = self._rows(dataset, kind, ids)
+        if kind != "process":
+            self._ask_for(sources, span, kind, dataset, rows, slots or slots_of(kind), kinds)
+            return
+        known: tuple[list[str], dict[str, list[int]]] | None = None
+        while known != (told := self._processes(dataset, rows)):
+            known = told
+            self._ask_for(sources, span, kind, dataset, rows, (), ())
+            whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], span)
+            assert whole is not None
+            rows = self._grown(rows, whole) if whole.key != dataset.key else rows
+            dataset = whole
+
+    def _ask_for(
+        self, sources: Sequence[Source], span: TimeRange | None, kind: str, known: Dataset, rows: str, slots: Sequence[Slot], kinds: tuple[str, ...]
+    ) -> None:
+        """Bring the records of the entities of some mentions, by what the known records tell of who they are."""
+        if kind != "process":
+            self._bring(sources, span, by_keys(kind, self._keys(known, kind, rows), span, slots, kinds))
+            return
+        unique, lives = self._processes(known, rows)
+        self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
+        for host, pids in lives.items():
+            self._bring(sources, span, by_pids(host, pids, span, PROCESSES))
+
+    # -- who they are ----------------------------------------------------------------------------------------------
+
+    def _ids(self, table: str) -> set[int]:
+        return {r[0] for r in self.store.con.execute(f"SELECT DISTINCT id FROM {table}").fetchall()}
+
+    def _rows(self, dataset: Dataset, kind: str, ids: set[int]) -> str:
+        """A table of rec and slot of the mentions of some entities."""
+        wanted = self.store.table("SELECT NULL::UBIGINT AS id WHERE false")
+        self.store.con.execute(f"INSERT INTO {wanted} SELECT unnest(?::UBIGINT[])", [sorted(ids)])
+        inner = mentions(dataset.events, kind, [], (), ["{slot} AS slot"])
+        return self.store.table(f"SELECT DISTINCT rec, slot FROM ({inner}) SEMI JOIN {wanted} USING (id)")
+
+    def _grown(self, rows: str, dataset: Dataset) -> str:
+        """All mentions of the processes that mentions are of, now that more is known."""
+        inner = mentions(dataset.events, "process", [], (), ["{slot} AS slot"])
+        ids = f"SELECT DISTINCT id FROM ({inner}) SEMI JOIN {rows} USING (rec, slot)"
+        return self.store.table(f"SELECT DISTINCT rec, slot FROM ({inner}) WHERE id IN ({ids})")
+
+    def _keys(self, dataset: Dataset, kind: str, rows: str) -> dict[str, list[str | int]]:
+        """The values of the key columns of the entities of some mentions, wherever they stand."""
+        found: dict[str, set[str | int]] = {}
+        for number, slot in enumerate(slots_of(kind)):
+            for name in (n for group in keys_of(kind) for n in group):
+                column = "host" if slot.name == "host" else f'"{slot.name}.{name}"' if dataset.events.has(f"{slot.name}.{name}") else None
+                if slot.derived or column is None:
+                    continue
+                value = f"unnest({column})" if slot.is_list else column
+                select = f"SELECT DISTINCT {value} FROM {dataset.events.table} SEMI JOIN (SELECT rec FROM {rows} WHERE slot = {number}) USING (rec)"
+                found.setdefault(name, set()).update(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
+            if slot.derived:
+                for name in slot.derived:
+                    found.setdefault(name, set()).update(self._derived(dataset, kind, rows, name))
+        return {name: sorted(values, key=str) for name, values in found.items()}
+
+    def _derived(self, dataset: Dataset, kind: str, rows: str, name: str) -> list[str]:
+        inner = mentions(dataset.events, kind, [name], (), ["{slot} AS slot"])
+        select = f'SELECT DISTINCT "{name}" FROM ({inner}) SEMI JOIN {rows} USING (rec, slot) WHERE "{name}" IS NOT NULL'
+        return [r[0] for r in self.store.con.execute(select).fetchall()]
+
+    def _own_keys(self, variable: Variable) -> dict[str, list[str | int]]:
+        """The values of the key columns that entities brought themselves."""
+        own = variable.own
+        assert own is not None
+        names = {"name": "name", "x_path": "path", "value": "value", "key": "key", "user_id": "sid", "account_login": "login"}
+        found: dict[str, list[str | int]] = {}
+        for attribute, name in (*names.items(), ("src_port", "src_port"), ("dst_port", "dst_port"), ("hostname", "hostname"), ("path", "path")):
+            if attribute in own.columns:
+                select = f"SELECT DISTINCT {own.columns[attribute].sql} FROM {own.table}"
+                found.setdefault(name, []).extend(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
+        return found
+
+    def _processes(self, dataset: Dataset, rows: str) -> tuple[list[str], dict[str, list[int]]]:
+        """The unique ids of the processes of some mentions, and the pids they had, by host."""
+        unique: set[str] = set()
+        lives: dict[str, set[int]] = {}
+        for number, slot in enumerate(slots_of("process")):
+            select = (
+                f'SELECT DISTINCT host, "{slot.name}.x_unique_id", "{slot.name}.pid" FROM {dataset.events.table} '
+                f"SEMI JOIN (SELECT rec FROM {rows} WHERE slot = {number}) USING (rec)"
+            )
+            for host, identity, pid in self.store.con.execute(select).fetchall():
+                if identity:
+                    unique.add(identity)
+                if host and pid:
+                    lives.setdefault(host, set()).add(pid)
+        return sorted(unique), {host: sorted(pids) for host, pids in sorted(lives.items())}
+
+    def _related(self, variable: Variable, reference: str) -> set[int]:
+        """What a variable's entities refer to."""
+        assert variable.dataset is not None
+        pairs = references(variable.dataset.events, variable.type, reference, ())
+        select = f"SELECT DISTINCT target FROM ({pairs}) WHERE id IN (SELECT id FROM {variable.table}) AND target IS NOT NULL"
+        return {r[0] for r in self.store.con.execute(select).fetchall()}
+
+    # -- relations -------------------------------------------------------------------------------------------------
+
+    def _shown_by(self, step: Find, given: str) -> tuple[list[Slot], tuple[str, ...]]:
+        """The slots in which the given entities show the relation, and the kinds of event that do; none named: any."""
+        if step.verb == "LINKED":
+            return slots_of(given), ()
+        side = "subject" if step.by else "object"
+        names = [s.name for s in slots_of(given)]
+        chosen = [e for e in layout().edges if e.verb == step.verb and getattr(e, side) in names]
+        kinds = () if not chosen or any(not e.kinds for e in chosen) else tuple(dict.fromkeys(layout().kinds[k] for e in chosen for k in e.kinds))
+        return [layout().slots[n] for n in dict.fromkeys(getattr(e, side) for e in chosen)], kinds
+
+    def _found(self, step: Find, source: Variable, dataset: Dataset, every: Sequence[Source], span: TimeRange | None, depth: int) -> str:
+        """What is found so far, as a table with a column id."""
+        from kestrel.engine.find import Finder
+
+        return Finder(self.store).reached(replace(step, depth=depth), source, dataset, span)
+
+
+def _spans_records(where: Predicate) -> bool:
+    """Whether it may take several records of an entity to satisfy a predicate."""
+    compared = list(paths(where))
+    positive = [t for t in tests(where) if not t.negated]
+    return len(compared) > 1 or len(positive) < len(compared) or any(p.references for p in compared)
+
+
+def _telling(kind: str) -> frozenset[str]:
+    """The attributes that every mention of an entity tells, for they are its identity."""
+    known = {"file": {"name", "x_path", "x_extension"}, "process": {"name", "pid", "x_unique_id"}, "network-traffic": {"src_port", "dst_port"}}
+    return frozenset(known.get(kind, {"value", "key", "path", "user_id", "account_login", "display_name", "hostname"}) | set(EVERY_ENTITY))
+
+
+def _is_elsewhere(path: AttributePath, kind: str) -> bool:
+    """Whether other records than those at hand may tell an attribute. Of processes, all are at hand; accounts stand in too many."""
+    end = path.references[-1][1] if path.references else kind
+    return end != "user-account" and not (kind == "process" and not path.references) and path.attribute not in _telling(end)
+
+
+def _by_reference(wanted: Iterable[AttributePath]) -> dict[tuple[str, str], list[AttributePath]]:
+    """The paths that lead elsewhere, by their first reference."""
+    found: dict[tuple[str, str], list[AttributePath]] = {}
+    for path in wanted:
+        if path.references and path.references[0][1] != "user-account":
+            found.setdefault(path.references[0], []).append(path)
+    return found

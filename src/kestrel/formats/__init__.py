@@ -1,0 +1,1 @@
+"""Log formats: how each is recognised and what its fields mean."""

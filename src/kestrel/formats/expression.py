@@ -1,0 +1,138 @@
+"""The small expressions of shape files, `guid(ecs.process.entity_id | ProcessGuid)`, as SQL over a raw record."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from kestrel.formats import transforms
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the raw record, as a path from the top."""
+
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A transform of `transforms.TRANSFORMS` and its arguments."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first alternative that has a value."""
+
+    parts: tuple[Node, ...]
+
+
+Node = Field | Literal | Call | First
+
+
+@cache
+def parse(text: str, at: str = "", ecs: bool = False) -> Node | None:
+    """The expression for a shape whose event fields stand under `at`; None if no part of it can apply to the shape."""
+    return _node(ast.parse(text, mode="eval").body, tuple(at.split(".")) if at else (), ecs)
+
+
+def _node(tree: ast.expr, at: tuple[str, ...], ecs: bool) -> Node | None:
+    match tree:
+        case ast.BinOp(op=ast.BitOr()):
+            parts = [p for side in (tree.left, tree.right) for p in _alternatives(side, at, ecs)]
+            return First(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else None)
+        case ast.Constant(value=str(text)):
+            return Literal(text)
+        case ast.Call(func=ast.Name(id="field"), args=[ast.Constant(value=str(text))]):
+            return Field((text,))
+        case ast.Call(func=ast.Name(id="own"), args=[inner]):
+            node = _node(inner, at, ecs)
+            return node if at or node is None else Call("unless", (node, Field(("EventTime",))))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            nodes = [_node(a, at, ecs) for a in arguments]
+            if nodes and all(n is None or isinstance(n, Literal) for n in nodes):
+                return None
+            return Call(name, tuple(n or Call("none", ()) for n in nodes))
+        case ast.Name() | ast.Attribute():
+            path = _path(tree)
+            if path[0] == "ecs":
+                return Field(path[1:]) if ecs else None
+            return Field(at + path)
+        case _:
+            raise ValueError(f"cannot read {ast.unparse(tree)!r} in a shape file")
+
+
+def _alternatives(tree: ast.expr, at: tuple[str, ...], ecs: bool) -> list[Node]:
+    node = _node(tree, at, ecs)
+    return [] if node is None else list(node.parts) if isinstance(node, First) else [node]
+
+
+def _path(tree: ast.expr) -> tuple[str, ...]:
+    match tree:
+        case ast.Attribute():
+            return (*_path(tree.value), tree.attr)
+        case ast.Name():
+            return (tree.id,)
+        case _:
+            raise ValueError("a field path is made of names and dots")
+
+
+def top(text: str) -> Node:
+    """An expression of a shape's envelope: every path counts from the top of the record."""
+    node = parse(text)
+    if node is None:
+        raise ValueError(f"{text!r} names nothing")
+    return node
+
+
+def fields(node: Node, kind: str = "VARCHAR") -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every field an expression reads, with the SQL type it wants."""
+    match node:
+        case Field(path):
+            yield path, kind
+        case Call(name, arguments):
+            for argument in arguments:
+                yield from fields(argument, "VARCHAR[]" if name in transforms.OF_LISTS else "VARCHAR")
+        case First(parts):
+            for part in parts:
+                yield from fields(part, kind)
+        case Literal():
+            return
+
+
+def to_value(node: Node, record: Mapping[str, Any]) -> Any:
+    """The value of an expression without transforms, `a.b | c`, in a parsed record."""
+    match node:
+        case Field(path):
+            value: Any = record
+            for part in path:
+                value = value.get(part) if isinstance(value, Mapping) else None
+            return value
+        case First(parts):
+            return next((v for p in parts if (v := to_value(p, record)) is not None), None)
+        case _:
+            return None
+
+
+def to_sql(node: Node, read: Callable[[tuple[str, ...]], str]) -> str:
+    """The expression as SQL; `read` gives the SQL that reads a field. All names come from shape files."""
+    match node:
+        case Field(path):
+            return read(path)
+        case Literal(text):
+            return transforms.quoted(text)
+        case Call(name, arguments):
+            return transforms.TRANSFORMS[name](*(to_sql(a, read) for a in arguments))
+        case First(parts):
+            return f"coalesce({', '.join(to_sql(p, read) for p in parts)})"

@@ -1,0 +1,436 @@
+"""One log shape: recognised in a record, and read as the columns of the record layout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Literal
+
+from kestrel.config import packaged
+from kestrel.formats import expression
+from kestrel.formats.expression import First, Node
+from kestrel.formats.transforms import instant, quoted
+from kestrel.model.layout import Layout, layout
+
+SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6", "stix")
+ENVELOPE = {
+    "rec": "UBIGINT",
+    "t": "TIMESTAMP",
+    "host": "VARCHAR",
+    "kind": "UTINYINT",
+    "part": "UINTEGER",
+    "last": "TIMESTAMP",
+    "number": "BIGINT",
+    "unix": "BOOLEAN",
+}
+"""What a record has beside its slots. Some shapes only: `part` tells the rows of one record apart (none is 0), `last` and `number` are
+the time of the last and the number of the events it stands for, `unix` whether its host runs Linux or the like (none: not known, or
+Windows)."""
+OPTIONAL = ("part", "last", "number", "unix")
+ANY = "*"
+"""Stands for every provider no other sensor of the shape names."""
+CLOCKS = ("local", "receipt", "printed", "log", "otherwise")
+DOUBTED = ("network", "dns-query")
+"""Kinds whose sensor clock may be another one: hours to days off in real logs (MEASURED.md, Clocks)."""
+SHOWN_ONLY = {"action": "event.action", "writer": "event.provider"}
+"""Parts of an envelope that serve one column, and are left unread without it."""
+OTHER = (0, 0)
+"""The event of a record that no sensor of the event file wrote."""
+FAR = 60_000_000
+"""A doubted clock further than this from the log's, in microseconds, is not believed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A shape file, and the event file it names. See `shapes/*.yaml` and `windows-events.yaml`."""
+
+    name: str
+    about: str
+    envelope: Mapping[str, Any]
+    events: Mapping[str, Any]
+
+    def recognises(self, record: Mapping[str, Any]) -> bool:
+        """Whether a parsed record is of this shape."""
+        rule = self.envelope["recognise"]
+        return (
+            all(_has(record, p) for p in rule.get("has", ()))
+            and (not rule.get("any") or any(_has(record, p) for p in rule["any"]))
+            and not any(_has(record, p) for p in rule.get("lacks", ()))
+        )
+
+    def event_of(self, record: Mapping[str, Any]) -> tuple[int, int]:
+        """The sensor's number and the code of a parsed record; OTHER where no sensor of the event file wrote it."""
+        named = [str(expression.to_value(node, record) or "").lower() for node in self.provider_fields]
+        known = ((n, [p.lower() for p in self.providers(name)]) for name, n in self.sensors.items())
+        sensor = next((n for n, providers in known if any(p in providers for p in named)), self.otherwise)
+        try:
+            return (sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))) if sensor else OTHER
+        except (TypeError, ValueError):
+            return OTHER
+
+    @property
+    def marks(self) -> list[list[tuple[str, ...]]]:
+        """Fields that tell the shape: of each group, one at least has a value."""
+        rule = self.envelope["recognise"]
+        groups = [[tuple(p.split("."))] for p in rule.get("has", ())]
+        return groups + ([[tuple(p.split(".")) for p in rule["any"]]] if rule.get("any") else [])
+
+    @cached_property
+    def sensors(self) -> dict[str, int]:
+        """The number of each sensor of the event file; 0 stands for none of them."""
+        return {name: n for n, name in enumerate(self.envelope["sensors"], start=1)}
+
+    @cached_property
+    def provider_fields(self) -> tuple[Node, ...]:
+        """The fields in which a record may name its provider: an unknown channel does not hide a known provider."""
+        node = expression.top(self.envelope["provider"])
+        return node.parts if isinstance(node, First) else (node,)
+
+    def providers(self, sensor: str) -> list[str]:
+        """The providers under whose names a sensor writes."""
+        found: list[str] = self.envelope["sensors"][sensor]["provider"]
+        return found
+
+    @cached_property
+    def otherwise(self) -> int:
+        """The number of the sensor that stands for every other provider; 0 where the shape has none."""
+        return next((number for name, number in self.sensors.items() if ANY in self.providers(name)), 0)
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """What each column is for the events of each sensor."""
+        at, ecs = self.envelope.get("at", ""), bool(self.envelope.get("ecs"))
+        found: list[Rule] = []
+        for sensor, events in self.events.items():
+            for code, columns in events.items():
+                found += [
+                    Rule(self.sensors[sensor], None if code == "all" else code, c, expression.parse(e, at, ecs))
+                    for c, e in columns.items()
+                    if c != "kind"
+                ]
+        return found
+
+    def kind_of(self, sensor: str, code: int | Literal["all"]) -> str | dict[str, str] | None:
+        """The kind of event of a code (`all`: of codes that have none): a name, or `by` a field and a name for each of its
+        values."""
+        found: str | dict[str, str] | None = self.events.get(sensor, {}).get(code, {}).get("kind")
+        return found
+
+    def clock(self, name: str) -> Node | None:
+        text = self.envelope["clock"].get(name)
+        return expression.top(text) if text else None
+
+    @cached_property
+    def paths(self) -> frozenset[tuple[str, ...]]:
+        """Every field that is read from a raw record."""
+        return frozenset(path for path, _ in Reading(self)._fields())
+
+    def columns(self) -> set[str]:
+        """Every column of the layout that some event of this shape fills."""
+        own = {c for c in ENVELOPE if c not in OPTIONAL or c in self.envelope}
+        return {r.column for r in self.rules if r.node is not None} | own | {"event.code", "event.provider", "event.action"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """For events of a sensor with this code (None: all that no other rule names), the column is that expression (None: it
+    has no value)."""
+
+    sensor: int
+    code: int | None
+    column: str
+    node: Node | None
+
+
+def _has(record: Mapping[str, Any], path: str) -> bool:
+    value: Any = record
+    for part in path.split("."):
+        if not isinstance(value, Mapping):
+            return False
+        value = value.get(part)
+    return value is not None
+
+
+@cache
+def shapes() -> dict[str, Shape]:
+    """Every shape that ships, by name, in the order in which they are tried."""
+    found = {}
+    for name in SHAPES:
+        envelope = packaged("kestrel.formats", f"definitions/{name}.yaml")
+        events = packaged("kestrel.formats", envelope["events"] + ".yaml")
+        if "kinds" in envelope:
+            events = _with_kinds(events, packaged("kestrel.formats", envelope["kinds"] + ".yaml"))
+        found[name] = Shape(envelope["name"], envelope["about"], envelope, events)
+    return found
+
+
+def _with_kinds(events: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The events of a shape whose sensors' codes mean what another event file says; only the kinds are taken from it."""
+    codes = {sensor: {code: {"kind": e["kind"]} for code, e in others[sensor].items() if code != "all"} for sensor in events if sensor in others}
+    return {sensor: {**codes.get(sensor, {}), **own} for sensor, own in events.items()}
+
+
+def recognise(record: Mapping[str, Any]) -> Shape | None:
+    """The shape of a parsed record, or None."""
+    return next((s for s in shapes().values() if s.recognises(record)), None)
+
+
+class Reading:
+    """How the records of one shape are read as SQL: the raw structure to parse, and each column over it.
+
+    `wanted`: the columns of the layout to read; None for all that the shape fills. `events`: the only (sensor, code) pairs
+    that come (the reader checks that no other did); None for all. Every declared field costs time, though no record may
+    have it, and so does every test of what event a record is.
+    """
+
+    def __init__(self, shape: Shape, wanted: Collection[str] | None = None, events: Collection[tuple[int, int]] | None = None) -> None:
+        self.shape = shape
+        self.events = events
+        self.rules = [r for r in shape.rules if events is None or _concerns(r, events)]
+        self.layout: Layout = layout()
+        every = shape.columns()
+        self.wanted = every if wanted is None else every & {*wanted, *ENVELOPE}
+
+    @cached_property
+    def structure(self) -> dict[str, Any]:
+        """Raw fields as a tree of names, leaves SQL types. Two fields whose names differ only in case cannot both
+        stand in it (DuckDB folds the case of struct fields): the later ones are in `apart`."""
+        tree: dict[str, Any] = {}
+        for path, kind in self._fields():
+            _place(tree, path, kind)
+        return tree
+
+    @cached_property
+    def apart(self) -> set[tuple[str, ...]]:
+        """Fields the structure has no place for: they are read from the line itself."""
+        return {path for path, _ in self._fields() if _find(self.structure, path) is None}
+
+    def _fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        envelope = self.shape.envelope
+        for group in self.shape.marks:
+            for path in group:
+                yield path, "VARCHAR"
+        for part in SHOWN_ONLY:
+            if part in envelope and SHOWN_ONLY[part] in self.wanted:
+                yield from expression.fields(expression.top(envelope[part]))
+        yield from self._record_fields()
+        for rule in self.rules:
+            if rule.column in self.wanted and rule.node is not None:
+                yield from expression.fields(rule.node)
+
+    def _record_fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """The fields of a record's host, number, times and event type."""
+        envelope = self.shape.envelope
+        for part in ("host", "code", "provider", "record", *OPTIONAL):
+            if part in envelope:
+                yield from expression.fields(expression.top(envelope[part]))
+        for clock in envelope["clock"].get("sensor", {}).values():
+            yield from expression.fields(expression.top(clock))
+        for part in CLOCKS:
+            if node := self.shape.clock(part):
+                yield from expression.fields(node)
+        for sensor, code in [*self._known_events(), *((sensor, "all") for sensor in self.shape.sensors)]:
+            kind = self.shape.kind_of(sensor, code)
+            if isinstance(kind, dict) and (node := self._parse(kind["by"])):
+                yield from expression.fields(node)
+
+    def of_record(self) -> Iterator[tuple[str, ...]]:
+        """The paths of these fields."""
+        return (path for path, _ in self._record_fields())
+
+    def _known_events(self) -> Iterator[tuple[str, int | Literal["all"]]]:
+        """Sensor and code of every event to be ready for."""
+        for sensor, number in self.shape.sensors.items():
+            for code in self.shape.events.get(sensor, {}):
+                if code != "all" and (self.events is None or (number, code) in self.events):
+                    yield sensor, code
+
+    def _parse(self, text: str) -> Node | None:
+        return expression.parse(text, self.shape.envelope.get("at", ""), bool(self.shape.envelope.get("ecs")))
+
+    # -- SQL -----------------------------------------------------------------------------------------------------
+
+    def select(self, rows: str, line: str | None, base: str = "", also: str = "", key: str | None = None) -> str:
+        """A SELECT of the layout's columns over `rows`, a FROM item with `src` and the raw structure.
+
+        `line`: SQL of the raw line where the rows have it (for fields `apart`). `key`: SQL of the text that is the key of a record without
+        record number; None: the line.
+        `base`: SQL of the struct that holds the structure; empty where its top fields are columns. `also`: a column of the
+        rows to keep.
+        """
+
+        def read(path: tuple[str, ...]) -> str:
+            if path in self.apart:
+                if line is None:
+                    return "NULL"
+                return f"json_extract_string({line}, {_json_path(path)})"
+            return (base + "." if base else "") + ".".join(f'"{p}"' for p in path)
+
+        def sql(text: str) -> str:
+            return expression.to_sql(expression.top(text), read)
+
+        envelope = self.shape.envelope
+        inner = [
+            f'{self._sensor([expression.to_sql(node, read) for node in self.shape.provider_fields])} AS "$sensor"',
+            f'try_cast({sql(envelope["code"])} AS INTEGER) AS "$code"',
+        ]
+        clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.shape.clock(n))}
+        sensor_time = self._sensor_time({self.shape.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
+        outer = [f'{instant(sensor_time) if sensor_time != "NULL" else "CAST(NULL AS TIMESTAMP)"} AS "$sensor_time"']
+        for name in ("local", "receipt", "printed"):
+            time = instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
+            if name == "receipt" and "local" in clocks:
+                time = f"CASE WHEN {clocks['local']} IS NOT NULL THEN {time} END"
+            outer.append(f'{time} AS "${name}"')
+        key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "log", "otherwise") if n in clocks)]) + ")"
+        last = instant(clocks["log"]) if "log" in clocks else instant(clocks["otherwise"])
+        time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
+        record, host = sql(envelope["record"]), sql(envelope["host"])
+        whole = f"md5_number_lower({key or line})" if key or line else "NULL"
+        channel = f'CASE WHEN "$sensor" = 0 THEN lower({sql(envelope["provider"])}) END'
+        rec = f'CASE WHEN {record} IS NOT NULL THEN hash({host}, "$sensor", {channel}, {record}, {key_time}) ELSE {whole} END'
+        columns = {
+            "rec": rec,
+            "t": '"$time"',
+            "host": host,
+            "kind": self._kind(read),
+            **{c: f"try_cast({sql(envelope[c])} AS {ENVELOPE[c]})" for c in OPTIONAL if c in envelope},
+            "event.code": sql(envelope["code"]),
+            "event.provider": sql(envelope.get("writer", envelope["provider"])),
+            "event.action": sql(envelope["action"]) if envelope.get("action") else "NULL",
+            **self._columns(read),
+        }
+        kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
+        corrected = 'CASE WHEN "$local" IS NOT NULL OR "$printed" IS NOT NULL THEN "$sensor_time" END AS "$sensor_time"'
+        return (
+            f'SELECT src, {f"{also}, " if also else ""}{", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, '
+            f'{corrected}, "$local", "$receipt", "$printed" FROM '
+            f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
+        )
+
+    def _believed(self, log: str) -> str:
+        """The sensor's time, unless it is of an event whose clock may be another one and is far from the log's exact time."""
+        doubted = " OR ".join(
+            f'("$sensor" = {self.shape.sensors[sensor]} AND "$code" = {code})'
+            for sensor, events in self.shape.events.items()
+            for code in events
+            if code != "all" and events[code].get("kind") in DOUBTED
+        )
+        far = f'abs(epoch_us("$sensor_time") - epoch_us({log})) > {FAR}'
+        return f'CASE WHEN ({doubted}) AND {far} THEN NULL ELSE "$sensor_time" END'
+
+    def recognised(self, base: str = "") -> str:
+        """SQL that is true for a row of this shape."""
+        prefix = base + "." if base else ""
+        groups = (" OR ".join(f"{prefix}{'.'.join(chr(34) + p + chr(34) for p in path)} IS NOT NULL" for path in group) for group in self.shape.marks)
+        return " AND ".join(f"({g})" for g in groups)
+
+    def lossy(self) -> list[int]:
+        """Codes of events that have fields `apart`, which only the raw line can give."""
+        return sorted(
+            {r.code for r in self.rules if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
+        )
+
+    def _sensor_time(self, clocks: Mapping[int, str]) -> str:
+        """The clock of the sensor that wrote the record."""
+        if not clocks:
+            return "NULL"
+        if self.events is not None and {sensor for sensor, _ in self.events} == clocks.keys() and len(clocks) == 1:
+            return next(iter(clocks.values()))
+        return f'CASE "$sensor" {" ".join(f"WHEN {s} THEN {sql}" for s, sql in clocks.items())} END'
+
+    def _sensor(self, fields: Sequence[str]) -> str:
+        """The number of the sensor; the spelling of the event file is tried before the costlier ones."""
+        sensors = {number: self.shape.providers(name) for name, number in self.shape.sensors.items() if number != self.shape.otherwise}
+        as_written = " ".join(f"WHEN {f} IN ({', '.join(map(quoted, names))}) THEN {s}" for f in fields for s, names in sensors.items())
+        folded = " ".join(
+            f"WHEN lower({f}) IN ({', '.join(quoted(n.lower()) for n in names)}) THEN {s}" for f in fields for s, names in sensors.items()
+        )
+        return f"CASE {as_written} {folded} ELSE {self.shape.otherwise} END"
+
+    def _kind(self, read: Any) -> str:
+        whens: dict[int, list[str]] = {}
+        for sensor, code in self._known_events():
+            kind = self._kind_number(self.shape.kind_of(sensor, code), read)
+            whens.setdefault(self.shape.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
+        whole = {}
+        for sensor, number in self.shape.sensors.items():
+            told = self.shape.kind_of(sensor, "all")
+            other = self._kind_number(told, read) if told else "0"
+            codes = whens.get(number)
+            whole[number] = f'CASE "$code" {" ".join(codes)} ELSE {other} END' if codes else other
+        sensors = " ".join(f"WHEN {number} THEN {kind}" for number, kind in whole.items())
+        return f'CAST(CASE "$sensor" {sensors} ELSE 0 END AS UTINYINT)'
+
+    def _kind_number(self, kind: Any, read: Any) -> str:
+        if isinstance(kind, str):
+            return str(self.layout.kind(kind))
+        node = self._parse(kind["by"])
+        otherwise = str(self.layout.kind(kind[""]))
+        if node is None:
+            return otherwise
+        whens = " ".join(f"WHEN {quoted(v)} THEN {self.layout.kind(k)}" for v, k in kind.items() if v not in ("by", ""))
+        return f"CASE {expression.to_sql(node, read)} {whens} ELSE {otherwise} END"
+
+    def _columns(self, read: Any) -> dict[str, str]:
+        """Each column as one CASE over the events that fill it; where all that come fill it alike, as it is."""
+        cases: dict[str, dict[str, list[Rule]]] = {}
+        for rule in sorted(self.rules, key=lambda r: r.code is None):
+            if rule.column in self.wanted:
+                sql = expression.to_sql(rule.node, read) if rule.node else "NULL"
+                cases.setdefault(rule.column, {}).setdefault(f"{'all ' if rule.code is None else ''}{sql}", []).append(rule)
+        found = {}
+        for column, by_sql in cases.items():
+            filled = self._filled_alike(list(by_sql.items()))
+            whens = " ".join(f"WHEN {_events(rules)} THEN {sql.removeprefix('all ')}" for sql, rules in by_sql.items())
+            found[column] = f"CAST({filled or f'CASE {whens} END'} AS {self.layout.column_type(column)})"
+        return found
+
+    def _filled_alike(self, cases: Sequence[tuple[str, list[Rule]]]) -> str | None:
+        """The one expression that fills a column for every event that comes, or None."""
+        if self.events is None:
+            return None
+        chosen = {next((sql.removeprefix("all ") for sql, rules in cases if any(_is_for(r, e) for r in rules)), None) for e in self.events}
+        return chosen.pop() if len(chosen) == 1 else None
+
+
+def _is_for(rule: Rule, event: tuple[int, int]) -> bool:
+    return rule.sensor == event[0] and rule.code in (None, event[1])
+
+
+def _concerns(rule: Rule, events: Collection[tuple[int, int]]) -> bool:
+    return (rule.sensor, rule.code) in events or (rule.code is None and any(sensor == rule.sensor for sensor, _ in events))
+
+
+def _events(rules: list[Rule]) -> str:
+    by_sensor: dict[int, list[int]] = {}
+    for rule in rules:
+        by_sensor.setdefault(rule.sensor, []).extend([] if rule.code is None else [rule.code])
+    return " OR ".join(
+        f'("$sensor" = {s} AND "$code" IN ({", ".join(map(str, sorted(set(codes))))}))' if codes else f'"$sensor" = {s}'
+        for s, codes in by_sensor.items()
+    )
+
+
+def _json_path(path: tuple[str, ...]) -> str:
+    return quoted("$" + "".join(f'."{p}"' for p in path))
+
+
+def _place(tree: dict[str, Any], path: tuple[str, ...], kind: str) -> None:
+    head, rest = path[0], path[1:]
+    taken = next((k for k in tree if k.casefold() == head.casefold()), None)
+    if taken is not None and (taken != head or isinstance(tree[taken], dict) != bool(rest)):
+        return
+    if rest:
+        _place(tree.setdefault(head, {}), rest, kind)
+    else:
+        tree.setdefault(head, kind)
+
+
+def _find(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
+    for part in path:
+        if not isinstance(tree, dict) or part not in tree:
+            return None
+        tree = tree[part]
+    return tree

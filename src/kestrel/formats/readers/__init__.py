@@ -1,0 +1,1 @@
+"""Bytes to raw records: compression, archives, encodings, JSON in any layout."""

@@ -1,0 +1,1 @@
+"""Raw records to a dataset with resolved entities, in DuckDB."""

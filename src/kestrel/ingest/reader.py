@@ -1,0 +1,298 @@
+"""Log files to the table `events`: one row a record, one column for each attribute of each slot."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kestrel.formats.format import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
+from kestrel.formats.readers import mending
+from kestrel.formats.readers.packed import UnreadableFile, checking, compression
+from kestrel.formats.transforms import quoted
+from kestrel.ingest.account import Account
+from kestrel.ingest.database import EXACT, exact_literal
+from kestrel.ingest.flows import FLOW, flow_id
+from kestrel.ingest.identity import own_id
+from kestrel.ingest.lines import LONG, Lines, Part, batches, hold, parts_of
+from kestrel.model.layout import layout
+
+SAMPLE = 300
+FIELDS = 40
+"""The number of top-level fields of an unrecognised record that are kept."""
+ROW_GROUP = 122_880
+"""Rows of a table that DuckDB gives to one thread."""
+VECTOR = 2_048
+"""Rows that are not worth another thread."""
+PARTS = 8
+"""Parts of a table that are planned one by one; more would take longer to plan than they save."""
+PROCESSES = ("process", "parent", "target")
+CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
+
+
+class Reader:
+    """Creates the table `events` and fills it file by file, each of the shape it is said to have, or None. `wanted` columns of the layout
+    only, or all that a shape met in them fills. `begun` is told each file in turn. Nothing is resolved yet."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        wanted: Collection[str] | None,
+        begun: Callable[[Path], None],
+        account: Account,
+    ) -> None:
+        self.con, self.scratch, self.wanted, self.begun, self.account = con, scratch, wanted, begun, account
+        self.files = 0
+        self.readable = 0
+        """Files and archive members that could be read, including empty ones."""
+        _create(con)
+
+    def read(self, paths: Sequence[Path], shape: Shape | None) -> range:
+        """Add the records of files; the numbers of the files, which their records carry."""
+        first = self.files
+        self.files += len(paths)
+        for parts in batches(self._parts(paths, first)):
+            _read(self.con, parts, self.scratch, self.wanted, shape, self.account)
+            for part in parts:
+                self.readable += part.lines.name not in self.account.unreadable
+                part.lines.discard()
+        return range(first, self.files)
+
+    def check(self) -> None:
+        """Raise UnreadableFile if no file could be read."""
+        if self.account.unreadable and not self.readable:
+            raise UnreadableFile(*next(iter(self.account.unreadable.items())))
+
+    def _parts(self, paths: Sequence[Path], first: int) -> Iterator[Part]:
+        for number, path in enumerate(paths, first):
+            self.begun(path)
+            refused, empty = len(self.account.unreadable), True
+            for part in parts_of(number, path, self.scratch, self.account.unreadable):
+                empty = False
+                yield part
+            self.readable += empty and len(self.account.unreadable) == refused
+
+
+def _create(con: duckdb.DuckDBPyConnection) -> None:
+    """The empty table, with the columns that identity takes; the others come with the first records that may fill them."""
+    spec = [
+        *(f"{c} {kind}" for c, kind in ENVELOPE.items() if c not in OPTIONAL),
+        "src UINTEGER",
+        "sensor UTINYINT",
+        "code INTEGER",
+        *(f'"{c}" TIMESTAMP' for c in CLOCKS),
+        *(f'"{s}.id" UBIGINT' for s in (*PROCESSES, "network")),
+        *(f'"{s}.{c}" {layout().column_type(f"{s}.{c}")}' for s in PROCESSES for c in ("x_unique_id", "pid", "name")),
+    ]
+    con.execute(f"CREATE TABLE events ({', '.join(spec)})")
+
+
+def _widen(con: duckdb.DuckDBPyConnection, columns: Collection[str]) -> None:
+    """Give the table the columns it lacks: a shape costs nothing where none of its records is."""
+    there = {r[0] for r in con.execute("SELECT name FROM pragma_table_info('events')").fetchall()}
+    for column in sorted(set(columns) - there):
+        con.execute(f'ALTER TABLE events ADD COLUMN "{column}" {ENVELOPE.get(column) or layout().column_type(column)}')
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    scratch: Path,
+    wanted: Collection[str] | None,
+    given: Shape | None,
+    account: Account,
+) -> None:
+    found = [given] if given else []
+    if len(parts) == 1 and parts[0].lines.plain:
+        records = _sample(con, parts[0].lines.relation)
+        found = found or _shapes_of(records)
+        if len(found) == 1 and _read_plain(con, parts[0].number, parts[0].lines.plain, found[0], records, wanted, account):
+            return
+    lines = hold(con, parts, scratch, account.unreadable)
+    account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
+    account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
+    _read_lines(con, lines, {p.number: p.path for p in parts}, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
+
+
+def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
+    """The first records of lines; none where DuckDB cannot read those."""
+    try:
+        rows = con.execute(f"SELECT l FROM {relation} LIMIT {SAMPLE}").fetchall()
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        rows = []
+    return [r for r in (_parsed(text) for (text,) in rows) if isinstance(r, dict)]
+
+
+def _shapes_of(records: Sequence[dict[str, Any]]) -> list[Shape]:
+    """The shapes of some records, the most frequent first."""
+    seen = Counter(shape.name for r in records if (shape := recognise(r)))
+    return [shapes()[name] for name, _ in seen.most_common()]
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _insert(con: duckdb.DuckDBPyConnection, select: str) -> int:
+    """Add rows to `events`, with the ids that a record gives by itself; the number added."""
+    ids = [
+        f'CASE WHEN "{s}.x_unique_id" IS NOT NULL AND host IS NOT NULL THEN {own_id(s)} END AS "{s}.id"'
+        for s in PROCESSES
+        if f'"{s}.x_unique_id"' in select
+    ]
+    if all(f'"{c}"' in select for c in FLOW):
+        ids.append(flow_id('"network.x_outcome"' in select) + ' AS "network.id"')
+    row = con.execute(f"INSERT INTO events BY NAME SELECT *{''.join(', ' + i for i in ids)} FROM ({select})").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _read_plain(
+    con: duckdb.DuckDBPyConnection,
+    number: int,
+    path: Path,
+    shape: Shape,
+    records: Sequence[dict[str, Any]],
+    wanted: Collection[str] | None,
+    account: Account,
+) -> bool:
+    """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers and not a
+    single line out of order. Ready for the events of the sample; where others come, once more for those too. False, with
+    nothing changed, where the file is not so."""
+    if any(map(mending.has_list, records)):
+        return False
+    expected = {shape.event_of(r) for r in records}
+    for _ in range(2):
+        reading = Reading(shape, wanted, expected)
+        if {code for _, code in expected} & set(reading.lossy()):
+            return False
+        strange = _try_plain(con, number, path, reading, account)
+        if not strange:
+            return strange is not None
+        expected |= strange
+    return False
+
+
+def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading: Reading, account: Account) -> set[tuple[int, int]] | None:
+    """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
+    structure, dotted = mending.spellings(reading.structure)
+    spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in structure.items()) + "}"
+    packed = f"compression={quoted(compression(path))}"
+    lines = f"read_json({exact_literal(path)}, {EXACT}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, {packed})"
+    others = " OR ".join([*([f"coalesce({', '.join(dotted)}) IS NOT NULL"] if dotted else []), mending.holds_list(reading.structure)])
+    plain = f"CASE WHEN {others} THEN error('a dotted name or a list') ELSE true END"
+    rows = f"(SELECT *, {number}::UINTEGER AS src FROM {lines} WHERE {plain})"
+    whole = checking(path)
+    before = _count(con)
+    _widen(con, reading.wanted)
+    con.execute("BEGIN")
+    try:
+        read = _insert(con, reading.select(rows, None))
+        keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
+        seen = set(con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE rowid >= {before}").fetchall())
+    except duckdb.InterruptException:
+        con.execute("ROLLBACK")
+        raise
+    except duckdb.Error:
+        keyless, seen, read = None, set(), 0
+    strange = seen - set(reading.events or ())
+    if keyless != (0,) or strange or not whole():
+        con.execute("ROLLBACK")
+        return strange if strange and keyless == (0,) and all(code is not None for _, code in strange) else None
+    con.execute("COMMIT")
+    account.read += read
+    account.kept += read
+    account.shapes[reading.shape.name] = account.shapes.get(reading.shape.name, 0) + read
+    return set()
+
+
+def _at_once(con: duckdb.DuckDBPyConnection) -> str:
+    """A FROM item of `raw_lines` that several threads have a part of: DuckDB gives rows that are few to it to one thread."""
+    rows, threads = con.execute("SELECT coalesce(max(rowid) + 1, 0), current_setting('threads') FROM raw_lines").fetchone() or (0, 1)
+    number = min(threads, PARTS, rows // VECTOR)
+    if number < 2 or rows > ROW_GROUP * number:
+        return "raw_lines"
+    cuts = [rows * n // number for n in range(number + 1)]
+    return f"({' UNION ALL '.join(f'SELECT * FROM raw_lines WHERE rowid >= {a} AND rowid < {b}' for a, b in pairwise(cuts))})"
+
+
+def _read_lines(
+    con: duckdb.DuckDBPyConnection,
+    lines: Sequence[Lines],
+    paths: Mapping[int, Path],
+    found: Sequence[Shape],
+    wanted: Collection[str] | None,
+    account: Account,
+) -> None:
+    """The general road: every line that is held is looked at, of whatever shape; the most frequent shapes first."""
+    counted = "SELECT count(valid), count(*) FILTER (NOT valid), count(part) FROM raw_lines"
+    read, broken, values = con.execute(counted).fetchone() or (0, 0, 0)
+    further = sum(part.further for part in lines)
+    left = read - broken
+    for shape in dict.fromkeys([*found, *shapes().values()]):
+        if not left:
+            break
+        reading = Reading(shape, wanted)
+        parsed = f"SELECT l, src, part, key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
+        rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
+        if shape not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
+            continue
+        _widen(con, [*reading.wanted, *(["part"] if values else [])])
+        before = _count(con)
+        also = "part" if values and "part" not in shape.envelope else ""
+        added = _insert(con, reading.select(rows, "l", "j", also, "coalesce(key, l)" if values else None))
+        if added:
+            more = con.execute(f"SELECT count(part) FROM events WHERE rowid >= {before}").fetchone() if also else None
+            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - further - (more[0] if more else 0)
+        left -= added
+        if added and left:
+            unread = f"SELECT l, true AS valid, src, part, key FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
+            con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS {unread}")
+    if left and values:
+        con.execute("DELETE FROM raw_lines WHERE part IS NOT NULL")
+        left = _lines_left(con)
+    account.read += read - further - values
+    account.broken += broken
+    account.mended += sum(part.mended for part in lines)
+    account.several += sum(part.several for part in lines)
+    account.unknown += left
+    if left:
+        account.strange += _unrecognised(con, paths)
+    account.kept += read - further - values - broken - left
+    con.execute("DROP TABLE raw_lines")
+
+
+def _lines_left(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT count(*) FROM raw_lines WHERE valid").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _unrecognised(con: duckdb.DuckDBPyConnection, paths: Mapping[int, Path]) -> list[tuple[str, int, list[str]]]:
+    """The remaining records: for each file, their number and the top-level fields of one of them."""
+    rows = con.execute("SELECT src, count(*), arg_min(l, rowid) FROM raw_lines WHERE valid GROUP BY src ORDER BY 2 DESC").fetchall()
+    found = []
+    for src, number, line in rows:
+        record = _parsed(line)
+        found.append((str(paths[src]), number, list(record)[:FIELDS] if isinstance(record, dict) else []))
+    return found
+
+
+def _sql_type(kind: Any) -> str:
+    if isinstance(kind, dict):
+        return "STRUCT(" + ", ".join(f'"{n}" {_sql_type(t)}' for n, t in kind.items()) + ")"
+    return str(kind)
+
+
+def _count(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT count(*) FROM events").fetchone()
+    return int(row[0]) if row else 0

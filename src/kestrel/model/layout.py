@@ -1,0 +1,104 @@
+"""The record layout: which slots a record may have, how they refer to each other, and what kinds of event there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from kestrel.config import packaged
+from kestrel.model.vocabulary import EntityType, vocabulary
+
+ADDRESSES = ("ipv4-addr", "ipv6-addr")
+OBJECTS = "objects"
+"""The role of entities whose type has none of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One entity as one record tells of it. `derived`: its columns, computed from other slots' (expression texts)."""
+
+    name: str
+    type: str
+    is_list: bool
+    derived: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`subject` `verb` `object` in one record, shown by records of these kinds (none: by all that have both slots)."""
+
+    subject: str
+    verb: str
+    object: str
+    kinds: tuple[int, ...]
+    where: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The target of a reference in one record: for these event types, or for all except `others` (both empty: for every record)."""
+
+    target: str
+    kinds: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+
+
+class Layout:
+    """Lookups over `layout.yaml`."""
+
+    def __init__(self) -> None:
+        data = packaged("kestrel.model", "layout.yaml")
+        lists = set(data["lists"])
+        self.slots: dict[str, Slot] = {}
+        for name, what in data["slots"].items():
+            derived = what["columns"] if isinstance(what, dict) else {}
+            kind = what["type"] if isinstance(what, dict) else what
+            self.slots[name] = Slot(name, kind, name in lists, derived)
+        self.kinds: list[str] = data["kinds"]
+        self.references = {
+            slot: {name: tuple(self._reference(r) for r in (told if isinstance(told, list) else [told])) for name, told in named.items()}
+            for slot, named in data["references"].items()
+        }
+        self.edges = [
+            Edge(e[0], e[1], e[2], tuple(self.kind(k) for k in options.get("kinds", ())), options.get("where", {}))
+            for e in data["edges"]
+            for options in [e[3] if len(e) > 3 else {}]
+        ]
+
+    def _reference(self, told: str | Mapping[str, Any]) -> Reference:
+        if isinstance(told, str):
+            return Reference(told)
+        return Reference(told["to"], *(tuple(self.kind(k) for k in told.get(part, ())) for part in ("kinds", "except")))
+
+    def leads_to(self, slot: str, reference: str) -> tuple[Reference, ...]:
+        """The slots an attribute of a slot refers to; none where it has no such reference."""
+        return self.references.get(slot, {}).get(reference, ())
+
+    def kind(self, name: str) -> int:
+        return self.kinds.index(name)
+
+    def slots_of(self, type_name: str) -> list[Slot]:
+        """The slots that may hold an entity of this type; both address types share theirs, and all types without one of their own."""
+        if vocabulary().is_without_role(type_name):
+            return [replace(self.slots[OBJECTS], type=type_name)]
+        wanted = "address" if type_name in ADDRESSES else type_name
+        return [s for s in self.slots.values() if s.type == wanted]
+
+    def type_of(self, slot: str) -> EntityType:
+        return vocabulary().entity(self.slots[slot].type)
+
+    def column_type(self, column: str) -> str:
+        """The SQL type of `slot.column`."""
+        if column in ("host", "event.code", "event.provider", "event.action"):
+            return "VARCHAR"
+        slot, _, name = column.rpartition(".")
+        sql = self.type_of(slot).columns[name]
+        return sql + "[]" if self.slots[slot].is_list else sql
+
+
+@cache
+def layout() -> Layout:
+    """The one layout, read once."""
+    return Layout()

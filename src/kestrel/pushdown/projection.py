@@ -1,0 +1,112 @@
+"""Which columns a cell will look at: what need not be read is left in the files.
+
+Only a guess that saves time: a column that is missing after all is read when it is asked for (`mentions.Unread`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kestrel.formats import expression
+from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf, paths, tests
+from kestrel.graph.steps import Applied, Find, Get, Group, Join, Refine, Rows, Step, inputs_of, lenders_of, type_of
+from kestrel.model.layout import layout
+from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
+
+IDENTITY = {
+    "process": ("x_unique_id", "pid", "name", "created"),
+    "network-traffic": ("protocols", "src_port", "dst_port", "x_direction", "x_outcome"),
+    "file": ("path", "digest", "name"),
+    "directory": ("path",),
+    "address": ("value",),
+    "mac-addr": ("value",),
+    "url": ("value",),
+    "domain-name": ("value",),
+    "windows-registry-key": ("key",),
+    "user-account": ("login", "sid"),
+}
+
+
+def needed(steps: Iterable[Step], shown: Iterable[AttributePath] = ()) -> frozenset[str] | None:
+    """The columns that identity, the steps' relations and tests, and the shown attributes take; None for all of them."""
+    found = set(_identity("process"))
+    reached: set[Step] = set()
+    pending = list(steps)
+    while pending:
+        step = pending.pop()
+        if step in reached:
+            continue
+        reached.add(step)
+        if isinstance(step, Join | Applied) or (isinstance(step, Group) and not step.aggregates):
+            return None
+        found.update(_of_step(step))
+        pending += [*inputs_of(step), *lenders_of(step)]
+    for path in shown:
+        found.update(_of_path(path))
+    return frozenset(found)
+
+
+def _of_step(step: Step) -> Iterator[str]:
+    yield from _identity(type_of(step))
+    match step:
+        case Get(where=where) | Find(where=where) | Refine(where=where) if where is not None:
+            yield from _of_predicate(where)
+        case _:
+            pass
+    match step:
+        case Refine(columns=columns, sort=sort):
+            for path in (*columns, *((sort,) if sort else ())):
+                yield from _of_path(path)
+        case Group(keys=keys, aggregates=aggregates):
+            for path in (*(k.path for k in keys), *(a.path for a in aggregates)):
+                yield from _of_path(path)
+        case Rows(transform="RECORDS"):
+            yield from ("event.code", "event.provider", "event.action")
+        case _:
+            pass
+
+
+def _of_predicate(where: Predicate) -> Iterator[str]:
+    for path in paths(where):
+        yield from _of_path(path)
+    for test in tests(where):
+        for value in test.values:
+            if isinstance(value, ValuesOf):
+                yield from _of_path(value.path)
+
+
+def _of_path(path: AttributePath) -> Iterator[str]:
+    if path.kind:
+        return
+    yield from _identity(path.type)
+    for _, target in path.references:
+        yield from _identity(target)
+    yield from columns_of(path)
+
+
+def columns_of(path: AttributePath) -> Iterator[str]:
+    """The columns any of which gives the attribute itself a value."""
+    kind = vocabulary().entity(path.end)
+    text = kind.attributes.get(path.attribute, "open(further)")
+    node = expression.parse(text) if path.attribute not in EVERY_ENTITY else None
+    if node is not None:
+        names = [field[-1] for field, _ in expression.fields(node)]
+        yield from _columns(path.end, names)
+
+
+def _identity(type_name: str) -> Iterator[str]:
+    name = "address" if type_name.endswith("-addr") else type_name
+    if name == "network-traffic":
+        yield from _columns("address", ("value",))
+    yield from _columns(name, IDENTITY.get(name, ("type", "key", "further")))
+
+
+def _columns(type_name: str, names: Iterable[str]) -> Iterator[str]:
+    names = list(names)
+    for slot in layout().slots_of("ipv4-addr" if type_name == "address" else type_name):
+        for name in names:
+            if not slot.derived:
+                yield f"{slot.name}.{name}"
+            elif name in slot.derived:
+                for field, _ in expression.fields(expression.top(slot.derived[name])):
+                    yield ".".join(field)

@@ -1,1 +1,0 @@
-"""Records, entities and the evaluation of steps, in DuckDB."""
