@@ -457,7 +457,7 @@ def test_a_file_may_mix_shapes(tmp_path: Path) -> None:
     path.write_text(TEXT + "\n" + document(7) + "\n")
     found, account = hunt(path)
     assert found == 11
-    assert account.shapes == {"windows-flat": 10, "winlogbeat": 1}
+    assert account.log_formats == {"windows-flat": 10, "winlogbeat": 1}
 
 
 def test_a_file_of_many_lines_may_mix_shapes(tmp_path: Path) -> None:
@@ -468,7 +468,7 @@ def test_a_file_of_many_lines_may_mix_shapes(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     found, account = hunt(path)
     assert found == 6_000
-    assert account.shapes == {"windows-flat": 3_000, "winlogbeat": 3_000}
+    assert account.log_formats == {"windows-flat": 3_000, "winlogbeat": 3_000}
     assert (account.read, account.unknown, account.broken, account.duplicates) == (9_000, 3_000, 0, 0)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from kestrel.formats import expression
-from kestrel.formats.format import Shape, shapes
+from kestrel.formats.format import LogFormat, log_formats
 from kestrel.ingest.observations import NEEDED
 from kestrel.model.layout import Edge, layout
 from kestrel.model.vocabulary import vocabulary
@@ -20,7 +20,7 @@ IDENTITY = NEEDED | {"process": PID, "network-traffic": ("src_port", "dst_port")
 
 
 def types_of(edge: Edge) -> tuple[str, str, str]:
-    return edge.verb, layout().slots[edge.subject].type, layout().slots[edge.object].type
+    return edge.verb, layout().roles[edge.subject].type, layout().roles[edge.object].type
 
 
 def test_every_edge_is_of_a_declared_relation() -> None:
@@ -34,7 +34,7 @@ def test_every_pair_has_an_edge(pair: tuple[str, str, str]) -> None:
 
 def columns_of(slot: str, names: tuple[str, ...]) -> Iterator[str]:
     """The columns of events that fill one of a slot's."""
-    derived = layout().slots[slot].derived
+    derived = layout().roles[slot].derived
     for name in names:
         if name in derived:
             yield from (".".join(path) for path, _ in expression.fields(expression.top(derived[name])))
@@ -42,10 +42,10 @@ def columns_of(slot: str, names: tuple[str, ...]) -> Iterator[str]:
             yield f"{slot}.{name}"
 
 
-def shown_by(shape: Shape, edge: Edge) -> bool:
+def shown_by(shape: LogFormat, edge: Edge) -> bool:
     """Whether an event of a shape fills both ends, is of a kind that shows the edge, and can have what it must have."""
     kinds = {layout().kinds[k] for k in edge.kinds}
-    ends = [set(columns_of(s, IDENTITY[layout().slots[s].type])) for s in (edge.subject, edge.object)]
+    ends = [set(columns_of(s, IDENTITY[layout().roles[s].type])) for s in (edge.subject, edge.object)]
     for sensor, events in shape.events.items():
         every = {c for c, e in events.get("all", {}).items() if c != "kind" and expression.parse(e, "", True)}
         for code, columns in events.items():
@@ -59,4 +59,4 @@ def shown_by(shape: Shape, edge: Edge) -> bool:
 
 @pytest.mark.parametrize("number", range(len(EDGES)), ids=EDGES)
 def test_some_record_can_show_it(number: int) -> None:
-    assert any(shown_by(shape, layout().edges[number]) for shape in shapes().values())
+    assert any(shown_by(shape, layout().edges[number]) for shape in log_formats().values())

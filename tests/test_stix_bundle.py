@@ -238,7 +238,7 @@ def test_get_from_a_written_bundle_finds_the_same_entities(tmp_path: Path, sessi
 
 
 def test_every_type_can_be_written() -> None:
-    roles = {s.type for s in layout().slots.values()} - {"address", "object"}
+    roles = {s.type for s in layout().roles.values()} - {"address", "object"}
     assert roles | set(vocabulary().types) == set(FORMS) | {"x-oca-asset", "x-oca-event"}
 
 

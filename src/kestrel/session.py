@@ -24,7 +24,7 @@ from kestrel.graph.steps import TABLE, Get, Load, New, Source, Step, content_id,
 from kestrel.ingest.file_states import Readings
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.model.vocabulary import EntityType, vocabulary
-from kestrel.pushdown.conditions import by_unique_ids, slots_of, wanted_by
+from kestrel.pushdown.conditions import by_unique_ids, roles_of, wanted_by
 from kestrel.pushdown.explanation import StepNames, graph_lines, queries, query_text
 from kestrel.pushdown.query import RecordQuery
 from kestrel.pushdown.request import Cost, Wanted
@@ -438,8 +438,8 @@ class Session:
         span = query.range
         if query.related:
             span = span or range_of(query.related.given)
-            slots = [s.name for s in slots_of("process")]
-            of_more = list(by_unique_ids(["..."], span, slots)) if type_of(query.related.given) == "process" else []
+            roles = [s.name for s in roles_of("process")]
+            of_more = list(by_unique_ids(["..."], span, roles)) if type_of(query.related.given) == "process" else []
         else:
             of_more = wanted_by(query, span, None)
         whole = f"up to {fetcher.whole:,} records of this time, all: {fetcher.explain(Wanted.within(span))}"

@@ -80,7 +80,7 @@ def test_the_account_adds_up(path: Path) -> None:
         objects, others = records(text)
         if not account.mended:
             assert (account.read, account.broken) == (objects + others, others)
-        if any(k in text for k in ('"objects"',)) and "stix" in account.shapes:
+        if any(k in text for k in ('"objects"',)) and "stix" in account.log_formats:
             return  # objects other than observed-data are not records, and custom types are not listed here
         events = keys(session, path, iter(OWN[:1]))
         mapped = keys(session, path, (name for name in vocabulary().types if name not in OWN))

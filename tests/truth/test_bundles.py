@@ -50,7 +50,7 @@ def test_a_bundle_holds_whom_it_holds(shared: Path, session: Session, name: str)
         found[kind] = len(session[f"v{number}"])
     assert found == {kind: truth.count(kind) for kind in TYPES}
     account = next(iter(session.store.datasets.values())).account
-    assert (account.read, account.kept, account.shapes) == (records, records, {"stix": records})
+    assert (account.read, account.kept, account.log_formats) == (records, records, {"stix": records})
 
 
 @pytest.mark.parametrize("name", [n for n, (_, objects) in KNOWN.items() if objects["process"]])

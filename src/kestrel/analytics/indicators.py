@@ -6,7 +6,7 @@ one without such a column is one indicator a line. Defanged ones (`hxxp://1.2.3[
 every address in them. Of a bundle, every `indicator` with a STIX pattern that is not revoked counts (`patterns.py`).
 
 `x_indicator` lists what an entity fits, `x_indicator_source` the labels, in the same order. Attributes are its own (those of its
-binary, its connections, its two ends), not its parent's, and what its command line mentions, encoded commands included.
+binary, its connections, its two ends), not its parent's, and what its command line observations, encoded commands included.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ FILES = frozenset(
 )
 """Last parts of a name that make it a file, not a domain."""
 MENTION = re.compile(rf"https?://[^\s\"'<>|)]+|(?<![\w.-])\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\b(?:{HASH.pattern})\b|{DOMAIN.pattern}", re.IGNORECASE)
-"""What a command line may mention. It reads what attackers write, and takes linear time."""
+"""What a command line may observation. It reads what attackers write, and takes linear time."""
 IN_TEXT = frozenset({"address", "domain", "url", "hash"})
 UNSEEN = frozenset({"id", "type", "first_observed", "last_observed", "number_observed"})
 
@@ -165,7 +165,7 @@ def match(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: Ma
 
 
 def facts_of(row: Mapping[str, Any]) -> Facts:
-    """What an entity has of its own, and what its command line mentions."""
+    """What an entity has of its own, and what its command line observations."""
     facts: dict[str, list[Any]] = {}
     for attribute, value in row.items():
         if attribute in UNSEEN or attribute.startswith("parent_ref."):

@@ -10,14 +10,14 @@ import duckdb
 from kestrel.engine.match import Scope
 from kestrel.engine.variable import fresh, shown_as
 from kestrel.graph.predicate import AttributePath
-from kestrel.ingest.observations import PARTED, Events, inherent, mentions, references
+from kestrel.ingest.observations import PARTED, Events, inherent, observations, references
 from kestrel.ingest.sql import quoted_name
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import EVERY_ENTITY
 
 RANK = (
-    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {slot} %% %d * 2 + (CASE WHEN %s THEN 0 ELSE 1 END))::HUGEINT "
-    "* 576460752303423488 + %s)::HUGEINT * 281474976710656 + (rec >> 32) * 65536 + least({slot} // %d, 65535) AS rank"
+    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {role} %% %d * 2 + (CASE WHEN %s THEN 0 ELSE 1 END))::HUGEINT "
+    "* 576460752303423488 + %s)::HUGEINT * 281474976710656 + (rec >> 32) * 65536 + least({role} // %d, 65535) AS rank"
 )
 """Lower is better: the sensor, the role, whether it is a creation, the time (2^59 leaves room for the microseconds of years 1 to 9999;
 none comes last); the record's key and the number of the row in the record break ties the same way every time."""
@@ -74,7 +74,7 @@ def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Seq
         return found
     parts = []
     if scope.events:
-        inner = mentions(scope.events, type_name, stored, scope.conditions, [_rank(scope.events)])
+        inner = observations(scope.events, type_name, stored, scope.conditions, [_rank(scope.events)])
         parts.append(f"SELECT * FROM ({inner}) WHERE id IN (SELECT id FROM {ids})")
     if scope.own:
         own = ", ".join(f"{scope.own.columns[n].sql if n in scope.own.columns else 'NULL'} AS {quoted_name(n)}" for n in stored)

@@ -51,9 +51,9 @@ from kestrel.ingest.account import check
 from kestrel.ingest.database import PrivateFolder, lock
 from kestrel.ingest.dataset import Dataset, configure
 from kestrel.ingest.file_states import Readings
-from kestrel.ingest.observations import Events, Unread, attribute, can_have, entity_type, has_attribute, mentions
+from kestrel.ingest.observations import Events, Unread, attribute, can_have, entity_type, has_attribute, observations
 from kestrel.ingest.sql import quoted_name
-from kestrel.model.layout import OBJECTS, Slot, layout
+from kestrel.model.layout import OBJECTS, Role, layout
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
 from kestrel.pushdown.projection import columns_of
 from kestrel.pushdown.request import Fetcher
@@ -218,7 +218,7 @@ class Store:
         to them."""
         if dataset is None or not self.any(f"SELECT 1 FROM {dataset.events.table}"):
             return
-        others = [name for name in dataset.account.shapes if name != "stix"]
+        others = [name for name in dataset.account.log_formats if name != "stix"]
         for path in dict.fromkeys(asked):
             if not path.known or path.attribute in EVERY_ENTITY or can_have(dataset.events, path):
                 continue
@@ -283,7 +283,7 @@ class Store:
         scope = Scope(dataset.events if dataset else None, within_range(span))
         self.check_type(step.type, scope.events)
         if step.where is None:
-            rows = self.table(mentions(scope.events, step.type, [], scope.conditions) if scope.events else NO_ROWS)
+            rows = self.table(observations(scope.events, step.type, [], scope.conditions) if scope.events else NO_ROWS)
         else:
             rows = self._matching_rows(step.type, step.where, scope)
         return self.limited(Variable(step, step.type, rows, dataset, span), step.limit, 0)
@@ -321,7 +321,7 @@ class Store:
         else:
             shown, missing = self.table(NO_ROWS), f"SELECT id FROM {ids}"
         if self.any(missing) and scope.events:
-            every = mentions(scope.events, type_name, [], scope.conditions)
+            every = observations(scope.events, type_name, [], scope.conditions)
             self.con.execute(f"INSERT INTO {shown} SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN ({missing})")
         return shown
 
@@ -338,7 +338,7 @@ class Store:
                 continue
             if columns or (events and self.any(f"SELECT 1 FROM {events.table}")):
                 kind = entity_type(path.end)
-                there = _only_in_data(events, layout().slots_of(kind.name), kind)
+                there = _only_in_data(events, layout().roles_of(kind.name), kind)
                 raise NoSuchData(path.end, path.attribute, [*columns, *kind.common, *there], path.span)
             self.notices.append(Notice("unknown-attribute", f"there is no record to tell whether {path.end} has `{path.attribute}`"))
 
@@ -353,7 +353,7 @@ class Store:
         name = path.attribute
         parts = []
         if scope.events and (not path.known or name in entity_type(variable.type).attributes):
-            inner = mentions(scope.events, variable.type, [name], scope.conditions)
+            inner = observations(scope.events, variable.type, [name], scope.conditions)
             parts.append(f"SELECT id, {quoted_name(name)} AS value FROM ({inner})")
         if scope.own and name in scope.own.columns:
             parts.append(f"SELECT id, {scope.own.columns[name].sql} AS value FROM {scope.own.table}")
@@ -383,12 +383,12 @@ class Store:
         same = dataset is None or variable.dataset is None or variable.dataset.key == dataset.key
         if same or variable.type in BY_VALUE or dataset is None or variable.dataset is None:
             return variable.table
-        slot = ["{slot} AS slot"]
-        old = mentions(variable.dataset.events, variable.type, [], (), slot)
-        new = mentions(dataset.events, variable.type, [], (), slot)
+        role = ["{role} AS role"]
+        old = observations(variable.dataset.events, variable.type, [], (), role)
+        new = observations(dataset.events, variable.type, [], (), role)
         return self.table(
             f"SELECT DISTINCT coalesce(n.id, v.id) AS id, v.rec, v.t FROM {variable.table} v JOIN ({old}) o ON o.id = v.id AND o.rec = v.rec "
-            f"LEFT JOIN ({new}) n ON n.rec = o.rec AND n.slot = o.slot"
+            f"LEFT JOIN ({new}) n ON n.rec = o.rec AND n.role = o.role"
         )
 
     def _refine(self, step: Refine) -> Variable:
@@ -424,7 +424,7 @@ class Store:
             kind = layout().kind
             created = f"kind IN ({kind('process-create')}, {kind('process-create-audit')})"
             conditions = (
-                f"(t >= {moment(variable.range.start)} OR ({created} AND {{slot}} = 0))",
+                f"(t >= {moment(variable.range.start)} OR ({created} AND {{role}} = 0))",
                 f"t < {moment(variable.range.stop)}",
             )
         return Scope(variable.dataset.events if variable.dataset else None, conditions, variable.own)
@@ -508,14 +508,14 @@ class Store:
             return
         kind = entity_type(variable.type)
         events = variable.dataset.events if variable.dataset else None
-        slots = layout().slots_of(variable.type)
+        roles = layout().roles_of(variable.type)
         for name in kind.attributes:
-            if (variable.own and name in variable.own.columns) or (events and any(attribute(events, s, name, kind) for s in slots)):
+            if (variable.own and name in variable.own.columns) or (events and any(attribute(events, s, name, kind) for s in roles)):
                 yield AttributePath(variable.type, (), name)
-        yield from (AttributePath(variable.type, (), n, False, kind="any") for n in _only_in_data(events, slots, kind))
+        yield from (AttributePath(variable.type, (), n, False, kind="any") for n in _only_in_data(events, roles, kind))
         for reference, target in kind.references.items():
-            places = dict.fromkeys(to.target for s in slots for to in layout().leads_to(s.name, reference))
-            targets = [layout().slots[t] for t in places]
+            places = dict.fromkeys(to.target for s in roles for to in layout().leads_to(s.name, reference))
+            targets = [layout().roles[t] for t in places]
             below = entity_type(target)
             brought = variable.own.columns if variable.own else {}
             for name in below.attributes:
@@ -555,9 +555,9 @@ class Store:
         return int(row[0]) if row else 0
 
 
-def _only_in_data(events: Events | None, slots: Sequence[Slot], kind: EntityType) -> list[str]:
+def _only_in_data(events: Events | None, roles: Sequence[Role], kind: EntityType) -> list[str]:
     """The attributes of some roles that are known only from the records: custom properties and entries of dictionaries."""
-    found = {n: None for s in slots for n in (events.further.names(s.name, s.type) if events else ())}
+    found = {n: None for s in roles for n in (events.further.names(s.name, s.type) if events else ())}
     return sorted(n for n in found if n not in kind.attributes and n not in EVERY_ENTITY)
 
 

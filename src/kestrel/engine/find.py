@@ -11,7 +11,7 @@ from kestrel.engine.variable import Variable
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Find, TimeRange, sources_of
 from kestrel.ingest.dataset import Dataset
-from kestrel.ingest.observations import Events, edges, mentions, together
+from kestrel.ingest.observations import Events, edges, observations, together
 from kestrel.model.layout import OBJECTS, layout
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 
@@ -85,7 +85,7 @@ class Finder:
         return found
 
     def _known(self, ids: str, type_name: str, dataset: Dataset) -> bool:
-        every = mentions(dataset.events, type_name, [])
+        every = observations(dataset.events, type_name, [])
         return self.store.any(f"SELECT 1 FROM ({every}) WHERE id IN (SELECT id FROM {ids})")
 
     def _pairs(self, step: Find, type_name: str, events: Events, within: Sequence[str]) -> str:
@@ -102,7 +102,7 @@ class Finder:
         """Of addresses, only those of the asked family."""
         if type_name not in ADDRESS_TYPES:
             return select
-        return f"SELECT * FROM ({select}) WHERE found IN (SELECT id FROM ({mentions(events, type_name, [], within)}))"
+        return f"SELECT * FROM ({select}) WHERE found IN (SELECT id FROM ({observations(events, type_name, [], within)}))"
 
     def _linked(self, found_type: str, given_type: str, events: Events, within: Sequence[str]) -> str:
         """One hop over any edge, either way; and standing in one record: with an object that has no edge there, and what the record's process
@@ -117,8 +117,8 @@ class Finder:
             parts.append(f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)})")
         touched = {s for e in layout().edges for s in (e.subject, e.object)}
         acted = {(e.subject, e.object) for e in layout().edges if e.subject == ACTING and (e.kinds or e.object == "network")}
-        for a in layout().slots_of(given_type):
-            for b in layout().slots_of(found_type):
+        for a in layout().roles_of(given_type):
+            for b in layout().roles_of(found_type):
                 alone = (a.name != b.name or a.name == OBJECTS) and (a.name not in touched or b.name not in touched)
                 if alone or (a.name, b.name) in acted or (b.name, a.name) in acted:
                     parts.append(f"SELECT subject AS given, object AS found, rec, t FROM ({together(events, [(a, b)], within)})")
@@ -162,6 +162,6 @@ class Finder:
         con.execute(f"INSERT INTO {givers} SELECT unnest(?::UBIGINT[])", [new])
 
 
-def _is(slot: str, type_name: str) -> bool:
-    kind = layout().slots[slot].type
+def _is(role: str, type_name: str) -> bool:
+    kind = layout().roles[role].type
     return kind == type_name or (kind == "address" and type_name in ADDRESS_TYPES)

@@ -14,7 +14,7 @@ from kestrel.engine.variable import Own, fresh
 from kestrel.formats.transforms import guid_key
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test, paths
 from kestrel.graph.steps import TimeRange
-from kestrel.ingest.observations import Events, entity_type, inherent, mentions, references
+from kestrel.ingest.observations import Events, entity_type, inherent, observations, references
 from kestrel.ingest.sql import Query, quoted_name
 from kestrel.lower.columns import kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
@@ -105,7 +105,7 @@ class Matcher:
         return f"SELECT id FROM {self._asked(None)}"
 
     def _asked(self, name: str | None) -> str:
-        """A FROM item of the mentions of the entities in question (id, rec, t and, where asked, `name` as x)."""
+        """A FROM item of the observations of the entities in question (id, rec, t and, where asked, `name` as x)."""
         rows = self._rows_of(self.type, name)
         return f"(SELECT * FROM {rows} WHERE id IN (SELECT id FROM {self.within}))" if self.within else rows
 
@@ -113,7 +113,7 @@ class Matcher:
         """The same of all entities of a type."""
         parts = []
         if self.scope.events:
-            inner = mentions(self.scope.events, type_name, [name] if name else [], self.scope.conditions)
+            inner = observations(self.scope.events, type_name, [name] if name else [], self.scope.conditions)
             parts.append(f"SELECT id, rec, t{f', {quoted_name(name)} AS x' if name else ''} FROM ({inner})")
         own = self.scope.own
         if own and type_name == self.type and (name is None or name in own.columns):
@@ -143,7 +143,7 @@ class Matcher:
     # -- leaves --------------------------------------------------------------------------------------------------
 
     def _leaf(self, path: AttributePath, test: Test | None) -> str:
-        """A table of (id, rec, t): mentions in which the test holds, or that have a value."""
+        """A table of (id, rec, t): observations in which the test holds, or that have a value."""
         if path.type != self.type or path.references or path.attribute in EVERY_ENTITY:
             return self._follow(path.type, path.references, path, test)
         query = Query()

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from kestrel.formats.format import SHAPES
+from kestrel.formats.format import LOG_FORMATS
 from kestrel.formats.transforms import quoted
 from kestrel.graph.steps import TABLE, Source, TimeRange
 from kestrel.ingest.database import exact
@@ -79,12 +79,13 @@ def _sources(value: Any) -> tuple[Source, ...]:
 def _source(value: Any) -> Source:
     if not isinstance(value, Mapping):
         raise NotValid
-    uri, files, shape, place = value.get("uri"), value.get("files"), value.get("shape"), value.get("place", "")
+    uri, files, place = value.get("uri"), value.get("files"), value.get("place", "")
+    log_format = value.get("log_format", value.get("shape"))  # the name in files saved by Kestrel 2.0
     if not isinstance(uri, str) or not _is_name(uri) or not isinstance(files, list) or len(files) > MOST or not all(map(_is_name, files)):
         raise NotValid
-    if not (shape is None or shape in SHAPES) or not isinstance(place, str):
+    if not (log_format is None or log_format in LOG_FORMATS) or not isinstance(place, str):
         raise NotValid
-    return Source(uri, tuple(files), shape, place)
+    return Source(uri, tuple(files), log_format, place)
 
 
 def _is_name(value: Any) -> bool:

@@ -17,10 +17,10 @@ from kestrel.engine.variable import Variable
 from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, paths, tests
 from kestrel.graph.steps import Find, Get, Source, TimeRange
 from kestrel.ingest.dataset import Dataset
-from kestrel.ingest.observations import mentions, references
-from kestrel.model.layout import Slot, layout
+from kestrel.ingest.observations import observations, references
+from kestrel.model.layout import Role, layout
 from kestrel.model.vocabulary import EVERY_ENTITY
-from kestrel.pushdown.conditions import by_keys, by_pids, by_unique_ids, keys_of, slots_of, wanted_by
+from kestrel.pushdown.conditions import by_keys, by_pids, by_unique_ids, keys_of, roles_of, wanted_by
 from kestrel.pushdown.query import RecordQuery
 from kestrel.pushdown.request import Wanted
 from kestrel.pushdown.rules import ask
@@ -71,7 +71,7 @@ class Narrow:
             self._bring(sources, span, wanted_by(query, TimeRange(begun, end), self.store.listed))
             dataset = self.store.dataset(step.sources, span)
             assert dataset is not None
-            inner = mentions(dataset.events, step.type, [], within_range(TimeRange(span.start, end)))
+            inner = observations(dataset.events, step.type, [], within_range(TimeRange(span.start, end)))
             ids = self._ids(f"(SELECT id FROM ({inner}) GROUP BY id ORDER BY min(t), id LIMIT {limit})")
             if len(ids) >= limit or end >= span.stop:
                 self._complete(sources, dataset, span, step.type, ids)
@@ -84,11 +84,11 @@ class Narrow:
         if not sources:
             return
         given = source.type
-        slots, kinds = self._shown_by(step, given)
+        roles, kinds = self._shown_by(step, given)
         if source.own and not source.dataset:
-            self._bring(sources, span, by_keys(given, self._own_keys(source), span, slots))
+            self._bring(sources, span, by_keys(given, self._own_keys(source), span, roles))
         elif source.dataset and source.dataset.span != span:
-            self._ask_for(sources, span, given, source.dataset, self._rows(source.dataset, given, self._ids(source.table)), slots, kinds)
+            self._ask_for(sources, span, given, source.dataset, self._rows(source.dataset, given, self._ids(source.table)), roles, kinds)
         done: set[int] = set()
         hops = 0
         while step.depth is None or hops < step.depth:
@@ -99,7 +99,7 @@ class Narrow:
             if not new:
                 return
             done |= new
-            self._complete(sources, dataset, span, given, new, slots, kinds)
+            self._complete(sources, dataset, span, given, new, roles, kinds)
             hops += 1
         dataset = self.store.dataset(every, span)
         assert dataset is not None
@@ -153,15 +153,15 @@ class Narrow:
         span: TimeRange | None,
         kind: str,
         ids: set[int],
-        slots: Sequence[Slot] | None = None,
+        roles: Sequence[Role] | None = None,
         kinds: tuple[str, ...] = (),
     ) -> None:
-        """All records of some entities of a type (but for processes: in these slots, of these kinds)."""
+        """All records of some entities of a type (but for processes: in these roles, of these kinds)."""
         if not ids:
             return
         rows = self._rows(dataset, kind, ids)
         if kind != "process":
-            self._ask_for(sources, span, kind, dataset, rows, slots or slots_of(kind), kinds)
+            self._ask_for(sources, span, kind, dataset, rows, roles or roles_of(kind), kinds)
             return
         known: tuple[list[str], dict[str, list[int]]] | None = None
         while known != (told := self._processes(dataset, rows)):
@@ -173,11 +173,11 @@ class Narrow:
             dataset = whole
 
     def _ask_for(
-        self, sources: Sequence[Source], span: TimeRange | None, kind: str, known: Dataset, rows: str, slots: Sequence[Slot], kinds: tuple[str, ...]
+        self, sources: Sequence[Source], span: TimeRange | None, kind: str, known: Dataset, rows: str, roles: Sequence[Role], kinds: tuple[str, ...]
     ) -> None:
-        """Bring the records of the entities of some mentions, by what the known records tell of who they are."""
+        """Bring the records of the entities of some observations, by what the known records tell of who they are."""
         if kind != "process":
-            self._bring(sources, span, by_keys(kind, self._keys(known, kind, rows), span, slots, kinds))
+            self._bring(sources, span, by_keys(kind, self._keys(known, kind, rows), span, roles, kinds))
             return
         unique, lives = self._processes(known, rows)
         self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
@@ -190,37 +190,37 @@ class Narrow:
         return {r[0] for r in self.store.con.execute(f"SELECT DISTINCT id FROM {table}").fetchall()}
 
     def _rows(self, dataset: Dataset, kind: str, ids: set[int]) -> str:
-        """A table of rec and slot of the mentions of some entities."""
+        """A table of rec and role of the observations of some entities."""
         wanted = self.store.table("SELECT NULL::UBIGINT AS id WHERE false")
         self.store.con.execute(f"INSERT INTO {wanted} SELECT unnest(?::UBIGINT[])", [sorted(ids)])
-        inner = mentions(dataset.events, kind, [], (), ["{slot} AS slot"])
-        return self.store.table(f"SELECT DISTINCT rec, slot FROM ({inner}) SEMI JOIN {wanted} USING (id)")
+        inner = observations(dataset.events, kind, [], (), ["{role} AS role"])
+        return self.store.table(f"SELECT DISTINCT rec, role FROM ({inner}) SEMI JOIN {wanted} USING (id)")
 
     def _grown(self, rows: str, dataset: Dataset) -> str:
-        """All mentions of the processes that mentions are of, now that more is known."""
-        inner = mentions(dataset.events, "process", [], (), ["{slot} AS slot"])
-        ids = f"SELECT DISTINCT id FROM ({inner}) SEMI JOIN {rows} USING (rec, slot)"
-        return self.store.table(f"SELECT DISTINCT rec, slot FROM ({inner}) WHERE id IN ({ids})")
+        """All observations of the processes that observations are of, now that more is known."""
+        inner = observations(dataset.events, "process", [], (), ["{role} AS role"])
+        ids = f"SELECT DISTINCT id FROM ({inner}) SEMI JOIN {rows} USING (rec, role)"
+        return self.store.table(f"SELECT DISTINCT rec, role FROM ({inner}) WHERE id IN ({ids})")
 
     def _keys(self, dataset: Dataset, kind: str, rows: str) -> dict[str, list[str | int]]:
-        """The values of the key columns of the entities of some mentions, wherever they stand."""
+        """The values of the key columns of the entities of some observations, wherever they stand."""
         found: dict[str, set[str | int]] = {}
-        for number, slot in enumerate(slots_of(kind)):
+        for number, role in enumerate(roles_of(kind)):
             for name in (n for group in keys_of(kind) for n in group):
-                column = "host" if slot.name == "host" else f'"{slot.name}.{name}"' if dataset.events.has(f"{slot.name}.{name}") else None
-                if slot.derived or column is None:
+                column = "host" if role.name == "host" else f'"{role.name}.{name}"' if dataset.events.has(f"{role.name}.{name}") else None
+                if role.derived or column is None:
                     continue
-                value = f"unnest({column})" if slot.is_list else column
-                select = f"SELECT DISTINCT {value} FROM {dataset.events.table} SEMI JOIN (SELECT rec FROM {rows} WHERE slot = {number}) USING (rec)"
+                value = f"unnest({column})" if role.is_list else column
+                select = f"SELECT DISTINCT {value} FROM {dataset.events.table} SEMI JOIN (SELECT rec FROM {rows} WHERE role = {number}) USING (rec)"
                 found.setdefault(name, set()).update(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
-            if slot.derived:
-                for name in slot.derived:
+            if role.derived:
+                for name in role.derived:
                     found.setdefault(name, set()).update(self._derived(dataset, kind, rows, name))
         return {name: sorted(values, key=str) for name, values in found.items()}
 
     def _derived(self, dataset: Dataset, kind: str, rows: str, name: str) -> list[str]:
-        inner = mentions(dataset.events, kind, [name], (), ["{slot} AS slot"])
-        select = f'SELECT DISTINCT "{name}" FROM ({inner}) SEMI JOIN {rows} USING (rec, slot) WHERE "{name}" IS NOT NULL'
+        inner = observations(dataset.events, kind, [name], (), ["{role} AS role"])
+        select = f'SELECT DISTINCT "{name}" FROM ({inner}) SEMI JOIN {rows} USING (rec, role) WHERE "{name}" IS NOT NULL'
         return [r[0] for r in self.store.con.execute(select).fetchall()]
 
     def _own_keys(self, variable: Variable) -> dict[str, list[str | int]]:
@@ -236,13 +236,13 @@ class Narrow:
         return found
 
     def _processes(self, dataset: Dataset, rows: str) -> tuple[list[str], dict[str, list[int]]]:
-        """The unique ids of the processes of some mentions, and the pids they had, by host."""
+        """The unique ids of the processes of some observations, and the pids they had, by host."""
         unique: set[str] = set()
         lives: dict[str, set[int]] = {}
-        for number, slot in enumerate(slots_of("process")):
+        for number, role in enumerate(roles_of("process")):
             select = (
-                f'SELECT DISTINCT host, "{slot.name}.x_unique_id", "{slot.name}.pid" FROM {dataset.events.table} '
-                f"SEMI JOIN (SELECT rec FROM {rows} WHERE slot = {number}) USING (rec)"
+                f'SELECT DISTINCT host, "{role.name}.x_unique_id", "{role.name}.pid" FROM {dataset.events.table} '
+                f"SEMI JOIN (SELECT rec FROM {rows} WHERE role = {number}) USING (rec)"
             )
             for host, identity, pid in self.store.con.execute(select).fetchall():
                 if identity:
@@ -260,15 +260,15 @@ class Narrow:
 
     # -- relations -------------------------------------------------------------------------------------------------
 
-    def _shown_by(self, step: Find, given: str) -> tuple[list[Slot], tuple[str, ...]]:
-        """The slots in which the given entities show the relation, and the kinds of event that do; none named: any."""
+    def _shown_by(self, step: Find, given: str) -> tuple[list[Role], tuple[str, ...]]:
+        """The roles in which the given entities show the relation, and the kinds of event that do; none named: any."""
         if step.verb == "LINKED":
-            return slots_of(given), ()
+            return roles_of(given), ()
         side = "subject" if step.by else "object"
-        names = [s.name for s in slots_of(given)]
+        names = [s.name for s in roles_of(given)]
         chosen = [e for e in layout().edges if e.verb == step.verb and getattr(e, side) in names]
         kinds = () if not chosen or any(not e.kinds for e in chosen) else tuple(dict.fromkeys(layout().kinds[k] for e in chosen for k in e.kinds))
-        return [layout().slots[n] for n in dict.fromkeys(getattr(e, side) for e in chosen)], kinds
+        return [layout().roles[n] for n in dict.fromkeys(getattr(e, side) for e in chosen)], kinds
 
     def _found(self, step: Find, source: Variable, dataset: Dataset, every: Sequence[Source], span: TimeRange | None, depth: int) -> str:
         """What is found so far, as a table with a column id."""
@@ -285,7 +285,7 @@ def _spans_records(where: Predicate) -> bool:
 
 
 def _telling(kind: str) -> frozenset[str]:
-    """The attributes that every mention of an entity tells, for they are its identity."""
+    """The attributes that every observation of an entity tells, for they are its identity."""
     known = {"file": {"name", "x_path", "x_extension"}, "process": {"name", "pid", "x_unique_id"}, "network-traffic": {"src_port", "dst_port"}}
     return frozenset(known.get(kind, {"value", "key", "path", "user_id", "account_login", "display_name", "hostname"}) | set(EVERY_ENTITY))
 

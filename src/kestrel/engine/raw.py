@@ -12,7 +12,7 @@ import duckdb
 
 from kestrel.engine.variable import fresh
 from kestrel.errors import KestrelError
-from kestrel.formats.format import Reading, Shape, shapes
+from kestrel.formats.format import LogFormat, Reading, log_formats
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.file_states import CLOSED, FOLDER, MISSING, state_of
@@ -42,7 +42,7 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
     """A table of rec and line for the records in `wanted`, a table with a column rec. Of equal lines one is given. `variable`: whose
     records they are. Raises NoRawLines."""
     files = con.execute(
-        f"SELECT DISTINCT f.src, f.path, f.shape, f.state FROM {dataset.events.table} e SEMI JOIN {wanted} w ON w.rec = e.rec "
+        f"SELECT DISTINCT f.src, f.path, f.log_format, f.state FROM {dataset.events.table} e SEMI JOIN {wanted} w ON w.rec = e.rec "
         f"JOIN {dataset.name}.files f ON f.src = e.src ORDER BY f.src"
     ).fetchall()
     before = [(path, state) for _, path, _, state in files if state is not None]
@@ -50,11 +50,11 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
     found = fresh("found")
     con.execute(f"CREATE TEMP TABLE {found} (rec UBIGINT, line VARCHAR)")
     with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
-        for shape in dict.fromkeys(shape for _, _, shape, _ in files):
-            parts = (part for _, path, s, _ in files if s == shape for part in parts_of(0, Path(path), Path(scratch), {}))
+        for log_format in dict.fromkeys(log_format for _, _, log_format, _ in files):
+            parts = (part for _, path, s, _ in files if s == log_format for part in parts_of(0, Path(path), Path(scratch), {}))
             for batch in batches(parts):
                 hold(con, batch, Path(scratch), {})
-                for one in dict.fromkeys([*([shapes()[shape]] if shape else []), *shapes().values()]):
+                for one in dict.fromkeys([*([log_formats()[log_format]] if log_format else []), *log_formats().values()]):
                     con.execute(f"INSERT INTO {found} {_keyed(one)} SEMI JOIN {wanted} w ON w.rec = k.rec")
                 for part in batch:
                     part.lines.discard()
@@ -71,9 +71,9 @@ def _check(before: Sequence[tuple[str, str]], variable: str) -> None:
             raise NoRawLines(variable, file, now)
 
 
-def _keyed(shape: Shape) -> str:
-    """SELECT of the key and the line of every record of a shape in `raw_lines`."""
-    reading = Reading(shape, wanted=())
+def _keyed(log_format: LogFormat) -> str:
+    """SELECT of the key and the line of every record of a log_format in `raw_lines`."""
+    reading = Reading(log_format, wanted=())
     columns = f"l, coalesce(original, l) AS line, coalesce(key, l) AS key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src"
     parsed = f"(SELECT {columns} FROM raw_lines WHERE valid AND part IS NULL)"
     rows = f"(SELECT * FROM {parsed} WHERE {reading.recognised('j')})"

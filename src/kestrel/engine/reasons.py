@@ -13,7 +13,7 @@ from kestrel.formats.unmapped import could_name
 from kestrel.graph.predicate import All, Any_, Complement, Missing, Predicate, Test
 from kestrel.graph.steps import Find, Get, Join, Refine
 from kestrel.ingest.account import types_text
-from kestrel.ingest.observations import mentions
+from kestrel.ingest.observations import observations
 from kestrel.lower.columns import kind_of
 from kestrel.result import Notice
 
@@ -127,7 +127,7 @@ def _of_type(store: Store, variable: Variable) -> int:
     """How many entities of the type the records in range have."""
     assert variable.dataset is not None
     row = store.con.execute(
-        f"SELECT count(DISTINCT id) FROM ({mentions(variable.dataset.events, variable.type, [], within_range(variable.range))})"
+        f"SELECT count(DISTINCT id) FROM ({observations(variable.dataset.events, variable.type, [], within_range(variable.range))})"
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kestrel.engine.variable import Variable
 from kestrel.errors import KestrelError
-from kestrel.formats.format import shapes
+from kestrel.formats.format import log_formats
 from kestrel.graph.steps import Find, Get, Source, Step, TimeRange
 from kestrel.pushdown.request import Recognition
 from kestrel.result import Notice
@@ -26,7 +26,7 @@ class NothingRecognised(KestrelError):
         super().__init__(
             f"{_unrecognised(uri, recognition, ranged)}, so nothing can be found",
             None,
-            "; ".join([*likeness(recognition), f"known log formats: {listed(n for n in shapes() if n != 'stix')}"]),
+            "; ".join([*likeness(recognition), f"known log formats: {listed(n for n in log_formats() if n != 'stix')}"]),
         )
 
 

@@ -243,4 +243,4 @@ class Snapshots:
 
 def _files(source: Source) -> tuple[tuple[str, ...], str | None, str]:
     """The properties that distinguish sources of log files, independent of the address used."""
-    return source.files, source.shape, source.reading
+    return source.files, source.log_format, source.reading

@@ -14,7 +14,7 @@ from kestrel.engine.match import Scope, within_range
 from kestrel.engine.variable import Variable, described, fresh, kind_of_type
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE, sources_of
-from kestrel.ingest.observations import edges, entity_type, mentions
+from kestrel.ingest.observations import edges, entity_type, observations
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.result import Chart, Graph, GraphEdge, GraphNode, Lane, Moment, Timeline, Tree, TreeNode, View
@@ -122,9 +122,9 @@ class Pictures:
     def _owners(self, variable: Variable) -> str:
         """A table of (owner, id): the processes that records tie to each entity."""
         assert variable.dataset is not None
-        chosen = [e for e in layout().edges if layout().slots[e.subject].type == "process" and _is(e.object, variable.type)]
-        chosen += [e for e in layout().edges if layout().slots[e.object].type == "process" and _is(e.subject, variable.type)]
-        forward = [e for e in chosen if layout().slots[e.subject].type == "process"]
+        chosen = [e for e in layout().edges if layout().roles[e.subject].type == "process" and _is(e.object, variable.type)]
+        chosen += [e for e in layout().edges if layout().roles[e.object].type == "process" and _is(e.subject, variable.type)]
+        forward = [e for e in chosen if layout().roles[e.subject].type == "process"]
         backward = [e for e in chosen if e not in forward]
         within = within_range(variable.range)
         pairs = (
@@ -151,7 +151,7 @@ class Pictures:
         """Processes that stand in the records of a variable's data, as a variable."""
         assert variable.dataset is not None
         scope = self.store.scope_of(variable)
-        every = mentions(variable.dataset.events, "process", [], scope.conditions)
+        every = observations(variable.dataset.events, "process", [], scope.conditions)
         table = self.store.table(f"SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN (SELECT id FROM {ids})")
         return Variable(variable.step, "process", table, variable.dataset, variable.range)
 
@@ -237,13 +237,13 @@ class Pictures:
         events, within = variable.dataset.events, within_range(variable.range)
         select = f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)}) WHERE {given} IN (SELECT id FROM {ids})"
         if other in ADDRESS_TYPES:
-            select = f"SELECT * FROM ({select}) WHERE found IN (SELECT id FROM ({mentions(events, other, [], within)}))"
+            select = f"SELECT * FROM ({select}) WHERE found IN (SELECT id FROM ({observations(events, other, [], within)}))"
         return self._all(f"SELECT given, found, count(DISTINCT rec) FROM ({select}) GROUP BY 1, 2 ORDER BY min(t), 1, 2")
 
     def _of_type(self, variable: Variable, type_name: str, numbers: Sequence[int]) -> Variable:
         """Some entities that stand in the records of a variable's data, as a variable."""
         assert variable.dataset is not None
-        every = mentions(variable.dataset.events, type_name, [], within_range(variable.range))
+        every = observations(variable.dataset.events, type_name, [], within_range(variable.range))
         table = self.store.table(f"SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN (SELECT id FROM {self._these(numbers)})")
         return Variable(variable.step, type_name, table, variable.dataset, variable.range)
 
@@ -407,8 +407,8 @@ def _relations(type_name: str) -> Iterator[tuple[str, str, bool]]:
                     yield edge.verb, kind, by
 
 
-def _is(slot: str, type_name: str) -> bool:
-    kind = layout().slots[slot].type
+def _is(role: str, type_name: str) -> bool:
+    kind = layout().roles[role].type
     return kind == type_name or (kind == "address" and type_name in ADDRESS_TYPES)
 
 

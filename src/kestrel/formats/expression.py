@@ -1,4 +1,4 @@
-"""The small expressions of shape files, `guid(ecs.process.entity_id | ProcessGuid)`, as SQL over a raw record."""
+"""The small expressions of log format files, `guid(ecs.process.entity_id | ProcessGuid)`, as SQL over a raw record."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Node = Field | Literal | Call | First
 
 @cache
 def parse(text: str, at: str = "", ecs: bool = False) -> Node | None:
-    """The expression for a shape whose event fields stand under `at`; None if no part of it can apply to the shape."""
+    """The expression for a log format whose event fields stand under `at`; None if no part of it can apply to the log format."""
     return _node(ast.parse(text, mode="eval").body, tuple(at.split(".")) if at else (), ecs)
 
 
@@ -70,7 +70,7 @@ def _node(tree: ast.expr, at: tuple[str, ...], ecs: bool) -> Node | None:
                 return Field(path[1:]) if ecs else None
             return Field(at + path)
         case _:
-            raise ValueError(f"cannot read {ast.unparse(tree)!r} in a shape file")
+            raise ValueError(f"cannot read {ast.unparse(tree)!r} in a log_format file")
 
 
 def _alternatives(tree: ast.expr, at: tuple[str, ...], ecs: bool) -> list[Node]:
@@ -89,7 +89,7 @@ def _path(tree: ast.expr) -> tuple[str, ...]:
 
 
 def top(text: str) -> Node:
-    """An expression of a shape's envelope: every path counts from the top of the record."""
+    """An expression of a log format's envelope: every path counts from the top of the record."""
     node = parse(text)
     if node is None:
         raise ValueError(f"{text!r} names nothing")
@@ -126,7 +126,7 @@ def to_value(node: Node, record: Mapping[str, Any]) -> Any:
 
 
 def to_sql(node: Node, read: Callable[[tuple[str, ...]], str]) -> str:
-    """The expression as SQL; `read` gives the SQL that reads a field. All names come from shape files."""
+    """The expression as SQL; `read` gives the SQL that reads a field. All names come from log format files."""
     match node:
         case Field(path):
             return read(path)

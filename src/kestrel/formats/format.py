@@ -1,4 +1,4 @@
-"""One log shape: recognised in a record, and read as the columns of the record layout."""
+"""One log format: recognised in a record, and read as the columns of the record layout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kestrel.formats.expression import First, Node
 from kestrel.formats.transforms import instant, quoted
 from kestrel.model.layout import Layout, layout
 
-SHAPES = ("windows-flat", "winlogbeat", "winlogbeat6", "stix")
+LOG_FORMATS = ("windows-flat", "winlogbeat", "winlogbeat6", "stix")
 ENVELOPE = {
     "rec": "UBIGINT",
     "t": "TIMESTAMP",
@@ -24,12 +24,12 @@ ENVELOPE = {
     "number": "BIGINT",
     "unix": "BOOLEAN",
 }
-"""What a record has beside its slots. Some shapes only: `part` tells the rows of one record apart (none is 0), `last` and `number` are
+"""What a record has beside its roles. Some log formats only: `part` tells the rows of one record apart (none is 0), `last` and `number` are
 the time of the last and the number of the events it stands for, `unix` whether its host runs Linux or the like (none: not known, or
 Windows)."""
 OPTIONAL = ("part", "last", "number", "unix")
 ANY = "*"
-"""Stands for every provider no other sensor of the shape names."""
+"""Stands for every provider no other sensor of the log format names."""
 CLOCKS = ("local", "receipt", "printed", "log", "otherwise")
 DOUBTED = ("network", "dns-query")
 """Kinds whose sensor clock may be another one: hours to days off in real logs (MEASURED.md, Clocks)."""
@@ -42,8 +42,8 @@ FAR = 60_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
-    """A shape file, and the event file it names. See `shapes/*.yaml` and `windows-events.yaml`."""
+class LogFormat:
+    """A log format file, and the event file it names. See `log_formats/*.yaml` and `windows-events.yaml`."""
 
     name: str
     about: str
@@ -51,7 +51,7 @@ class Shape:
     events: Mapping[str, Any]
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
-        """Whether a parsed record is of this shape."""
+        """Whether a parsed record is of this log format."""
         rule = self.envelope["recognise"]
         return (
             all(_has(record, p) for p in rule.get("has", ()))
@@ -71,7 +71,7 @@ class Shape:
 
     @property
     def marks(self) -> list[list[tuple[str, ...]]]:
-        """Fields that tell the shape: of each group, one at least has a value."""
+        """Fields that tell the log format: of each group, one at least has a value."""
         rule = self.envelope["recognise"]
         groups = [[tuple(p.split("."))] for p in rule.get("has", ())]
         return groups + ([[tuple(p.split(".")) for p in rule["any"]]] if rule.get("any") else [])
@@ -94,7 +94,7 @@ class Shape:
 
     @cached_property
     def otherwise(self) -> int:
-        """The number of the sensor that stands for every other provider; 0 where the shape has none."""
+        """The number of the sensor that stands for every other provider; 0 where the log format has none."""
         return next((number for name, number in self.sensors.items() if ANY in self.providers(name)), 0)
 
     @cached_property
@@ -127,7 +127,7 @@ class Shape:
         return frozenset(path for path, _ in Reading(self)._fields())
 
     def columns(self) -> set[str]:
-        """Every column of the layout that some event of this shape fills."""
+        """Every column of the layout that some event of this log format fills."""
         own = {c for c in ENVELOPE if c not in OPTIONAL or c in self.envelope}
         return {r.column for r in self.rules if r.node is not None} | own | {"event.code", "event.provider", "event.action"}
 
@@ -153,43 +153,43 @@ def _has(record: Mapping[str, Any], path: str) -> bool:
 
 
 @cache
-def shapes() -> dict[str, Shape]:
-    """Every shape that ships, by name, in the order in which they are tried."""
+def log_formats() -> dict[str, LogFormat]:
+    """Every log format that ships, by name, in the order in which they are tried."""
     found = {}
-    for name in SHAPES:
+    for name in LOG_FORMATS:
         envelope = packaged("kestrel.formats", f"definitions/{name}.yaml")
         events = packaged("kestrel.formats", envelope["events"] + ".yaml")
         if "kinds" in envelope:
             events = _with_kinds(events, packaged("kestrel.formats", envelope["kinds"] + ".yaml"))
-        found[name] = Shape(envelope["name"], envelope["about"], envelope, events)
+        found[name] = LogFormat(envelope["name"], envelope["about"], envelope, events)
     return found
 
 
 def _with_kinds(events: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """The events of a shape whose sensors' codes mean what another event file says; only the kinds are taken from it."""
+    """The events of a log format whose sensors' codes mean what another event file says; only the kinds are taken from it."""
     codes = {sensor: {code: {"kind": e["kind"]} for code, e in others[sensor].items() if code != "all"} for sensor in events if sensor in others}
     return {sensor: {**codes.get(sensor, {}), **own} for sensor, own in events.items()}
 
 
-def recognise(record: Mapping[str, Any]) -> Shape | None:
-    """The shape of a parsed record, or None."""
-    return next((s for s in shapes().values() if s.recognises(record)), None)
+def recognise(record: Mapping[str, Any]) -> LogFormat | None:
+    """The log format of a parsed record, or None."""
+    return next((s for s in log_formats().values() if s.recognises(record)), None)
 
 
 class Reading:
-    """How the records of one shape are read as SQL: the raw structure to parse, and each column over it.
+    """How the records of one log format are read as SQL: the raw structure to parse, and each column over it.
 
-    `wanted`: the columns of the layout to read; None for all that the shape fills. `events`: the only (sensor, code) pairs
+    `wanted`: the columns of the layout to read; None for all that the log format fills. `events`: the only (sensor, code) pairs
     that come (the reader checks that no other did); None for all. Every declared field costs time, though no record may
     have it, and so does every test of what event a record is.
     """
 
-    def __init__(self, shape: Shape, wanted: Collection[str] | None = None, events: Collection[tuple[int, int]] | None = None) -> None:
-        self.shape = shape
+    def __init__(self, log_format: LogFormat, wanted: Collection[str] | None = None, events: Collection[tuple[int, int]] | None = None) -> None:
+        self.log_format = log_format
         self.events = events
-        self.rules = [r for r in shape.rules if events is None or _concerns(r, events)]
+        self.rules = [r for r in log_format.rules if events is None or _concerns(r, events)]
         self.layout: Layout = layout()
-        every = shape.columns()
+        every = log_format.columns()
         self.wanted = every if wanted is None else every & {*wanted, *ENVELOPE}
 
     @cached_property
@@ -207,8 +207,8 @@ class Reading:
         return {path for path, _ in self._fields() if _find(self.structure, path) is None}
 
     def _fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        envelope = self.shape.envelope
-        for group in self.shape.marks:
+        envelope = self.log_format.envelope
+        for group in self.log_format.marks:
             for path in group:
                 yield path, "VARCHAR"
         for part in SHOWN_ONLY:
@@ -221,17 +221,17 @@ class Reading:
 
     def _record_fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """The fields of a record's host, number, times and event type."""
-        envelope = self.shape.envelope
+        envelope = self.log_format.envelope
         for part in ("host", "code", "provider", "record", *OPTIONAL):
             if part in envelope:
                 yield from expression.fields(expression.top(envelope[part]))
         for clock in envelope["clock"].get("sensor", {}).values():
             yield from expression.fields(expression.top(clock))
         for part in CLOCKS:
-            if node := self.shape.clock(part):
+            if node := self.log_format.clock(part):
                 yield from expression.fields(node)
-        for sensor, code in [*self._known_events(), *((sensor, "all") for sensor in self.shape.sensors)]:
-            kind = self.shape.kind_of(sensor, code)
+        for sensor, code in [*self._known_events(), *((sensor, "all") for sensor in self.log_format.sensors)]:
+            kind = self.log_format.kind_of(sensor, code)
             if isinstance(kind, dict) and (node := self._parse(kind["by"])):
                 yield from expression.fields(node)
 
@@ -241,13 +241,13 @@ class Reading:
 
     def _known_events(self) -> Iterator[tuple[str, int | Literal["all"]]]:
         """Sensor and code of every event to be ready for."""
-        for sensor, number in self.shape.sensors.items():
-            for code in self.shape.events.get(sensor, {}):
+        for sensor, number in self.log_format.sensors.items():
+            for code in self.log_format.events.get(sensor, {}):
                 if code != "all" and (self.events is None or (number, code) in self.events):
                     yield sensor, code
 
     def _parse(self, text: str) -> Node | None:
-        return expression.parse(text, self.shape.envelope.get("at", ""), bool(self.shape.envelope.get("ecs")))
+        return expression.parse(text, self.log_format.envelope.get("at", ""), bool(self.log_format.envelope.get("ecs")))
 
     # -- SQL -----------------------------------------------------------------------------------------------------
 
@@ -270,13 +270,13 @@ class Reading:
         def sql(text: str) -> str:
             return expression.to_sql(expression.top(text), read)
 
-        envelope = self.shape.envelope
+        envelope = self.log_format.envelope
         inner = [
-            f'{self._sensor([expression.to_sql(node, read) for node in self.shape.provider_fields])} AS "$sensor"',
+            f'{self._sensor([expression.to_sql(node, read) for node in self.log_format.provider_fields])} AS "$sensor"',
             f'try_cast({sql(envelope["code"])} AS INTEGER) AS "$code"',
         ]
-        clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.shape.clock(n))}
-        sensor_time = self._sensor_time({self.shape.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
+        clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.log_format.clock(n))}
+        sensor_time = self._sensor_time({self.log_format.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
         outer = [f'{instant(sensor_time) if sensor_time != "NULL" else "CAST(NULL AS TIMESTAMP)"} AS "$sensor_time"']
         for name in ("local", "receipt", "printed"):
             time = instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
@@ -312,8 +312,8 @@ class Reading:
     def _believed(self, log: str) -> str:
         """The sensor's time, unless it is of an event whose clock may be another one and is far from the log's exact time."""
         doubted = " OR ".join(
-            f'("$sensor" = {self.shape.sensors[sensor]} AND "$code" = {code})'
-            for sensor, events in self.shape.events.items()
+            f'("$sensor" = {self.log_format.sensors[sensor]} AND "$code" = {code})'
+            for sensor, events in self.log_format.events.items()
             for code in events
             if code != "all" and events[code].get("kind") in DOUBTED
         )
@@ -321,9 +321,11 @@ class Reading:
         return f'CASE WHEN ({doubted}) AND {far} THEN NULL ELSE "$sensor_time" END'
 
     def recognised(self, base: str = "") -> str:
-        """SQL that is true for a row of this shape."""
+        """SQL that is true for a row of this log format."""
         prefix = base + "." if base else ""
-        groups = (" OR ".join(f"{prefix}{'.'.join(chr(34) + p + chr(34) for p in path)} IS NOT NULL" for path in group) for group in self.shape.marks)
+        groups = (
+            " OR ".join(f"{prefix}{'.'.join(chr(34) + p + chr(34) for p in path)} IS NOT NULL" for path in group) for group in self.log_format.marks
+        )
         return " AND ".join(f"({g})" for g in groups)
 
     def lossy(self) -> list[int]:
@@ -342,21 +344,21 @@ class Reading:
 
     def _sensor(self, fields: Sequence[str]) -> str:
         """The number of the sensor; the spelling of the event file is tried before the costlier ones."""
-        sensors = {number: self.shape.providers(name) for name, number in self.shape.sensors.items() if number != self.shape.otherwise}
+        sensors = {number: self.log_format.providers(name) for name, number in self.log_format.sensors.items() if number != self.log_format.otherwise}
         as_written = " ".join(f"WHEN {f} IN ({', '.join(map(quoted, names))}) THEN {s}" for f in fields for s, names in sensors.items())
         folded = " ".join(
             f"WHEN lower({f}) IN ({', '.join(quoted(n.lower()) for n in names)}) THEN {s}" for f in fields for s, names in sensors.items()
         )
-        return f"CASE {as_written} {folded} ELSE {self.shape.otherwise} END"
+        return f"CASE {as_written} {folded} ELSE {self.log_format.otherwise} END"
 
     def _kind(self, read: Any) -> str:
         whens: dict[int, list[str]] = {}
         for sensor, code in self._known_events():
-            kind = self._kind_number(self.shape.kind_of(sensor, code), read)
-            whens.setdefault(self.shape.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
+            kind = self._kind_number(self.log_format.kind_of(sensor, code), read)
+            whens.setdefault(self.log_format.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
         whole = {}
-        for sensor, number in self.shape.sensors.items():
-            told = self.shape.kind_of(sensor, "all")
+        for sensor, number in self.log_format.sensors.items():
+            told = self.log_format.kind_of(sensor, "all")
             other = self._kind_number(told, read) if told else "0"
             codes = whens.get(number)
             whole[number] = f'CASE "$code" {" ".join(codes)} ELSE {other} END' if codes else other

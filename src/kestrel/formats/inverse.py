@@ -1,4 +1,4 @@
-"""Shape expressions read backwards: what the fields of a record must be like for the value of an expression to fit.
+"""Log format expressions read backwards: what the fields of a record must be like for the value of an expression to fit.
 
 Every answer takes in more than it must, never less: a source is asked with it, and the records that come are evaluated exactly.
 """
@@ -172,12 +172,12 @@ def escaped(value: str) -> str:
     return value.replace("%", "_")
 
 
-def _reshaped(wanted: Pattern, shapes: Callable[[str], list[str]], keys: bool = False) -> Pattern:
+def _reshaped(wanted: Pattern, log_formats: Callable[[str], list[str]], keys: bool = False) -> Pattern:
     """Equal to a part: patterns of the whole."""
     if wanted.operator != "=":
         return ANYTHING
     values = [k for v in _texts(wanted) for k in (_key_spellings(v) if keys else (v,))]
-    return Pattern("LIKE", tuple(p for v in values for p in shapes(escaped(v))))
+    return Pattern("LIKE", tuple(p for v in values for p in log_formats(escaped(v))))
 
 
 def _endings(wanted: Pattern) -> Pattern:

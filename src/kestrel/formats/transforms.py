@@ -1,4 +1,4 @@
-"""What shape files and the model may do to a field: each transform is a template of SQL.
+"""What log format files and the model may do to a field: each transform is a template of SQL.
 
 Empty text, `-` and the unknown process of Sysmon are no values. Nothing here takes text from a hunt or a log: arguments
 are SQL that reads a column.

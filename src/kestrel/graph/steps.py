@@ -48,7 +48,7 @@ class Source:
 
     uri: str
     files: tuple[str, ...]
-    shape: str | None = None
+    log_format: str | None = None
     place: str = ""
     """Of a live source: where it is, without secrets. Its `files` are what was fetched of it."""
     clock: str = ""

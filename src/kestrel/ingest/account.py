@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import duckdb
 
 from kestrel.errors import KestrelError
-from kestrel.formats.format import Shape, shapes
+from kestrel.formats.format import LogFormat, log_formats
 from kestrel.formats.unmapped import provider_name
 from kestrel.ingest.observations import NEEDED, Events
 from kestrel.model.layout import layout
@@ -62,7 +62,7 @@ class Account:
     """Files and members of archives that cannot be read, and why."""
     strange: list[tuple[str, int, list[str]]] = field(default_factory=list)
     """Unrecognised records: file, number, top-level fields of one of them."""
-    shapes: dict[str, int] = field(default_factory=dict)
+    log_formats: dict[str, int] = field(default_factory=dict)
 
     @property
     def mapped(self) -> int:
@@ -103,11 +103,11 @@ def check(account: Account, uri: str) -> None:
 def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: Account) -> None:
     """Fill `events_only`, `types` and `timeless` of an account from the resolved records of the current database."""
     yielding = [
-        f'"{slot.name}.{column}" IS NOT NULL'
-        for slot in layout().slots.values()
-        if slot.type not in OWN and not slot.derived and not slot.name.startswith("host.")
-        for column in NEEDED.get(slot.type, ("type",))
-        if f"{slot.name}.{column}" in events.columns
+        f'"{role.name}.{column}" IS NOT NULL'
+        for role in layout().roles.values()
+        if role.type not in OWN and not role.derived and not role.name.startswith("host.")
+        for column in NEEDED.get(role.type, ("type",))
+        if f"{role.name}.{column}" in events.columns
     ]
     provider, code = (
         '"event.provider"' if "event.provider" in events.columns else "NULL",
@@ -135,20 +135,20 @@ def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: A
 
 
 def _sensor_name(account: Account, sensor: int) -> str:
-    names = {number: name for shape in _shapes(account) for name, number in shape.sensors.items()}
+    names = {number: name for log_format in _log_formats(account) for name, number in log_format.sensors.items()}
     return names.get(sensor, "").capitalize()
 
 
-def _shapes(account: Account) -> list[Shape]:
-    return [shapes()[name] for name in account.shapes]
+def _log_formats(account: Account) -> list[LogFormat]:
+    return [log_formats()[name] for name in account.log_formats]
 
 
 def _is_mapped(account: Account, sensor: int, code: int | None, unread: frozenset[str]) -> bool:
     """Whether a log format has rules of its own for an event type."""
     return not unread and any(
         rule.sensor == sensor and rule.code == code and not rule.column.startswith(("event.", "host.")) and rule.node is not None
-        for shape in _shapes(account)
-        for rule in shape.rules
+        for log_format in _log_formats(account)
+        for rule in log_format.rules
     )
 
 
@@ -170,7 +170,7 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         message = f"{number:,} file{'s' if number > 1 else ''} could not be read and {'were' if number > 1 else 'was'} skipped: "
         details = tuple({"file": file, "why": why} for file, why in account.unreadable.items())
         yield Notice("unreadable-file", f"{message}{', '.join(files[:NAMED])}{more}", number, details)
-    if not account.read and not account.shapes and not remote:
+    if not account.read and not account.log_formats and not remote:
         yield Notice("no-records", f"{path_text(name)} has no records", 0)
     if account.unknown:
         message = f"{account.unknown:,} of {account.read:,} records are in an unknown log format and were skipped"
@@ -259,9 +259,9 @@ def _strange_details(account: Account) -> Iterator[Mapping[str, Any]]:
 def closest_formats(names: Sequence[str]) -> list[tuple[str, float]]:
     """The log formats that share most of the given top-level fields, the closest first, and the fraction they share."""
     scores = []
-    for shape in shapes().values():
-        known = {path[0].casefold() for path in shape.paths}
-        scores.append((shape.name, sum(n.casefold() in known for n in names) / max(1, len(names))))
+    for log_format in log_formats().values():
+        known = {path[0].casefold() for path in log_format.paths}
+        scores.append((log_format.name, sum(n.casefold() in known for n in names) / max(1, len(names))))
     return sorted((s for s in scores if s[1] >= 0.2), key=lambda s: -s[1])
 
 
@@ -282,7 +282,7 @@ def _clocks(account: Account) -> Iterator[tuple[str, str]]:
 
 def findings(account: Account) -> Iterator[tuple[str, str, str]]:
     """What `kestrel check-source` reports about the records of files: what was checked, `good`, `weak` or `bad`, and the finding."""
-    formats = ", ".join(f"{name} ({number:,})" for name, number in account.shapes.items())
+    formats = ", ".join(f"{name} ({number:,})" for name, number in account.log_formats.items())
     yield "log formats", "good" if formats else "weak", formats or "there are no records"
     counts = {
         "mapped": account.mapped,

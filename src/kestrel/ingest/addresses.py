@@ -16,16 +16,16 @@ IPV4 = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[
 def normalise(con: duckdb.DuckDBPyConnection) -> list[str]:
     """One spelling for each address; invalid ones are dropped. Returns the columns of traffic ends that changed."""
     respelt = []
-    for slot in (s for s in layout().slots.values() if s.type == "address" and has_column(con, f"{s.name}.value")):
-        column = f'"{slot.name}.value"'
-        each = f"unnest({column})" if slot.is_list else column
+    for role in (s for s in layout().roles.values() if s.type == "address" and has_column(con, f"{s.name}.value")):
+        column = f'"{role.name}.value"'
+        each = f"unnest({column})" if role.is_list else column
         values = f"SELECT x FROM (SELECT DISTINCT {each} AS x FROM events) WHERE x IS NOT NULL AND NOT regexp_full_match(x, '{IPV4}')"
         changed = [(old, new) for (old,) in con.execute(values).fetchall() if (new := _address(old)) != old]
         if not changed:
             continue
         con.execute("CREATE OR REPLACE TEMP TABLE spelling (old VARCHAR, new VARCHAR)")
         con.executemany("INSERT INTO spelling VALUES (?, ?)", changed)
-        if slot.is_list:
+        if role.is_list:
             spelt = f"SELECT rowid AS row, unnest({column}) AS x, generate_subscripts({column}, 1) AS place FROM events WHERE len({column}) > 0"
             con.execute(
                 f"UPDATE events SET {column} = f.now FROM (SELECT row, list(CASE WHEN s.old IS NULL THEN e.x ELSE s.new END ORDER BY place) AS now "
@@ -34,7 +34,7 @@ def normalise(con: duckdb.DuckDBPyConnection) -> list[str]:
         else:
             con.execute(f"UPDATE events SET {column} = s.new FROM spelling s WHERE events.{column} = s.old")
         con.execute("DROP TABLE spelling")
-        if slot.name.startswith("network."):
+        if role.name.startswith("network."):
             respelt.append(column)
     return respelt
 

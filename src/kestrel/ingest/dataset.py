@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from kestrel.formats.format import shapes
+from kestrel.formats.format import log_formats
 from kestrel.graph.steps import Source, TimeRange
 from kestrel.ingest import addresses, cache, clocks, flows, further, identity
 from kestrel.ingest.account import Account, count_events_only
@@ -67,20 +67,20 @@ def key_of(sources: Sequence[Source], span: TimeRange | None = None) -> str:
     digest = hashlib.sha256()
     if any(s.place for s in sources):
         digest.update(repr((sorted(s.place for s in sources), span)).encode())
-    for source in sorted(sources, key=lambda s: (s.files, s.shape or "", s.reading)):
+    for source in sorted(sources, key=lambda s: (s.files, s.log_format or "", s.reading)):
         for name in source.files:
             fetched = os.stat(name) if source.place else None
             state = [fetched.st_size, fetched.st_mtime_ns] if fetched else source.reading
-            digest.update(json.dumps([os.path.realpath(name), state, source.shape, source.clock]).encode())
+            digest.update(json.dumps([os.path.realpath(name), state, source.log_format, source.clock]).encode())
     return digest.hexdigest()[:40]
 
 
 def fingerprint(sources: Sequence[Source]) -> str:
     """Equal for the same unchanged log files, read by the same version: the name of their snapshot file."""
     digest = hashlib.sha256(f"{__version__} {duckdb.__version__} {_vocabulary()}".encode())
-    for source in sorted(sources, key=lambda s: (s.files, s.shape or "")):
+    for source in sorted(sources, key=lambda s: (s.files, s.log_format or "")):
         for name in source.files:
-            digest.update(json.dumps([os.path.realpath(name), state_of(name), source.shape, source.clock]).encode())
+            digest.update(json.dumps([os.path.realpath(name), state_of(name), source.log_format, source.clock]).encode())
     return digest.hexdigest()[:40]
 
 
@@ -192,7 +192,7 @@ def _events(con: duckdb.DuckDBPyConnection, database: str, table: str, account: 
     """The table of records of a database, its columns, and those that were not read from the files."""
     rows = con.execute("SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = 'events'", [database]).fetchall()
     columns = frozenset(r[0] for r in rows)
-    in_files = frozenset().union(*(shapes()[name].columns() for name in account.shapes))
+    in_files = frozenset().union(*(log_formats()[name].columns() for name in account.log_formats))
     return Events(table, columns, in_files - columns, further.stored(con, database))
 
 
@@ -221,8 +221,8 @@ def _build(
         _create_files(con, files, live)
         account = Account()
         reader = Reader(con, scratch, wanted, begun, account)
-        for shape, group in groupby(files, key=lambda f: f[1].shape):
-            reader.read([path for path, _ in group], shapes()[shape] if shape else None)
+        for log_format, group in groupby(files, key=lambda f: f[1].log_format):
+            reader.read([path for path, _ in group], log_formats()[log_format] if log_format else None)
         reader.check()
         if live and span and ask:
             live |= _bring_creations(con, sources, files, span, reader, ask)
@@ -245,9 +245,9 @@ def _build(
 
 def _create_files(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, Source]], fetched: Collection[int]) -> None:
     """The table `files`: for each file number in the records, the file, its log format, and its state before it was read."""
-    con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, shape VARCHAR, state VARCHAR)")
-    named = [(n, str(file).encode("utf-8", "replace").decode("utf-8"), file, source.shape) for n, (file, source) in enumerate(files)]
-    rows = [[n, name, shape, None if n in fetched else state_of(str(file))] for n, name, file, shape in named]
+    con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, log_format VARCHAR, state VARCHAR)")
+    named = [(n, str(file).encode("utf-8", "replace").decode("utf-8"), file, source.log_format) for n, (file, source) in enumerate(files)]
+    rows = [[n, name, log_format, None if n in fetched else state_of(str(file))] for n, name, file, log_format in named]
     if rows:
         con.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
 
@@ -310,9 +310,9 @@ def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source]
     con.execute(f"ATTACH ':memory:' AS {name}")
     con.execute(f"USE {name}")
     try:
-        account = Account(shapes={shape: 0 for p in parts for shape in p.dataset.account.shapes})
+        account = Account(log_formats={log_format: 0 for p in parts for log_format in p.dataset.account.log_formats})
         Reader(con, Path(), None, lambda _: None, account)
-        con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, shape VARCHAR, state VARCHAR)")
+        con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, log_format VARCHAR, state VARCHAR)")
         unread = frozenset().union(*(p.dataset.events.unread for p in parts))
         _widen(con, frozenset().union(*(p.dataset.events.columns for p in parts)) - unread)
         first = 0
@@ -320,7 +320,7 @@ def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source]
             first = _take(con, part, unread, first)
         _deduplicate(con)
         _resolve(con, (), account)
-        _write_account(con, Account(shapes=account.shapes))
+        _write_account(con, Account(log_formats=account.log_formats))
     finally:
         con.execute("USE memory")
     return _described(con, name, sources, span, cached=True)
@@ -337,7 +337,7 @@ def _take(con: duckdb.DuckDBPyConnection, part: Part, unread: Collection[str], f
         chosen = f" WHERE src IN ({', '.join(str(n) for (n,) in numbers) or 'NULL'})"
     columns = ", ".join(quoted_name(c) for c in kept)
     _insert(con, f"SELECT {columns}, src + {first}::UINTEGER AS src FROM {old}.events{chosen}")
-    con.execute(f"INSERT INTO files SELECT src + {first}::UINTEGER, path, shape, state FROM {old}.files{chosen}")
+    con.execute(f"INSERT INTO files SELECT src + {first}::UINTEGER, path, log_format, state FROM {old}.files{chosen}")
     row = con.execute(f"SELECT coalesce(max(src), 0) + 1 FROM (SELECT src FROM {old}.events UNION ALL SELECT src FROM {old}.files)").fetchone()
     return first + int(row[0]) if row else first
 

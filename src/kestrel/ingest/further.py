@@ -48,15 +48,15 @@ class Further:
     @property
     def types(self) -> Collection[str]:
         """The types of entities without a role of their own that the records have."""
-        return {kind for slot, kind in self.attributes if slot == OBJECTS}
+        return {kind for role, kind in self.attributes if role == OBJECTS}
 
-    def names(self, slot: str, type_name: str) -> Collection[str]:
+    def names(self, role: str, type_name: str) -> Collection[str]:
         """The attributes in the column of a role; for a role with several types, those of one type."""
-        return self.attributes.get((slot, type_name if slot == OBJECTS else ""), {})
+        return self.attributes.get((role, type_name if role == OBJECTS else ""), {})
 
-    def value_type(self, slot: str, type_name: str, name: str) -> ValueType | None:
+    def value_type(self, role: str, type_name: str, name: str) -> ValueType | None:
         """The type of an attribute's values, or None where no record has it."""
-        return self.attributes.get((slot, type_name if slot == OBJECTS else ""), {}).get(name)
+        return self.attributes.get((role, type_name if role == OBJECTS else ""), {}).get(name)
 
     def compared(self, type_name: str, name: str) -> str:
         """How the values of an attribute are compared: as numbers if all are numbers, else each by its own type."""
@@ -70,41 +70,41 @@ class Further:
 
     def value_types(self, type_name: str, name: str) -> list[ValueType]:
         """The value types of an attribute in the roles of a type."""
-        slots = layout().slots_of("ipv4-addr" if type_name == "address" else type_name)
-        return [t for s in slots if (t := self.value_type(s.name, s.type, name))]
+        roles = layout().roles_of("ipv4-addr" if type_name == "address" else type_name)
+        return [t for s in roles if (t := self.value_type(s.name, s.type, name))]
 
 
 def collect(con: duckdb.DuckDBPyConnection) -> None:
     """Make the table `further` from the columns of `events`; none if there are no such columns."""
     there = {r[0] for r in con.execute("SELECT name FROM pragma_table_info('events')").fetchall()}
     parts = []
-    for slot in layout().slots.values():
-        column = slot.derived.get("further") if slot.derived else f"{slot.name}.further"
+    for role in layout().roles.values():
+        column = role.derived.get("further") if role.derived else f"{role.name}.further"
         if column not in there:
             continue
-        value = f'unnest("{column}")' if slot.is_list else f'"{column}"'
-        kind = f'unnest("{OBJECTS}.type")' if slot.name == OBJECTS else "''"
-        given = f'"{OBJECTS}.type"' if slot.name == OBJECTS else f'"{column}"'
+        value = f'unnest("{column}")' if role.is_list else f'"{column}"'
+        kind = f'unnest("{OBJECTS}.type")' if role.name == OBJECTS else "''"
+        given = f'"{OBJECTS}.type"' if role.name == OBJECTS else f'"{column}"'
         parts.append(
-            f"SELECT {quoted(slot.name)} AS slot, f.type, e.key AS name, e.type AS value_type, e.value FROM "
+            f"SELECT {quoted(role.name)} AS role, f.type, e.key AS name, e.type AS value_type, e.value FROM "
             f"(SELECT DISTINCT {kind} AS type, {value} AS further FROM events WHERE {given} IS NOT NULL) f LEFT JOIN json_each(f.further) e ON true"
         )
     if not parts:
         return
     single = "CASE WHEN value_type = 'ARRAY' THEN list_transform(json_extract(value, '$[*]'), lambda v: json_type(v)) ELSE [value_type] END"
     con.execute(
-        "CREATE TABLE further AS SELECT slot, type, name, list_sort(list_distinct(flatten(list(types)))) AS types, max(len(types)) > 1 AS is_list "
-        f"FROM (SELECT slot, type, name, {single} AS types FROM ({' UNION ALL '.join(parts)})) WHERE name IS NOT NULL OR type <> '' GROUP BY ALL"
+        "CREATE TABLE further AS SELECT role, type, name, list_sort(list_distinct(flatten(list(types)))) AS types, max(len(types)) > 1 AS is_list "
+        f"FROM (SELECT role, type, name, {single} AS types FROM ({' UNION ALL '.join(parts)})) WHERE name IS NOT NULL OR type <> '' GROUP BY ALL"
     )
 
 
 def stored(con: duckdb.DuckDBPyConnection, dataset: str) -> Further:
     """The contents of the table `further` of an attached dataset."""
     made = con.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND table_name = 'further'", [dataset]).fetchone()
-    rows = con.execute(f"SELECT slot, type, name, types, is_list FROM {dataset}.further ORDER BY ALL").fetchall() if made else []
+    rows = con.execute(f"SELECT role, type, name, types, is_list FROM {dataset}.further ORDER BY ALL").fetchall() if made else []
     found: dict[tuple[str, str], dict[str, ValueType]] = {}
-    for slot, kind, name, types, is_list in rows:
-        of = found.setdefault((slot, kind), {})
+    for role, kind, name, types, is_list in rows:
+        of = found.setdefault((role, kind), {})
         if name is not None:
             known = {VALUE_TYPES.get(t, "VARCHAR") for t in types}
             sql = common(ValueType(t, False) for t in known)

@@ -1,6 +1,6 @@
 """Which records belong to one process: one mapping from mentions to entities, by the rules of docs/internals/design.md section 3.
 
-A mention is (row, slot). Most have the sensor's own id and are done when they are read. The rest know a pid: every
+A mention is (row, role). Most have the sensor's own id and are done when they are read. The rest know a pid: every
 process gives a *life* (host, pid, name, start, end), and such a mention belongs to the life that was on at its time.
 A process known only by its name is a separate entity for each observation.
 """
@@ -49,14 +49,14 @@ def resolve(con: duckdb.DuckDBPyConnection) -> Found:
     return Found(shared, _by_name(con))
 
 
-def own_id(slot: str) -> str:
+def own_id(role: str) -> str:
     """SQL of the id of a process by the sensor's own id, in records that name their host."""
-    return f"hash(host, {_guid(slot)})"
+    return f"hash(host, {_guid(role)})"
 
 
-def _guid(slot: str) -> str:
+def _guid(role: str) -> str:
     """SQL of the sensor's own id of a process, in the form used for comparison."""
-    return guid_key(f'"{slot}.x_unique_id"')
+    return guid_key(f'"{role}.x_unique_id"')
 
 
 def _hosts(con: duckdb.DuckDBPyConnection) -> None:
@@ -91,11 +91,11 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
         + " UNION ".join(f"SELECT {_guid(s)} AS guid, host FROM events WHERE host IS NOT NULL" for s in SLOTS)
         + ") WHERE guid IS NOT NULL GROUP BY guid HAVING count(DISTINCT host) = 1"
     )
-    for slot in SLOTS:
+    for role in SLOTS:
         con.execute(
-            f'UPDATE events SET "{slot}.id" = coalesce((SELECT hash(o.host, o.guid) FROM owners o WHERE o.guid = {_guid(slot)}), '
-            f"hash('source', src, {_guid(slot)})) "
-            f'WHERE host IS NULL AND "{slot}.x_unique_id" IS NOT NULL'
+            f'UPDATE events SET "{role}.id" = coalesce((SELECT hash(o.host, o.guid) FROM owners o WHERE o.guid = {_guid(role)}), '
+            f"hash('source', src, {_guid(role)})) "
+            f'WHERE host IS NULL AND "{role}.x_unique_id" IS NOT NULL'
         )
     con.execute("DROP TABLE owners")
 
@@ -112,11 +112,11 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
             'CREATE OR REPLACE TEMP TABLE starts AS SELECT "process.id" AS id, "process.pid" AS pid, min(t) AS start '
             f'FROM events WHERE {created} AND "process.id" IN (FROM shared_ids) GROUP BY ALL'
         )
-        for slot in SLOTS:
-            rows = f'(SELECT rowid AS row, "{slot}.id" AS id, "{slot}.pid" AS pid, t FROM events WHERE "{slot}.id" IN (FROM shared_ids))'
+        for role in SLOTS:
+            rows = f'(SELECT rowid AS row, "{role}.id" AS id, "{role}.pid" AS pid, t FROM events WHERE "{role}.id" IN (FROM shared_ids))'
             latest = "arg_max(s.pid, s.start) FILTER (s.start <= r.t)"
             con.execute(
-                f"UPDATE events SET \"{slot}.id\" = hash(f.id, 'pid', f.pid) FROM (SELECT r.row, r.id, "
+                f"UPDATE events SET \"{role}.id\" = hash(f.id, 'pid', f.pid) FROM (SELECT r.row, r.id, "
                 f"coalesce(any_value(r.pid), {latest}, arg_min(s.pid, s.start)) AS pid FROM {rows} r JOIN starts s ON s.id = r.id "
                 "GROUP BY r.row, r.id) f WHERE events.rowid = f.row"
             )
@@ -127,9 +127,9 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
 
 def _alone(con: duckdb.DuckDBPyConnection) -> None:
     """A pid without name, id and host, or without a time, cannot be matched: each observation is a separate process."""
-    for n, slot in enumerate(SLOTS):
+    for n, role in enumerate(SLOTS):
         con.execute(
-            f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" > 0 AND (host IS NULL OR t IS NULL)'
+            f'UPDATE events SET "{role}.id" = {_mention(con, n)} WHERE "{role}.id" IS NULL AND "{role}.pid" > 0 AND (host IS NULL OR t IS NULL)'
         )
 
 
@@ -137,28 +137,28 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
     """The acting process of a record (in STIX also its parent), known only by a name: each observation is a separate process. Returns their
     number. A pid of 0 is not a process."""
     found = 0
-    slots = SLOTS[:2] if has_column(con, "part") else SLOTS[:1]
-    for n, slot in enumerate(slots):
+    roles = SLOTS[:2] if has_column(con, "part") else SLOTS[:1]
+    for n, role in enumerate(roles):
         in_stix = "" if n == 0 else " AND part IS NOT NULL"
         row = con.execute(
-            f'UPDATE events SET "{slot}.id" = {_mention(con, n)} WHERE "{slot}.id" IS NULL AND "{slot}.pid" IS NULL '
-            f'AND "{slot}.name" IS NOT NULL AND lower("{slot}.name") <> \'system\'{in_stix}'
+            f'UPDATE events SET "{role}.id" = {_mention(con, n)} WHERE "{role}.id" IS NULL AND "{role}.pid" IS NULL '
+            f'AND "{role}.name" IS NOT NULL AND lower("{role}.name") <> \'system\'{in_stix}'
         ).fetchone()
         found += int(row[0]) if row else 0
-    for slot in SLOTS:
-        name = f'"{slot}.name" = CASE WHEN "{slot}.x_unique_id" IS NOT NULL THEN "{slot}.name" END'
-        con.execute(f'UPDATE events SET "{slot}.pid" = NULL, {name} WHERE "{slot}.pid" <= 0')
+    for role in SLOTS:
+        name = f'"{role}.name" = CASE WHEN "{role}.x_unique_id" IS NOT NULL THEN "{role}.name" END'
+        con.execute(f'UPDATE events SET "{role}.pid" = NULL, {name} WHERE "{role}.pid" <= 0')
     return found
 
 
-def _mention(con: duckdb.DuckDBPyConnection, slot: int) -> str:
+def _mention(con: duckdb.DuckDBPyConnection, role: int) -> str:
     """SQL of the id of an entity with a single observation."""
-    return f"hash('mention', rec, {'coalesce(part, 0)' if has_column(con, 'part') else '0'}, {slot})"
+    return f"hash('mention', rec, {'coalesce(part, 0)' if has_column(con, 'part') else '0'}, {role})"
 
 
 def _rehash(con: duckdb.DuckDBPyConnection, where: str) -> None:
-    for slot in SLOTS:
-        con.execute(f'UPDATE events SET "{slot}.id" = {own_id(slot)} WHERE "{slot}.x_unique_id" IS NOT NULL AND {where}')
+    for role in SLOTS:
+        con.execute(f'UPDATE events SET "{role}.id" = {own_id(role)} WHERE "{role}.x_unique_id" IS NOT NULL AND {where}')
 
 
 class _Processes:
@@ -191,18 +191,18 @@ class _Processes:
     def _tables(self) -> Iterator[str]:
         yield from ("asked", "candidates", "created", "others", "twins", "lives", "pid_mentions", "found", "boots", "opened", "audited", "untrusted")
 
-    def _name(self, slot: str) -> str:
+    def _name(self, role: str) -> str:
         """SQL of the name that distinguishes processes with one pid: none on Linux, where exec changes the name of a process."""
-        return f"CASE WHEN unix THEN '' ELSE lower(\"{slot}.name\") END" if self.unix else f'lower("{slot}.name")'
+        return f"CASE WHEN unix THEN '' ELSE lower(\"{role}.name\") END" if self.unix else f'lower("{role}.name")'
 
-    def _created(self, slot: str) -> str:
+    def _created(self, role: str) -> str:
         """SQL of when a process was created, according to its record; it may have been logged later."""
-        return f'CASE WHEN "{slot}.created" <= t THEN "{slot}.created" END' if slot in self.created_known else "CAST(NULL AS TIMESTAMP)"
+        return f'CASE WHEN "{role}.created" <= t THEN "{role}.created" END' if role in self.created_known else "CAST(NULL AS TIMESTAMP)"
 
     def _pid_mentions(self) -> bool:
         """The mentions that know a pid and no id of the sensor; where no host is known, only with a name."""
         parts = " UNION ALL ".join(
-            f'SELECT rowid AS row, {n} AS slot, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
+            f'SELECT rowid AS row, {n} AS role, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
             f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, '
             f"coalesce({self._created(s)}, t) AS start "
             f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" > 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
@@ -261,8 +261,8 @@ class _Processes:
             "GROUP BY o.id HAVING count(DISTINCT e.id) = 1"
         )
         if con.execute("SELECT count(*) FROM twins").fetchone() != (0,):
-            for slot in SLOTS:
-                con.execute(f'UPDATE events SET "{slot}.id" = twins.twin FROM twins WHERE events."{slot}.id" = twins.id')
+            for role in SLOTS:
+                con.execute(f'UPDATE events SET "{role}.id" = twins.twin FROM twins WHERE events."{role}.id" = twins.id')
             con.execute("DELETE FROM others WHERE id IN (SELECT id FROM twins)")
 
     def _lives(self) -> None:
@@ -311,26 +311,26 @@ class _Processes:
             "arg_min(l.id, abs(epoch_us(l.start) - epoch_us(a.start))) AS id FROM pid_mentions a LEFT JOIN lives l "
             "ON l.host = a.host AND l.pid = a.pid AND l.name IS NOT DISTINCT FROM a.name "
             f"AND abs(epoch_us(l.start) - epoch_us(a.start)) <= {START_TOLERANCE} "
-            f"WHERE a.slot = 0 AND a.kind IN ({self.create}, {self.audit_create}) GROUP BY ALL"
+            f"WHERE a.role = 0 AND a.kind IN ({self.create}, {self.audit_create}) GROUP BY ALL"
         )
         con.execute("UPDATE audited SET id = hash('life', host, pid, coalesce(name, ''), epoch_us(t)) WHERE id IS NULL")
         con.execute(
             "INSERT INTO lives SELECT id, min(host), min(pid), min(name), min(t), NULL, min(t) FROM audited "
             "WHERE id NOT IN (SELECT id FROM lives) GROUP BY id"
         )
-        con.execute("CREATE OR REPLACE TEMP TABLE found AS SELECT row, 0 AS slot, id FROM audited")
+        con.execute("CREATE OR REPLACE TEMP TABLE found AS SELECT row, 0 AS role, id FROM audited")
 
     def _asof(self, mentions: str, on_name: bool, tolerant: bool) -> str:
-        """SELECT (row, slot, id) of mentions that fall into a life."""
+        """SELECT (row, role, id) of mentions that fall into a life."""
         early = "m.t + (CASE WHEN m.coarse THEN INTERVAL 1 SECOND ELSE INTERVAL 100 MILLISECOND END)" if tolerant else "m.t"
         name = "AND l.name = m.name " if on_name else ""
         return (
-            f"SELECT m.row, m.slot, l.id FROM (SELECT *, {early} AS until FROM {mentions} m) m ASOF JOIN lives l "
+            f"SELECT m.row, m.role, l.id FROM (SELECT *, {early} AS until FROM {mentions} m) m ASOF JOIN lives l "
             f"ON l.host = m.host AND l.pid = m.pid {name}AND l.start <= m.until "
             f"WHERE (l.ended IS NULL OR m.t <= l.ended + to_microseconds({GRACE})) "
             "AND NOT EXISTS (SELECT 1 FROM boots b WHERE b.host = m.host AND b.t > l.last AND b.t <= m.t)"
             if self._booted
-            else f"SELECT m.row, m.slot, l.id FROM (SELECT *, {early} AS until FROM {mentions} m) m ASOF JOIN lives l "
+            else f"SELECT m.row, m.role, l.id FROM (SELECT *, {early} AS until FROM {mentions} m) m ASOF JOIN lives l "
             f"ON l.host = m.host AND l.pid = m.pid {name}AND l.start <= m.until "
             f"WHERE l.ended IS NULL OR m.t <= l.ended + to_microseconds({GRACE})"
         )
@@ -340,10 +340,10 @@ class _Processes:
     def _ends(self) -> None:
         """Security 4689 ends the life it falls into."""
         con = self.con
-        ends = f"(SELECT * FROM pid_mentions WHERE slot = 0 AND kind = {self.audit_end} AND name IS NOT NULL)"
+        ends = f"(SELECT * FROM pid_mentions WHERE role = 0 AND kind = {self.audit_end} AND name IS NOT NULL)"
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE opened AS SELECT f.id, min(m.t) AS ended FROM ({self._asof(ends, True, True)}) f "
-            "JOIN pid_mentions m ON m.row = f.row AND m.slot = f.slot GROUP BY f.id"
+            "JOIN pid_mentions m ON m.row = f.row AND m.role = f.role GROUP BY f.id"
         )
         con.execute("UPDATE lives SET ended = opened.ended FROM opened WHERE lives.id = opened.id AND lives.ended IS NULL")
 
@@ -365,37 +365,37 @@ class _Processes:
         self.con.execute(f"INSERT INTO found {self._asof(self._pending('name IS NOT NULL'), True, True)}")
 
     def _pending(self, where: str) -> str:
-        return f"(SELECT m.* FROM pid_mentions m ANTI JOIN found f ON f.row = m.row AND f.slot = m.slot WHERE {where})"
+        return f"(SELECT m.* FROM pid_mentions m ANTI JOIN found f ON f.row = m.row AND f.role = m.role WHERE {where})"
 
     def _opened(self) -> None:
         """Observations outside every lifetime open one: consecutive ones of a host and pid with one name belong to one, until it ends."""
         con = self.con
         con.execute(
             "CREATE OR REPLACE TEMP TABLE opened AS WITH pending AS MATERIALIZED ("
-            f"SELECT row, slot, host, pid, name, t, slot = 0 AND kind IN ({self.end}, {self.audit_end}) AS ended "
+            f"SELECT row, role, host, pid, name, t, role = 0 AND kind IN ({self.end}, {self.audit_end}) AS ended "
             f"FROM {self._pending('name IS NOT NULL')}), "
-            "seen AS (SELECT row, slot, host, pid, name, t, ended, 0 AS cut FROM pending UNION ALL "
+            "seen AS (SELECT row, role, host, pid, name, t, ended, 0 AS cut FROM pending UNION ALL "
             f"SELECT NULL, NULL, host, pid, name, t + to_microseconds({GRACE + 1}), false, 1 FROM pending WHERE ended UNION ALL "
             "SELECT NULL, NULL, l.host, l.pid, l.name, l.start, false, 1 FROM lives l SEMI JOIN pending p ON p.host = l.host AND p.pid = l.pid), "
             "marked AS (SELECT *, CASE WHEN cut = 1 OR name IS DISTINCT FROM lag(name) OVER w OR lag(cut) OVER w = 1 THEN 1 ELSE 0 END AS turn "
             "FROM seen WINDOW w AS (PARTITION BY host, pid ORDER BY t, row NULLS FIRST)), "
             "runs AS (SELECT *, sum(turn) OVER (PARTITION BY host, pid ORDER BY t, row NULLS FIRST ROWS UNBOUNDED PRECEDING) AS run FROM marked) "
-            "SELECT row, slot, host, pid, name, t, ended, hash('life', host, pid, name, epoch_us(min(t) OVER (PARTITION BY host, pid, run))) AS id "
+            "SELECT row, role, host, pid, name, t, ended, hash('life', host, pid, name, epoch_us(min(t) OVER (PARTITION BY host, pid, run))) AS id "
             "FROM runs WHERE cut = 0"
         )
-        con.execute("INSERT INTO found SELECT row, slot, id FROM opened")
+        con.execute("INSERT INTO found SELECT row, role, id FROM opened")
         con.execute("INSERT INTO lives SELECT id, min(host), min(pid), min(name), min(t), max(t) FILTER (ended), max(t) FROM opened GROUP BY id")
 
     def _nameless(self) -> None:
         con = self.con
         con.execute(f"INSERT INTO found {self._asof(self._pending('name IS NULL'), False, False)}")
         con.execute(
-            "INSERT INTO found SELECT row, slot, hash('life', host, pid, '', epoch_us(min(t) OVER (PARTITION BY host, pid))) "
+            "INSERT INTO found SELECT row, role, hash('life', host, pid, '', epoch_us(min(t) OVER (PARTITION BY host, pid))) "
             f"FROM {self._pending('true')}"
         )
 
     def _write(self) -> None:
-        for n, slot in enumerate(SLOTS):
+        for n, role in enumerate(SLOTS):
             self.con.execute(
-                f'UPDATE events SET "{slot}.id" = found.id FROM (SELECT row, id FROM found WHERE slot = {n}) found WHERE events.rowid = found.row'
+                f'UPDATE events SET "{role}.id" = found.id FROM (SELECT row, id FROM found WHERE role = {n}) found WHERE events.rowid = found.row'
             )

@@ -1,4 +1,4 @@
-"""Entities of one type as the records mention them, and the edges between them: views over `events`."""
+"""Entities of one type as the records observation them, and the edges between them: views over `events`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kestrel.formats.transforms import quoted
 from kestrel.graph.predicate import AttributePath
 from kestrel.ingest.further import Further
 from kestrel.ingest.sql import quoted_name
-from kestrel.model.layout import ADDRESSES, OBJECTS, Edge, Slot, layout
+from kestrel.model.layout import ADDRESSES, OBJECTS, Edge, Role, layout
 from kestrel.model.vocabulary import EntityType, vocabulary
 
 IDENTITY = {
@@ -40,11 +40,11 @@ IDENTITY = {
         "ELSE hash('observation', item_type, rec, {part}, item_number) END END"
     ),
 }
-"""How a slot's entity id is computed from its columns (DESIGN.md section 3, other types)."""
+"""How a role's entity id is computed from its columns (DESIGN.md section 3, other types)."""
 
 EVENT_COLUMNS = {"x-oca-asset.name": "host", "x-oca-event.created": "t"}
 PARTED = 64
-"""More than a type has slots: tells a slot's number from that of the row, where a record has several."""
+"""More than a type has roles: tells a role's number from that of the row, where a record has several."""
 
 
 NEEDED = {
@@ -59,7 +59,7 @@ NEEDED = {
     "windows-registry-key": ("key",),
     "user-account": ("sid", "login"),
 }
-"""The columns of which a slot must have one to have an identity."""
+"""The columns of which a role must have one to have an identity."""
 
 
 class Unread(Exception):
@@ -92,9 +92,9 @@ class Events:
         """SQL of the number of a row among those of its record."""
         return "coalesce(part, 0)" if "part" in self.columns else "0"
 
-    def place(self, slot: int) -> str:
-        """SQL of a number for a slot that no other slot or row of the record has."""
-        return f"({slot} + {PARTED} * {self.part})" if "part" in self.columns else str(slot)
+    def place(self, role: int) -> str:
+        """SQL of a number for a role that no other role or row of the record has."""
+        return f"({role} + {PARTED} * {self.part})" if "part" in self.columns else str(role)
 
     @property
     def accounts(self) -> str:
@@ -102,22 +102,22 @@ class Events:
         return self.table.replace(".events", ".accounts") if "." in self.table else "accounts"
 
 
-def slot_column(events: Events, slot: Slot, name: str) -> str | None:
-    """SQL of a slot's column, or None where no record can have it."""
-    full = f"{slot.name}.{name}"
-    own = f'"{full}"' if not slot.derived and events.has(full) else None
-    match slot.name, name:
+def role_column(events: Events, role: Role, name: str) -> str | None:
+    """SQL of a role's column, or None where no record can have it."""
+    full = f"{role.name}.{name}"
+    own = f'"{full}"' if not role.derived and events.has(full) else None
+    match role.name, name:
         case "process", "created":
             kind = layout().kind
             creation = f"CASE WHEN kind IN ({kind('process-create')}, {kind('process-create-audit')}) THEN t END"
             return f"coalesce(CASE WHEN {own} <= t THEN {own} END, {creation}, {own})" if own else creation
         case "host", "hostname":
             return f"coalesce({own}, host)" if own else "host"
-    special = EVENT_COLUMNS.get(f"{slot.type}.{name}")
+    special = EVENT_COLUMNS.get(f"{role.type}.{name}")
     if special:
         return special
-    if slot.derived:
-        text = slot.derived.get(name)
+    if role.derived:
+        text = role.derived.get(name)
         if text is None:
             return None
         node = expression.top(text)
@@ -128,44 +128,44 @@ def slot_column(events: Events, slot: Slot, name: str) -> str | None:
     return own
 
 
-def identity(events: Events, slot: Slot) -> str | None:
-    """SQL of the entity id of a slot, NULL where the record has none; None where no record can have one."""
-    if slot.name == OBJECTS:
-        if not events.has(f"{OBJECTS}.type") or slot.type not in events.further.types:
+def identity(events: Events, role: Role) -> str | None:
+    """SQL of the entity id of a role, NULL where the record has none; None where no record can have one."""
+    if role.name == OBJECTS:
+        if not events.has(f"{OBJECTS}.type") or role.type not in events.further.types:
             return None
-        scope = "coalesce(host, '')" if entity_type(slot.type).by_host else "''"
-        return IDENTITY["object"].format(type=quoted(slot.type), scope=scope, part=events.part)
-    template = IDENTITY[slot.type]
-    used = {name: slot_column(events, slot, name) or "NULL" for name in ("id", "path", "digest", "name", "value", "key", "sid", "login")}
-    if slot.is_list:
+        scope = "coalesce(host, '')" if entity_type(role.type).by_host else "''"
+        return IDENTITY["object"].format(type=quoted(role.type), scope=scope, part=events.part)
+    template = IDENTITY[role.type]
+    used = {name: role_column(events, role, name) or "NULL" for name in ("id", "path", "digest", "name", "value", "key", "sid", "login")}
+    if role.is_list:
         used["value"] = "item"
-        if slot_column(events, slot, "value") is None:
+        if role_column(events, role, "value") is None:
             return None
-    if slot.type in NEEDED and all(used[name] == "NULL" for name in NEEDED[slot.type]):
+    if role.type in NEEDED and all(used[name] == "NULL" for name in NEEDED[role.type]):
         return None
     return template.format(accounts=events.accounts, part=events.part, **used)
 
 
-def attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
-    """SQL of an attribute of a slot, or None where no record can have it."""
+def attribute(events: Events, role: Role, name: str, kind: EntityType) -> str | None:
+    """SQL of an attribute of a role, or None where no record can have it."""
     if name in kind.further or name not in kind.attributes:
-        return _further_attribute(events, slot, name, kind)
+        return _further_attribute(events, role, name, kind)
     node = expression.parse(kind.attributes[name])
     assert node is not None
     columns = {p[-1] for p, _ in expression.fields(node)}
-    if slot.is_list:
+    if role.is_list:
         return expression.to_sql(node, lambda p: "item" if p[-1] == "value" else "NULL") if columns == {"value"} else None
-    found = {c: slot_column(events, slot, c) for c in columns}
+    found = {c: role_column(events, role, c) for c in columns}
     if not any(found.values()):
         return None
     return expression.to_sql(node, lambda p: found[p[-1]] or "NULL")
 
 
-def _further_attribute(events: Events, slot: Slot, name: str, kind: EntityType) -> str | None:
+def _further_attribute(events: Events, role: Role, name: str, kind: EntityType) -> str | None:
     """SQL of an attribute in the role's column `further`, with the type that its values have in all records."""
-    column = slot_column(events, slot, "further")
-    column = "item_further" if slot.is_list and column else column
-    known = events.further.value_type(slot.name, slot.type, name)
+    column = role_column(events, role, "further")
+    column = "item_further" if role.is_list and column else column
+    known = events.further.value_type(role.name, role.type, name)
     if known is None or column is None:
         return None
     return known.read(column, name, kind.further.get(name), events.further.value_types(kind.name, name))
@@ -174,16 +174,16 @@ def _further_attribute(events: Events, slot: Slot, name: str, kind: EntityType) 
 def has_attribute(events: Events, type_name: str, name: str) -> bool:
     """Whether a record can have an attribute of a type."""
     kind = entity_type(type_name)
-    return any(identity(events, s) is not None and attribute(events, s, name, kind) is not None for s in layout().slots_of(kind.name))
+    return any(identity(events, s) is not None and attribute(events, s, name, kind) is not None for s in layout().roles_of(kind.name))
 
 
 def can_have(events: Events, path: AttributePath) -> bool:
     """Whether a record can have an attribute, also one behind references."""
-    slots = layout().slots_of(path.type)
+    roles = layout().roles_of(path.type)
     for reference, _ in path.references:
-        slots = [layout().slots[to.target] for slot in slots for to in layout().leads_to(slot.name, reference)]
+        roles = [layout().roles[to.target] for role in roles for to in layout().leads_to(role.name, reference)]
     kind = entity_type(path.end)
-    return any(identity(events, s) is not None and attribute(events, s, path.attribute, kind) is not None for s in slots)
+    return any(identity(events, s) is not None and attribute(events, s, path.attribute, kind) is not None for s in roles)
 
 
 def entity_type(name: str) -> EntityType:
@@ -201,15 +201,15 @@ def family(type_name: str, value: str) -> str | None:
             return None
 
 
-def from_slot(events: Events, slot: Slot) -> str:
-    """The FROM item whose rows are a slot's mentions."""
-    if not slot.is_list:
+def from_role(events: Events, role: Role) -> str:
+    """The FROM item whose rows are a role's observations."""
+    if not role.is_list:
         return events.table
-    names = {"item": "key" if slot.name == OBJECTS else "value"}
-    if events.has(f"{slot.name}.further"):
+    names = {"item": "key" if role.name == OBJECTS else "value"}
+    if events.has(f"{role.name}.further"):
         names["item_further"] = "further"
-    shown = [f'unnest("{slot.name}.{column}") AS {name}' for name, column in names.items()]
-    if slot.name == OBJECTS:
+    shown = [f'unnest("{role.name}.{column}") AS {name}' for name, column in names.items()]
+    if role.name == OBJECTS:
         shown += [f'unnest("{OBJECTS}.type") AS item_type', f'generate_subscripts("{OBJECTS}.type", 1) AS item_number']
     return f"(SELECT *, {', '.join(shown)} FROM {events.table})"
 
@@ -231,29 +231,29 @@ def inherent(events: Events | None, rows: str, type_name: str, name: str) -> str
     return f"(SELECT id, {value} AS value FROM {rows} GROUP BY id)"
 
 
-def mentions(
+def observations(
     events: Events,
     type_name: str,
     attributes: Sequence[str],
     where: Iterable[str] = (),
     extra: Sequence[str] = (),
-    slots: Collection[str] | None = None,
+    roles: Collection[str] | None = None,
 ) -> str:
-    """SELECT id, rec, t, the attributes, and `extra` expressions: one row a mention. `{slot}` names the slot's number; in
+    """SELECT id, rec, t, the attributes, and `extra` expressions: one row a observation. `{role}` names the role's number; in
     `extra`, where a record has several rows, plus PARTED times the row's."""
     kind = entity_type(type_name)
     parts = []
-    for number, slot in enumerate(layout().slots_of(type_name)):
-        if slots is not None and slot.name not in slots:
+    for number, role in enumerate(layout().roles_of(type_name)):
+        if roles is not None and role.name not in roles:
             continue
-        id_sql = identity(events, slot)
+        id_sql = identity(events, role)
         if id_sql is None:
             continue
-        found = [attribute(events, slot, a, kind) for a in attributes]
-        if attributes and slots is None and not any(found):
+        found = [attribute(events, role, a, kind) for a in attributes]
+        if attributes and roles is None and not any(found):
             continue
-        conditions = [f"({id_sql}) IS NOT NULL", *(w.replace("{slot}", str(number)) for w in where)]
-        if type_name in ADDRESSES and (split := family(type_name, attribute(events, slot, "value", kind) or "NULL")):
+        conditions = [f"({id_sql}) IS NOT NULL", *(w.replace("{role}", str(number)) for w in where)]
+        if type_name in ADDRESSES and (split := family(type_name, attribute(events, role, "value", kind) or "NULL")):
             conditions.append(split)
         columns = ", ".join(
             [
@@ -261,10 +261,10 @@ def mentions(
                 "rec",
                 "t",
                 *(f"{sql or 'NULL'} AS {quoted_name(name)}" for name, sql in zip(attributes, found, strict=True)),
-                *(e.replace("{slot}", events.place(number)) for e in extra),
+                *(e.replace("{role}", events.place(number)) for e in extra),
             ]
         )
-        parts.append(f"SELECT {columns} FROM {from_slot(events, slot)} WHERE {' AND '.join(conditions)}")
+        parts.append(f"SELECT {columns} FROM {from_role(events, role)} WHERE {' AND '.join(conditions)}")
     if not parts:
         nothing = ", ".join(["0::UBIGINT AS id", "0::UBIGINT AS rec", "NULL::TIMESTAMP AS t", *(f"NULL AS {quoted_name(a)}" for a in attributes)])
         extras = "".join(", NULL AS " + e.rpartition(" AS ")[2] for e in extra)
@@ -274,12 +274,12 @@ def mentions(
 
 def edges(events: Events, found: Iterable[Edge], where: Iterable[str] = ()) -> str:
     """SELECT subject, object, rec, t: one row for each record that shows one of the edges."""
-    slots = layout().slots
-    parts = (_pair(events, slots[e.subject], slots[e.object], [*where, *_edge_conditions(events, e)], ("subject", "object")) for e in found)
+    roles = layout().roles
+    parts = (_pair(events, roles[e.subject], roles[e.object], [*where, *_edge_conditions(events, e)], ("subject", "object")) for e in found)
     return _edges_of(parts)
 
 
-def together(events: Events, pairs: Iterable[tuple[Slot, Slot]], where: Iterable[str] = ()) -> str:
+def together(events: Events, pairs: Iterable[tuple[Role, Role]], where: Iterable[str] = ()) -> str:
     """The same for roles that occur in one record, without a particular relation."""
     by_record = "part" in events.columns
     return _edges_of((_together if by_record or (a.is_list and b.is_list) else _pair)(events, a, b, where, ("subject", "object")) for a, b in pairs)
@@ -295,13 +295,13 @@ def _edges_of(parts: Iterable[str | None]) -> str:
 def references(events: Events, type_name: str, reference: str, where: Iterable[str] = (), extra: Sequence[str] = ()) -> str:
     """SELECT id, target, rec, t: whom an entity's reference leads to, one row a record that shows it."""
     parts = []
-    for number, slot in enumerate(layout().slots_of(type_name)):
-        for to in layout().leads_to(slot.name, reference):
-            placed = [w.replace("{slot}", str(number)) for w in where]
+    for number, role in enumerate(layout().roles_of(type_name)):
+        for to in layout().leads_to(role.name, reference):
+            placed = [w.replace("{role}", str(number)) for w in where]
             if to.kinds or to.others:
                 placed.append(f"kind {'IN' if to.kinds else 'NOT IN'} ({', '.join(map(str, to.kinds or to.others))})")
-            shown = [e.replace("{slot}", events.place(number)) for e in extra]
-            part = _pair(events, slot, layout().slots[to.target], placed, ("id", "target"), shown)
+            shown = [e.replace("{role}", events.place(number)) for e in extra]
+            part = _pair(events, role, layout().roles[to.target], placed, ("id", "target"), shown)
             if part:
                 parts.append(part)
     nothing = "SELECT 0::UBIGINT AS id, 0::UBIGINT AS target, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t"
@@ -309,25 +309,25 @@ def references(events: Events, type_name: str, reference: str, where: Iterable[s
     return " UNION ALL ".join(parts) or f"{nothing} WHERE false"
 
 
-def _pair(events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[str, str], extra: Sequence[str] = ()) -> str | None:
+def _pair(events: Events, a: Role, b: Role, where: Iterable[str], names: tuple[str, str], extra: Sequence[str] = ()) -> str | None:
     first, second = identity(events, a), identity(events, b)
     if first is None or second is None:
         return None
-    source = from_slot(events, a if a.is_list else b)
+    source = from_role(events, a if a.is_list else b)
     conditions = [f"({first}) IS NOT NULL", f"({second}) IS NOT NULL", *where]
     columns = ", ".join([f"{first} AS {names[0]}", f"{second} AS {names[1]}", "rec", "t", *extra])
     return f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}"
 
 
-def _together(events: Events, a: Slot, b: Slot, where: Iterable[str], names: tuple[str, str]) -> str | None:
+def _together(events: Events, a: Role, b: Role, where: Iterable[str], names: tuple[str, str]) -> str | None:
     """The same where the two stand in any rows of one record."""
     sides = []
-    for slot, name in zip((a, b), names, strict=True):
-        id_sql = identity(events, slot)
+    for role, name in zip((a, b), names, strict=True):
+        id_sql = identity(events, role)
         if id_sql is None:
             return None
         conditions = " AND ".join([f"({id_sql}) IS NOT NULL", *where])
-        sides.append(f"SELECT {id_sql} AS {name}, rec, t FROM {from_slot(events, slot)} WHERE {conditions}")
+        sides.append(f"SELECT {id_sql} AS {name}, rec, t FROM {from_role(events, role)} WHERE {conditions}")
     return f"SELECT DISTINCT a.{names[0]}, b.{names[1]}, a.rec, a.t FROM ({sides[0]}) a JOIN ({sides[1]}) b ON b.rec = a.rec"
 
 

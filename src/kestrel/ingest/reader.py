@@ -1,4 +1,4 @@
-"""Log files to the table `events`: one row a record, one column for each attribute of each slot."""
+"""Log files to the table `events`: one row a record, one column for each attribute of each role."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from kestrel.formats.format import ENVELOPE, OPTIONAL, Reading, Shape, recognise, shapes
+from kestrel.formats.format import ENVELOPE, OPTIONAL, LogFormat, Reading, log_formats, recognise
 from kestrel.formats.readers import mending
 from kestrel.formats.readers.packed import UnreadableFile, checking, compression
 from kestrel.formats.transforms import quoted
@@ -36,8 +36,8 @@ CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
 
 
 class Reader:
-    """Creates the table `events` and fills it file by file, each of the shape it is said to have, or None. `wanted` columns of the layout
-    only, or all that a shape met in them fills. `begun` is told each file in turn. Nothing is resolved yet."""
+    """Creates the table `events` and fills it file by file, each of the log format it is said to have, or None. `wanted` columns of the layout
+    only, or all that a log format met in them fills. `begun` is told each file in turn. Nothing is resolved yet."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class Reader:
         """Files and archive members that could be read, including empty ones."""
         _create(con)
 
-    def read(self, paths: Sequence[Path], shape: Shape | None) -> range:
+    def read(self, paths: Sequence[Path], log_format: LogFormat | None) -> range:
         """Add the records of files; the numbers of the files, which their records carry."""
         first = self.files
         self.files += len(paths)
         for parts in batches(self._parts(paths, first)):
-            _read(self.con, parts, self.scratch, self.wanted, shape, self.account)
+            _read(self.con, parts, self.scratch, self.wanted, log_format, self.account)
             for part in parts:
                 self.readable += part.lines.name not in self.account.unreadable
                 part.lines.discard()
@@ -94,7 +94,7 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _widen(con: duckdb.DuckDBPyConnection, columns: Collection[str]) -> None:
-    """Give the table the columns it lacks: a shape costs nothing where none of its records is."""
+    """Give the table the columns it lacks: a log format costs nothing where none of its records is."""
     there = {r[0] for r in con.execute("SELECT name FROM pragma_table_info('events')").fetchall()}
     for column in sorted(set(columns) - there):
         con.execute(f'ALTER TABLE events ADD COLUMN "{column}" {ENVELOPE.get(column) or layout().column_type(column)}')
@@ -105,19 +105,19 @@ def _read(
     parts: Sequence[Part],
     scratch: Path,
     wanted: Collection[str] | None,
-    given: Shape | None,
+    given: LogFormat | None,
     account: Account,
 ) -> None:
     found = [given] if given else []
     if len(parts) == 1 and parts[0].lines.plain:
         records = _sample(con, parts[0].lines.relation)
-        found = found or _shapes_of(records)
+        found = found or _formats_of(records)
         if len(found) == 1 and _read_plain(con, parts[0].number, parts[0].lines.plain, found[0], records, wanted, account):
             return
     lines = hold(con, parts, scratch, account.unreadable)
     account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
     account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
-    _read_lines(con, lines, {p.number: p.path for p in parts}, found or _shapes_of(_sample(con, "raw_lines")), wanted, account)
+    _read_lines(con, lines, {p.number: p.path for p in parts}, found or _formats_of(_sample(con, "raw_lines")), wanted, account)
 
 
 def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
@@ -131,10 +131,10 @@ def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any
     return [r for r in (_parsed(text) for (text,) in rows) if isinstance(r, dict)]
 
 
-def _shapes_of(records: Sequence[dict[str, Any]]) -> list[Shape]:
-    """The shapes of some records, the most frequent first."""
-    seen = Counter(shape.name for r in records if (shape := recognise(r)))
-    return [shapes()[name] for name, _ in seen.most_common()]
+def _formats_of(records: Sequence[dict[str, Any]]) -> list[LogFormat]:
+    """The log formats of some records, the most frequent first."""
+    seen = Counter(log_format.name for r in records if (log_format := recognise(r)))
+    return [log_formats()[name] for name, _ in seen.most_common()]
 
 
 def _parsed(text: str | None) -> Any:
@@ -161,19 +161,19 @@ def _read_plain(
     con: duckdb.DuckDBPyConnection,
     number: int,
     path: Path,
-    shape: Shape,
+    log_format: LogFormat,
     records: Sequence[dict[str, Any]],
     wanted: Collection[str] | None,
     account: Account,
 ) -> bool:
-    """The fast road: DuckDB parses the shape's fields straight from the file, for one shape with record numbers and not a
+    """The fast road: DuckDB parses the log format's fields straight from the file, for one log format with record numbers and not a
     single line out of order. Ready for the events of the sample; where others come, once more for those too. False, with
     nothing changed, where the file is not so."""
     if any(map(mending.has_list, records)):
         return False
-    expected = {shape.event_of(r) for r in records}
+    expected = {log_format.event_of(r) for r in records}
     for _ in range(2):
-        reading = Reading(shape, wanted, expected)
+        reading = Reading(log_format, wanted, expected)
         if {code for _, code in expected} & set(reading.lossy()):
             return False
         strange = _try_plain(con, number, path, reading, account)
@@ -212,7 +212,7 @@ def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading:
     con.execute("COMMIT")
     account.read += read
     account.kept += read
-    account.shapes[reading.shape.name] = account.shapes.get(reading.shape.name, 0) + read
+    account.log_formats[reading.log_format.name] = account.log_formats.get(reading.log_format.name, 0) + read
     return set()
 
 
@@ -230,30 +230,30 @@ def _read_lines(
     con: duckdb.DuckDBPyConnection,
     lines: Sequence[Lines],
     paths: Mapping[int, Path],
-    found: Sequence[Shape],
+    found: Sequence[LogFormat],
     wanted: Collection[str] | None,
     account: Account,
 ) -> None:
-    """The general road: every line that is held is looked at, of whatever shape; the most frequent shapes first."""
+    """The general road: every line that is held is looked at, of whatever log format; the most frequent log formats first."""
     counted = "SELECT count(valid), count(*) FILTER (NOT valid), count(part) FROM raw_lines"
     read, broken, values = con.execute(counted).fetchone() or (0, 0, 0)
     further = sum(part.further for part in lines)
     left = read - broken
-    for shape in dict.fromkeys([*found, *shapes().values()]):
+    for log_format in dict.fromkeys([*found, *log_formats().values()]):
         if not left:
             break
-        reading = Reading(shape, wanted)
+        reading = Reading(log_format, wanted)
         parsed = f"SELECT l, src, part, key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
         rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
-        if shape not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
+        if log_format not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
         _widen(con, [*reading.wanted, *(["part"] if values else [])])
         before = _count(con)
-        also = "part" if values and "part" not in shape.envelope else ""
+        also = "part" if values and "part" not in log_format.envelope else ""
         added = _insert(con, reading.select(rows, "l", "j", also, "coalesce(key, l)" if values else None))
         if added:
             more = con.execute(f"SELECT count(part) FROM events WHERE rowid >= {before}").fetchone() if also else None
-            account.shapes[shape.name] = account.shapes.get(shape.name, 0) + added - further - (more[0] if more else 0)
+            account.log_formats[log_format.name] = account.log_formats.get(log_format.name, 0) + added - further - (more[0] if more else 0)
         left -= added
         if added and left:
             unread = f"SELECT l, true AS valid, src, part, key FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"

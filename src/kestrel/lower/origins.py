@@ -49,7 +49,7 @@ def _known(claimed: Source, opened: Collection[Source], by_name: ByName) -> Iter
     elif files and files <= set().union(*map(_files, opened)):
         for file in claimed.files:
             holder = next(s for s in alike if os.path.realpath(file) in _files(s))
-            yield Source(path_text(file), (file,), holder.shape, clock=holder.clock)
+            yield Source(path_text(file), (file,), holder.log_format, clock=holder.clock)
 
 
 def _is_here(source: Source) -> bool:

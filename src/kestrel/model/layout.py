@@ -1,4 +1,4 @@
-"""The record layout: which slots a record may have, how they refer to each other, and what kinds of event there are."""
+"""The record layout: which roles a record may have, how they refer to each other, and what kinds of event there are."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ OBJECTS = "objects"
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """One entity as one record tells of it. `derived`: its columns, computed from other slots' (expression texts)."""
+class Role:
+    """One entity as one record tells of it. `derived`: its columns, computed from other roles' (expression texts)."""
 
     name: str
     type: str
@@ -27,7 +27,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`subject` `verb` `object` in one record, shown by records of these kinds (none: by all that have both slots)."""
+    """`subject` `verb` `object` in one record, shown by records of these kinds (none: by all that have both roles)."""
 
     subject: str
     verb: str
@@ -51,15 +51,15 @@ class Layout:
     def __init__(self) -> None:
         data = packaged("kestrel.model", "layout.yaml")
         lists = set(data["lists"])
-        self.slots: dict[str, Slot] = {}
-        for name, what in data["slots"].items():
+        self.roles: dict[str, Role] = {}
+        for name, what in data["roles"].items():
             derived = what["columns"] if isinstance(what, dict) else {}
             kind = what["type"] if isinstance(what, dict) else what
-            self.slots[name] = Slot(name, kind, name in lists, derived)
+            self.roles[name] = Role(name, kind, name in lists, derived)
         self.kinds: list[str] = data["kinds"]
         self.references = {
-            slot: {name: tuple(self._reference(r) for r in (told if isinstance(told, list) else [told])) for name, told in named.items()}
-            for slot, named in data["references"].items()
+            role: {name: tuple(self._reference(r) for r in (told if isinstance(told, list) else [told])) for name, told in named.items()}
+            for role, named in data["references"].items()
         }
         self.edges = [
             Edge(e[0], e[1], e[2], tuple(self.kind(k) for k in options.get("kinds", ())), options.get("where", {}))
@@ -72,30 +72,30 @@ class Layout:
             return Reference(told)
         return Reference(told["to"], *(tuple(self.kind(k) for k in told.get(part, ())) for part in ("kinds", "except")))
 
-    def leads_to(self, slot: str, reference: str) -> tuple[Reference, ...]:
-        """The slots an attribute of a slot refers to; none where it has no such reference."""
-        return self.references.get(slot, {}).get(reference, ())
+    def leads_to(self, role: str, reference: str) -> tuple[Reference, ...]:
+        """The roles an attribute of a role refers to; none where it has no such reference."""
+        return self.references.get(role, {}).get(reference, ())
 
     def kind(self, name: str) -> int:
         return self.kinds.index(name)
 
-    def slots_of(self, type_name: str) -> list[Slot]:
-        """The slots that may hold an entity of this type; both address types share theirs, and all types without one of their own."""
+    def roles_of(self, type_name: str) -> list[Role]:
+        """The roles that may hold an entity of this type; both address types share theirs, and all types without one of their own."""
         if vocabulary().is_without_role(type_name):
-            return [replace(self.slots[OBJECTS], type=type_name)]
+            return [replace(self.roles[OBJECTS], type=type_name)]
         wanted = "address" if type_name in ADDRESSES else type_name
-        return [s for s in self.slots.values() if s.type == wanted]
+        return [s for s in self.roles.values() if s.type == wanted]
 
-    def type_of(self, slot: str) -> EntityType:
-        return vocabulary().entity(self.slots[slot].type)
+    def type_of(self, role: str) -> EntityType:
+        return vocabulary().entity(self.roles[role].type)
 
     def column_type(self, column: str) -> str:
-        """The SQL type of `slot.column`."""
+        """The SQL type of `role.column`."""
         if column in ("host", "event.code", "event.provider", "event.action"):
             return "VARCHAR"
-        slot, _, name = column.rpartition(".")
-        sql = self.type_of(slot).columns[name]
-        return sql + "[]" if self.slots[slot].is_list else sql
+        role, _, name = column.rpartition(".")
+        sql = self.type_of(role).columns[name]
+        return sql + "[]" if self.roles[role].is_list else sql
 
 
 @cache

@@ -30,7 +30,7 @@ OTHER = re.compile(r"x-\w[\w-]{0,247}")
 class EntityType:
     """One type of `types.yaml`.
 
-    columns: what the store keeps for a slot, name to SQL type. attributes: name to the expression that computes it from
+    columns: what the store keeps for a role, name to SQL type. attributes: name to the expression that computes it from
     the columns. canonical: attribute to the name of its canonical form. references: reference to the type it leads to.
     further: attributes kept together in the column `further`, name to value type. open: what the names of attributes begin
     with that only data knows, before a dot. identity: of a type without a role of its own, groups of attributes; the first

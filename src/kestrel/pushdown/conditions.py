@@ -11,7 +11,7 @@ from kestrel.formats.inverse import ANYTHING, Pattern, leaves
 from kestrel.graph.likes import characters
 from kestrel.graph.predicate import Test, ValuesOf
 from kestrel.graph.steps import TimeRange
-from kestrel.model.layout import Slot, layout
+from kestrel.model.layout import Role, layout
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.pushdown.query import RecordQuery
 from kestrel.pushdown.request import Condition, Wanted
@@ -33,7 +33,7 @@ KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "x-oca-asset": (("hostname",),),
     "x-oca-event": (("code",),),
 }
-"""The columns that tell which entity a mention is of, by type; one of the groups is enough. Types without an entry: `value`."""
+"""The columns that tell which entity an observation is of, by type; one of the groups is enough. Types without an entry: `value`."""
 
 EITHER_END = dict.fromkeys(("src_port", "dst_port"), ("src_port", "dst_port"))
 """Columns that are interchangeable: which end of traffic is its source is known only when all of its records are there."""
@@ -58,7 +58,7 @@ def _within(span: TimeRange | None, groups: tuple[tuple[Condition, ...], ...], k
 
 def _any_of_type(type_name: str) -> Condition:
     """Every record with an entity of a type."""
-    columns = [c for slot in slots_of(type_name) for c, _ in _columns(slot, layout().type_of(slot.name).columns, ANYTHING)]
+    columns = [c for role in roles_of(type_name) for c, _ in _columns(role, layout().type_of(role.name).columns, ANYTHING)]
     return Condition(tuple(dict.fromkeys(columns)), "EXISTS")
 
 
@@ -96,50 +96,50 @@ def _widened(value: str, test: Test) -> str:
 
 
 def _condition(test: Test, wanted: Pattern) -> Condition:
-    """What a record is like that tells of an entity for which the comparison holds, in whatever slot."""
+    """What a record is like that tells of an entity for which the comparison holds, in whatever role."""
     path = test.path
     text = vocabulary().entity(path.end).attributes.get(path.attribute)
     node = expression.parse(text) if text else None
     fits: dict[Pattern, list[str]] = {}
-    for slot in slots_of(path.end):
+    for role in roles_of(path.end):
         told = (
             [(name, p) for field, p in leaves(node, wanted) for name in EITHER_END.get(field[-1], (field[-1],))]
             if node
-            else [(c, ANYTHING) for c in layout().type_of(slot.name).columns]
+            else [(c, ANYTHING) for c in layout().type_of(role.name).columns]
         )
         for name, pattern in told:
-            for column, fitting in _columns(slot, (name,), pattern):
+            for column, fitting in _columns(role, (name,), pattern):
                 fits.setdefault(fitting, []).append(column)
     first, *rest = [Condition(tuple(dict.fromkeys(columns)), p.operator, p.values) for p, columns in fits.items()] or [Condition((), "EXISTS")]
     return Condition(first.columns, first.operator, first.values, tuple(rest))
 
 
-def _columns(slot: Slot, names: Sequence[str] | Mapping[str, str], wanted: Pattern) -> Iterator[tuple[str, Pattern]]:
-    """Columns that hold what a slot's are, or are computed from."""
+def _columns(role: Role, names: Sequence[str] | Mapping[str, str], wanted: Pattern) -> Iterator[tuple[str, Pattern]]:
+    """Columns that hold what a role's are, or are computed from."""
     for name in names:
-        if slot.name == "host":
+        if role.name == "host":
             yield "host", wanted
-        elif not slot.derived:
-            yield f"{slot.name}.{name}", wanted
-        elif name in slot.derived:
-            for path, pattern in leaves(expression.top(slot.derived[name]), wanted):
+        elif not role.derived:
+            yield f"{role.name}.{name}", wanted
+        elif name in role.derived:
+            for path, pattern in leaves(expression.top(role.derived[name]), wanted):
                 yield ".".join(path), pattern
 
 
-def slots_of(type_name: str) -> list[Slot]:
-    """The slots that may hold an entity of a type."""
-    return layout().slots_of("ipv4-addr" if type_name in ADDRESS_TYPES else type_name)
+def roles_of(type_name: str) -> list[Role]:
+    """The roles that may hold an entity of a type."""
+    return layout().roles_of("ipv4-addr" if type_name in ADDRESS_TYPES else type_name)
 
 
 def keys_of(type_name: str) -> tuple[tuple[str, ...], ...]:
-    """Groups of columns that tell which entity a mention is of."""
+    """Groups of columns that tell which entity an observation is of."""
     return KEYS.get(type_name, (("value",),))
 
 
 def by_keys(
-    type_name: str, keys: Mapping[str, Sequence[str | int]], span: TimeRange | None, slots: Sequence[Slot], kinds: tuple[str, ...] = ()
+    type_name: str, keys: Mapping[str, Sequence[str | int]], span: TimeRange | None, roles: Sequence[Role], kinds: tuple[str, ...] = ()
 ) -> Iterator[Wanted]:
-    """What brings the records that have, in one of the slots, an entity with one of these values of its key columns."""
+    """What brings the records that have, in one of the roles, an entity with one of these values of its key columns."""
     if type_name == "network-traffic":
         ports = tuple(dict.fromkeys(v for values in keys.values() for v in values))
         yield _within(span, (tuple(Condition((f"network.{end}",), "=", ports) for end in ("src_port", "dst_port")),), kinds)
@@ -148,22 +148,22 @@ def by_keys(
         listed = list(dict.fromkeys(v for name in group for v in keys.get(name, ())))
         for part in batched(listed, MANY if all(isinstance(v, int) for v in listed) else FEW):
             fits: dict[Pattern, list[str]] = {}
-            for slot in slots:
-                for column, pattern in _columns(slot, group, Pattern("=", tuple(part))):
+            for role in roles:
+                for column, pattern in _columns(role, group, Pattern("=", tuple(part))):
                     fits.setdefault(pattern, []).append(column)
             for pattern, columns in fits.items():
                 yield _within(span, ((Condition(tuple(columns), pattern.operator, pattern.values),),), kinds)
 
 
-def by_unique_ids(ids: Sequence[str], span: TimeRange | None, slots: Sequence[str]) -> Iterator[Wanted]:
+def by_unique_ids(ids: Sequence[str], span: TimeRange | None, roles: Sequence[str]) -> Iterator[Wanted]:
     """What brings the records that have one of these processes, by the sensor's unique ids."""
     for part in batched(ids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.x_unique_id" for s in slots), "=", tuple(part)),),))
+        yield _within(span, ((Condition(tuple(f"{s}.x_unique_id" for s in roles), "=", tuple(part)),),))
 
 
-def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, slots: Sequence[str]) -> Iterator[Wanted]:
+def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, roles: Sequence[str]) -> Iterator[Wanted]:
     """What brings the records of a host with a process of one of these pids."""
     label = host.partition(".")[0]
     there = Condition(("host",), "=", tuple(dict.fromkeys((host, label))), (Condition(("host",), "LIKE", (f"{label}.%",)),))
     for part in batched(pids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.pid" for s in slots), "=", tuple(part)), there),))
+        yield _within(span, ((Condition(tuple(f"{s}.pid" for s in roles), "=", tuple(part)), there),))

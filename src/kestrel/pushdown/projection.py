@@ -1,6 +1,6 @@
 """Which columns a cell will look at: what need not be read is left in the files.
 
-Only a guess that saves time: a column that is missing after all is read when it is asked for (`mentions.Unread`).
+Only a guess that saves time: a column that is missing after all is read when it is asked for (`observations.Unread`).
 """
 
 from __future__ import annotations
@@ -103,10 +103,10 @@ def _identity(type_name: str) -> Iterator[str]:
 
 def _columns(type_name: str, names: Iterable[str]) -> Iterator[str]:
     names = list(names)
-    for slot in layout().slots_of("ipv4-addr" if type_name == "address" else type_name):
+    for role in layout().roles_of("ipv4-addr" if type_name == "address" else type_name):
         for name in names:
-            if not slot.derived:
-                yield f"{slot.name}.{name}"
-            elif name in slot.derived:
-                for field, _ in expression.fields(expression.top(slot.derived[name])):
+            if not role.derived:
+                yield f"{role.name}.{name}"
+            elif name in role.derived:
+                for field, _ in expression.fields(expression.top(role.derived[name])):
                     yield ".".join(field)

@@ -98,7 +98,7 @@ class Fetcher(Protocol):
 
     @property
     def brings(self) -> frozenset[str] | None:
-        """The columns of the record layout that its records can fill; None: all that their shapes do."""
+        """The columns of the record layout that its records can fill; None: all that their log formats do."""
         ...
 
     def size(self, wanted: Wanted) -> Size:

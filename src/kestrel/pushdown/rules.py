@@ -1,7 +1,7 @@
 """How a step becomes a record query: what can be asked soundly, and no more than that.
 
 An entity is the sum of its records, so two comparisons of one AND may hold in two of them. They share a query only where
-every kind of event that tells the rarer attribute in a slot also tells the commoner one; else the most selective of them is
+every kind of event that tells the rarer attribute in a role also tells the commoner one; else the most selective of them is
 asked, and the entities that come are completed by identity. Negative comparisons, NOT and IS NULL are never asked: a record
 that was not fetched might speak against them. Nor is what no record tells: ids, and what is counted over all records.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from kestrel.formats import expression
-from kestrel.formats.format import shapes
+from kestrel.formats.format import log_formats
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test
 from kestrel.graph.steps import Find, Get, Step, sources_of, type_of
 from kestrel.model.layout import layout
@@ -85,7 +85,7 @@ def _told_with(rarer: AttributePath, commoner: AttributePath, kind: str) -> bool
 
 @cache
 def _kinds_telling(path: AttributePath) -> frozenset[tuple[str, int, int]]:
-    """(slot, sensor, code) of every event that tells an attribute itself; none where it is behind a reference or computed."""
+    """(role, sensor, code) of every event that tells an attribute itself; none where it is behind a reference or computed."""
     if path.references or path.attribute in EVERY_ENTITY:
         return frozenset()
     text = vocabulary().entity(path.type).attributes.get(path.attribute)
@@ -94,21 +94,21 @@ def _kinds_telling(path: AttributePath) -> frozenset[tuple[str, int, int]]:
         return frozenset()
     names = {field[-1] for field, _ in expression.fields(node)}
     found: set[tuple[str, int, int]] = set()
-    for slot in layout().slots_of(path.type):
-        columns = {f"{slot.name}.{name}" for name in names}
-        for shape in shapes().values():
-            for rule in shape.rules:
+    for role in layout().roles_of(path.type):
+        columns = {f"{role.name}.{name}" for name in names}
+        for log_format in log_formats().values():
+            for rule in log_format.rules:
                 if rule.column in columns and rule.node is not None:
-                    codes = [rule.code] if rule.code is not None else _codes_of(shape.name, rule.sensor)
-                    found.update((slot.name, rule.sensor, code) for code in codes)
+                    codes = [rule.code] if rule.code is not None else _codes_of(log_format.name, rule.sensor)
+                    found.update((role.name, rule.sensor, code) for code in codes)
     return frozenset(found)
 
 
 @cache
-def _codes_of(shape_name: str, sensor: int) -> tuple[int, ...]:
-    shape = shapes()[shape_name]
-    name = next(n for n, number in shape.sensors.items() if number == sensor)
-    return tuple(code for code in shape.events.get(name, {}) if code != "all")
+def _codes_of(format_name: str, sensor: int) -> tuple[int, ...]:
+    log_format = log_formats()[format_name]
+    name = next(n for n, number in log_format.sensors.items() if number == sensor)
+    return tuple(code for code in log_format.events.get(name, {}) if code != "all")
 
 
 def _kinds_of(verb: str, by: bool, wanted: str, given: str) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def _kinds_of(verb: str, by: bool, wanted: str, given: str) -> tuple[str, ...]:
     if verb == "LINKED":
         return ()
     subject, thing = (given, wanted) if by else (wanted, given)
-    edges = [e for e in layout().edges if e.verb == verb and layout().slots[e.subject].type == subject and layout().slots[e.object].type == thing]
+    edges = [e for e in layout().edges if e.verb == verb and layout().roles[e.subject].type == subject and layout().roles[e.object].type == thing]
     if not edges or any(not e.kinds for e in edges):
         return ()
     return tuple(dict.fromkeys(layout().kinds[k] for e in edges for k in e.kinds))

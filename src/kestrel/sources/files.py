@@ -11,7 +11,7 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from kestrel.errors import KestrelError
-from kestrel.formats.format import SHAPES
+from kestrel.formats.format import LOG_FORMATS
 from kestrel.graph.steps import Source
 from kestrel.text import listed, nearest
 
@@ -42,23 +42,25 @@ class IsFolder(KestrelError):
         super().__init__(f"`{path}` is a folder", None, f"name the files in it, e.g. `{path.rstrip('/')}/*.json`")
 
 
-class UnknownShape(KestrelError):
+class UnknownLogFormat(KestrelError):
     code: ClassVar[str] = "K0407"
 
     def __init__(self, name: str) -> None:
-        close = nearest(name, SHAPES)
-        super().__init__(f"there is no log format `{name}`", None, f"did you mean `{close}`?" if close else f"known log formats: {listed(SHAPES)}")
+        close = nearest(name, LOG_FORMATS)
+        super().__init__(
+            f"there is no log format `{name}`", None, f"did you mean `{close}`?" if close else f"known log formats: {listed(LOG_FORMATS)}"
+        )
 
 
-def files_source(uri: str, paths: list[str], shape: str | None = None, clock: str = "") -> Source:
+def files_source(uri: str, paths: list[str], log_format: str | None = None, clock: str = "") -> Source:
     """One source over all files the paths and globs name; `clock`: the UTC offset of their local times. Raises NoSuchFile, IsFolder,
     UnknownShape."""
-    if shape is not None and shape not in SHAPES:
-        raise UnknownShape(shape)
+    if log_format is not None and log_format not in LOG_FORMATS:
+        raise UnknownLogFormat(log_format)
     found: list[str] = []
     for path in paths:
         found += expand(path)
-    return Source(uri, tuple(dict.fromkeys(found)), shape, clock=clock)
+    return Source(uri, tuple(dict.fromkeys(found)), log_format, clock=clock)
 
 
 def expand(path: str) -> list[str]:
@@ -92,6 +94,6 @@ def open_uri(uri: str, rest: str) -> Source:
 def native(source: Source, columns: Collection[str] | None) -> str:
     """What reading the files means: every record of them is read, for some columns of the record layout or for all."""
     size = sum(os.stat(f).st_size for f in source.files if os.path.exists(f))
-    shape = f", as {source.shape}" if source.shape else ""
+    log_format = f", as {source.log_format}" if source.log_format else ""
     named = ", ".join(sorted(columns)) if columns is not None and size > LARGE else "every column a log format maps"
-    return f"read {len(source.files):,} file{'s' if len(source.files) != 1 else ''} ({size / 1e6:,.1f} MB{shape}) for {named}"
+    return f"read {len(source.files):,} file{'s' if len(source.files) != 1 else ''} ({size / 1e6:,.1f} MB{log_format}) for {named}"

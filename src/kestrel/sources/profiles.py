@@ -172,9 +172,9 @@ def open_profile(uri: str, name: str) -> Source:
     found = profile(name)
     match found.connector:
         case "file":
-            shape = found.connection.get("shape")
+            log_format = found.connection.get("shape")
             clock = _clock(name, found.connection.get("clock"))
-            return files_source(uri, _paths(found, found.connection.get("path")), shape if isinstance(shape, str) else None, clock)
+            return files_source(uri, _paths(found, found.connection.get("path")), log_format if isinstance(log_format, str) else None, clock)
         case "stix_bundle" | "stix-bundle" if is_local_bundle(found):
             return files_source(uri, _paths(found, _bundle(found)), "stix")
         case "elastic_ecs" | "elastic" | "opensearch" if is_native(found):

@@ -1,4 +1,4 @@
-"""STIX observed-data as flat documents of the shape `stix`: its graph of objects taken apart into rows.
+"""STIX observed-data as flat documents of the log format `stix`: its graph of objects taken apart into rows.
 
 One row for each process with its parent, binary, user and (a row each) connections; the other objects stand in the first
 row or, where that would tell of a relation nobody recorded, in rows of their own. Source: STIX 2.0 part 4, STIX 2.1
@@ -138,7 +138,7 @@ class _Record:
 
     def rows(self) -> list[Row]:
         host = self._host()
-        found = list(self._processes()) or [self._slots(user=self._ref(self.event, "user_ref", "user-account"))]
+        found = list(self._processes()) or [self._roles(user=self._ref(self.event, "user_ref", "user-account"))]
         standing = list(self._standing())
         if not self.subject["process"] and standing:
             found[0] |= standing.pop(0)
@@ -182,15 +182,15 @@ class _Record:
         if main:
             connections += self._refs(self.event, "network_ref", "network-traffic")
             changes = [change for key in self._refs(self.event, "registry_ref", "windows-registry-key") for change in self._registry(key)]
-        beside = self._slots(file=self._ref(self.event, "file_ref", "file"), dns=self._ref(self.event, "domain_ref", "domain-name")) if main else {}
+        beside = self._roles(file=self._ref(self.event, "file_ref", "file"), dns=self._ref(self.event, "domain_ref", "domain-name")) if main else {}
         for connection, change in zip_longest(dict.fromkeys(connections), changes) if connections or changes else [(None, None)]:
-            yield (change or {}) | row | self._slots(network=connection) | beside
+            yield (change or {}) | row | self._roles(network=connection) | beside
             beside = {}
 
-    def _slots(self, **keys: str | None) -> Row:
-        """The slots that have an object; with a domain name come the addresses it resolves to."""
+    def _roles(self, **keys: str | None) -> Row:
+        """The roles that have an object; with a domain name come the addresses it resolves to."""
         read = {"network": self._network, "file": self._file, "dns": self._take, "user": self._account}
-        return {slot: read[slot](key) for slot, key in keys.items() if key} | self._answers(keys.get("dns"))
+        return {role: read[role](key) for role, key in keys.items() if key} | self._answers(keys.get("dns"))
 
     def _standing(self) -> Iterator[Row]:
         """Rows of what no process has taken, one of each type a row; what the event is about comes first."""
@@ -198,13 +198,13 @@ class _Record:
         columns: list[list[Row]] = [
             [change for key in self._left("windows-registry-key") for change in self._registry(key)],
             [{"network": self._network(key)} for key in self._left("network-traffic")],
-            [self._slots(dns=key) for key in domains],
+            [self._roles(dns=key) for key in domains],
             [{"file": self._file(key)} for key in self._left("file")],
             [{"account": self._account(key)} for key in self._left("user-account")],
             [{"directory": {"path": self.graph[key].get("path")} | self._further(key)} for key in self._left("directory")],
         ]
         for together in zip_longest(*columns):
-            yield {slot: value for row in together if row for slot, value in row.items()}
+            yield {role: value for row in together if row for role, value in row.items()}
 
     def _left(self, *types: str) -> list[str]:
         return sorted((key for key in self._of_type(*types) if key not in self.taken), key=lambda k: k not in self.told)
@@ -344,7 +344,7 @@ class _Record:
 
 @cache
 def _vocabulary() -> Any:
-    """The words of products that the shape's file explains."""
+    """The words of products that the log format's file explains."""
     return packaged("kestrel.formats", "definitions/stix.yaml")
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from kestrel.formats.format import Reading, shapes
+from kestrel.formats.format import Reading, log_formats
 from kestrel.formats.transforms import quoted
 
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -190,8 +190,8 @@ def _written(value: Any) -> str:
 def vocabulary() -> Mapping[str, Any]:
     """Every path that a log format reads, as a tree of names."""
     tree: dict[str, Any] = {}
-    for shape in shapes().values():
-        reading = Reading(shape)
+    for log_format in log_formats().values():
+        reading = Reading(log_format)
         for path in (*_paths(reading.structure), *reading.apart):
             node = tree
             for part in path:
@@ -222,13 +222,13 @@ def lists() -> frozenset[tuple[str, ...]]:
 @cache
 def of_record() -> frozenset[tuple[str, ...]]:
     """The paths that distinguish a record from others: its host, time, event type and number. Of a list there only the first value counts."""
-    return frozenset(path for shape in shapes().values() for path in Reading(shape).of_record())
+    return frozenset(path for log_format in log_formats().values() for path in Reading(log_format).of_record())
 
 
 @cache
 def _kinds() -> frozenset[tuple[tuple[str, ...], str]]:
     """Every path at which a log format reads a value, with its SQL type."""
-    return frozenset(leaf for shape in shapes().values() for leaf in _leaves(Reading(shape).structure))
+    return frozenset(leaf for log_format in log_formats().values() for leaf in _leaves(Reading(log_format).structure))
 
 
 def _leaves(structure: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -277,7 +277,7 @@ def _any_of(names: Collection[str]) -> str:
 @cache
 def _read_from_files() -> frozenset[tuple[str, ...]]:
     """The paths of log formats; the rows of STIX bundles are written by Kestrel."""
-    return frozenset(path for shape in shapes().values() if shape.name != "stix" for path, _ in _leaves(Reading(shape).structure))
+    return frozenset(path for log_format in log_formats().values() if log_format.name != "stix" for path, _ in _leaves(Reading(log_format).structure))
 
 
 def has_list(record: Mapping[str, Any], at: tuple[str, ...] = ()) -> bool:

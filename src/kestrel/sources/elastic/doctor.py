@@ -1,4 +1,4 @@
-"""What stands between a profile and a hunt: is the cluster there, does it let us in, what does it hold, what do shapes miss in it."""
+"""What stands between a profile and a hunt: is the cluster there, does it let us in, what does it hold, what do log formats miss in it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from kestrel.errors import KestrelError
 from kestrel.formats import expression
-from kestrel.formats.format import Shape
+from kestrel.formats.format import LogFormat
 from kestrel.pushdown.request import Recognition, Wanted
 from kestrel.sources.elastic.dsl import Events, of_events
 from kestrel.sources.elastic.fetch import Elastic
-from kestrel.sources.elastic.fields import NUMBERS, TIMES, WORDS, live_shapes
+from kestrel.sources.elastic.fields import NUMBERS, TIMES, WORDS, remote_formats
 from kestrel.sources.elastic.recognise import recognition
 
 NEEDED = ("process.x_unique_id", "process.pid", "process.name", "process.command_line", "parent.x_unique_id", "parent.pid", "parent.name")
@@ -55,13 +55,13 @@ def examine(source: Elastic) -> Iterator[Finding]:
         return
     yield _times(found, fields.holds_time)
     yield _formats(found)
-    for shape in (s for s in live_shapes() if s.name in dict(found.formats)):
+    for log_format in (s for s in remote_formats() if s.name in dict(found.formats)):
         try:
-            yield from _sensors(source, shape)
+            yield from _sensors(source, log_format)
         except KestrelError as error:
-            yield Finding(f"{shape.name}: sensors", "bad", _said(error))
+            yield Finding(f"{log_format.name}: sensors", "bad", _said(error))
             return
-        yield from _fields(source, shape)
+        yield from _fields(source, log_format)
 
 
 def _indices(told: dict[str, Any], total: int) -> Finding:
@@ -73,7 +73,7 @@ def _indices(told: dict[str, Any], total: int) -> Finding:
 
 def _formats(found: Recognition) -> Finding:
     """How many documents are of which log format, and what the others look like."""
-    names = [s.name for s in live_shapes()]
+    names = [s.name for s in remote_formats()]
     more = [
         *([f"the closest is {found.closest}"] if found.closest else []),
         *([f"one of them has the top-level fields {', '.join(found.fields)}"] if found.fields else []),
@@ -97,22 +97,24 @@ def _times(found: Recognition, asked: bool) -> Finding:
     return Finding("times", "good", f"{found.first or 'no time'} to {found.last or 'no time'} (`@timestamp`)")
 
 
-def _sensors(source: Elastic, shape: Shape) -> Iterator[Finding]:
-    """How many documents each sensor of a shape wrote."""
+def _sensors(source: Elastic, log_format: LogFormat) -> Iterator[Finding]:
+    """How many documents each sensor of a log format wrote."""
     counts = []
-    for name, number in shape.sensors.items():
-        query = of_events(shape, Events(number, None), source.fields)
+    for name, number in log_format.sensors.items():
+        query = of_events(log_format, Events(number, None), source.fields)
         if query is not None:
             counts.append((name, source.count(query)[0]))
     told = ", ".join(f"{name} ({count:,})" for name, count in counts)
-    yield Finding(f"{shape.name}: sensors", "good" if any(n for _, n in counts) else "weak", told or "the sensor of a document cannot be queried")
+    yield Finding(
+        f"{log_format.name}: sensors", "good" if any(n for _, n in counts) else "weak", told or "the sensor of a document cannot be queried"
+    )
 
 
-def _fields(source: Elastic, shape: Shape) -> Iterator[Finding]:
+def _fields(source: Elastic, log_format: LogFormat) -> Iterator[Finding]:
     """Which needed columns have no field that can be searched."""
     missing, slow = [], []
     for column in NEEDED:
-        names = {".".join(p) for r in shape.rules if r.column == column and r.node is not None for p, _ in expression.fields(r.node)}
+        names = {".".join(p) for r in log_format.rules if r.column == column and r.node is not None for p, _ in expression.fields(r.node)}
         there = {n: source.fields.types[n] for n in names if n in source.fields.types}
         if not names:
             continue
@@ -122,10 +124,10 @@ def _fields(source: Elastic, shape: Shape) -> Iterator[Finding]:
             kinds_of = ", ".join(f"{name} is {' or '.join(sorted(kinds))}" for name, kinds in sorted(there.items()))
             slow.append(f"{column} ({kinds_of})")
     if missing:
-        yield Finding(f"{shape.name}: fields", "weak", f"no searchable field for {'; '.join(missing)}")
+        yield Finding(f"{log_format.name}: fields", "weak", f"no searchable field for {'; '.join(missing)}")
     if slow:
         yield Finding(
-            f"{shape.name}: fields", "weak", f"of a type that is not searched exactly, so more is fetched and filtered here: {'; '.join(slow)}"
+            f"{log_format.name}: fields", "weak", f"of a type that is not searched exactly, so more is fetched and filtered here: {'; '.join(slow)}"
         )
     if not missing and not slow:
-        yield Finding(f"{shape.name}: fields", "good", "the fields that identify processes can be searched")
+        yield Finding(f"{log_format.name}: fields", "good", "the fields that identify processes can be searched")

@@ -10,15 +10,15 @@ from typing import Any
 
 from kestrel.formats import expression
 from kestrel.formats.expression import Node
-from kestrel.formats.format import SHOWN_ONLY, Shape
+from kestrel.formats.format import SHOWN_ONLY, LogFormat
 from kestrel.formats.inverse import Pattern, leaves
 from kestrel.pushdown.request import Condition, Wanted
-from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, live_shapes
+from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, remote_formats
 
 SHORT = 256
 """Values of fewer characters are always indexed: the shortest `ignore_above` in use."""
 OF_EVERY_RECORD = {"host": "host", "event.code": "code", "event.provider": "provider", "event.action": "action"}
-"""Columns that a shape fills alike for every event, and the parts of its envelope that do."""
+"""Columns that a log format fills alike for every event, and the parts of its envelope that do."""
 EVERYTHING: Query = {"match_all": {}}
 CLAUSES = 1_000
 """A query with more clauses is sent without its conditions: OpenSearch refuses more than 1,024."""
@@ -67,8 +67,8 @@ def _fitting(condition: Condition, fields: Fields) -> Query | None:
 def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
     wanted = Pattern(condition.operator, condition.values)
     found: list[Query] = []
-    for shape in live_shapes():
-        for node, events in _expressions(shape, condition.columns):
+    for log_format in remote_formats():
+        for node, events in _expressions(log_format, condition.columns):
             asked, exist = [], []
             for path, pattern in dict.fromkeys(leaves(node, wanted)):
                 name = ".".join(path)
@@ -79,7 +79,7 @@ def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
             found += asked
             if exist and not fields.loose and all(_is_short(p) for _, p in leaves(node, wanted)):
                 continue
-            written = of_events(shape, events, fields) if not fields.loose else EVERYTHING if exist else None
+            written = of_events(log_format, events, fields) if not fields.loose else EVERYTHING if exist else None
             if written is None:
                 return None
             if written != NOTHING:
@@ -110,16 +110,16 @@ class Events:
     others: tuple[int, ...] = ()
 
 
-def _expressions(shape: Shape, columns: Sequence[str]) -> Iterator[tuple[Node, Events]]:
+def _expressions(log_format: LogFormat, columns: Sequence[str]) -> Iterator[tuple[Node, Events]]:
     """Each expression that fills one of the columns, with the events for which it does."""
     for column in columns:
         if column in OF_EVERY_RECORD:
-            if text := shape.envelope.get(OF_EVERY_RECORD[column]):
+            if text := log_format.envelope.get(OF_EVERY_RECORD[column]):
                 yield expression.top(text), Events(0, None)
             continue
         named: dict[int, set[int]] = {}
         by_node: dict[tuple[int, Node], set[int | None]] = {}
-        for rule in shape.rules:
+        for rule in log_format.rules:
             if rule.column == column:
                 named.setdefault(rule.sensor, set()).update([] if rule.code is None else [rule.code])
                 if rule.node is not None:
@@ -132,16 +132,16 @@ def _expressions(shape: Shape, columns: Sequence[str]) -> Iterator[tuple[Node, E
 def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
     """Events of some kinds; None where their codes cannot be asked."""
     found: list[Query] = []
-    for shape in live_shapes():
-        for sensor, number in shape.sensors.items():
-            codes = tuple(sorted(c for c in shape.events.get(sensor, {}) if c != "all" and _may_be(shape.kind_of(sensor, c), kinds)))
-            query = of_events(shape, Events(number, codes), fields) if codes else NOTHING
+    for log_format in remote_formats():
+        for sensor, number in log_format.sensors.items():
+            codes = tuple(sorted(c for c in log_format.events.get(sensor, {}) if c != "all" and _may_be(log_format.kind_of(sensor, c), kinds)))
+            query = of_events(log_format, Events(number, codes), fields) if codes else NOTHING
             if query is None:
                 return None
             if query != NOTHING:
                 found.append(query)
     if fields.loose:
-        named = {".".join(path) for shape in live_shapes() for path, _ in expression.fields(expression.top(shape.envelope["code"]))}
+        named = {".".join(path) for log_format in remote_formats() for path, _ in expression.fields(expression.top(log_format.envelope["code"]))}
         found.append({"bool": {"must_not": [q for c in sorted(named) if (q := fields.exists(c))]}})
     return any_of(_once(found)) if found else NOTHING
 
@@ -151,18 +151,18 @@ def _may_be(kind: str | dict[str, str] | None, kinds: Sequence[str]) -> bool:
     return any(t in kinds for t in told)
 
 
-def of_events(shape: Shape, events: Events, fields: Fields) -> Query | None:
-    """Documents of some events of a shape; None where neither its codes nor its sensors can be asked, NOTHING where no document is of
-    the shape."""
-    marks = [".".join(path) for group in shape.marks for path in group]
+def of_events(log_format: LogFormat, events: Events, fields: Fields) -> Query | None:
+    """Documents of some events of a log format; None where neither its codes nor its sensors can be asked, NOTHING where no document is of
+    the log format."""
+    marks = [".".join(path) for group in log_format.marks for path in group]
     if not any(fields.exists(m) for m in marks) and _are_some(fields):
         return NOTHING
-    code = list(leaves(expression.top(shape.envelope["code"]), Pattern("=", events.codes if events.codes is not None else events.others)))
+    code = list(leaves(expression.top(log_format.envelope["code"]), Pattern("=", events.codes if events.codes is not None else events.others)))
     must = [_one_of(code, fields)] if events.codes is not None else []
     must_not = [q for q in [_one_of(code, fields)] if q] if events.codes is None and events.others else []
-    if events.sensor and events.sensor != shape.otherwise:
-        name = next(n for n, number in shape.sensors.items() if number == events.sensor)
-        must.append(_one_of(list(leaves(expression.top(shape.envelope["provider"]), Pattern("=", tuple(shape.providers(name))))), fields))
+    if events.sensor and events.sensor != log_format.otherwise:
+        name = next(n for n, number in log_format.sensors.items() if number == events.sensor)
+        must.append(_one_of(list(leaves(expression.top(log_format.envelope["provider"]), Pattern("=", tuple(log_format.providers(name))))), fields))
     known = [q for q in must if q is not None]
     if not known and not must_not:
         there = [q for m in marks if (q := fields.exists(m))]
@@ -178,23 +178,23 @@ def _one_of(asked: Sequence[tuple[tuple[str, ...], Pattern]], fields: Fields) ->
 
 
 def _are_some(fields: Fields) -> bool:
-    """Whether a mark of any shape can be asked for."""
-    return any(fields.exists(".".join(path)) for shape in live_shapes() for group in shape.marks for path in group)
+    """Whether a mark of any log format can be asked for."""
+    return any(fields.exists(".".join(path)) for log_format in remote_formats() for group in log_format.marks for path in group)
 
 
 @cache
 def wanted_fields() -> tuple[str, ...]:
-    """Every field that a shape reads, as `_source` filters name them."""
+    """Every field that a log format reads, as `_source` filters name them."""
     found: set[str] = set()
-    for shape in live_shapes():
-        nodes = [r.node for r in shape.rules if r.node is not None]
-        envelope: dict[str, Any] = dict(shape.envelope)
+    for log_format in remote_formats():
+        nodes = [r.node for r in log_format.rules if r.node is not None]
+        envelope: dict[str, Any] = dict(log_format.envelope)
         nodes += [expression.top(envelope[p]) for p in ("host", "code", "provider", "record", *SHOWN_ONLY) if p in envelope]
         nodes += [expression.top(t) for n, t in envelope["clock"].items() if n != "sensor"]
         nodes += [expression.top(t) for t in envelope["clock"].get("sensor", {}).values()]
         for node in nodes:
             found.update(".".join(path) for path, _ in expression.fields(node))
-        for events in shape.events.values():
+        for events in log_format.events.values():
             for event in events.values():
                 kind = event.get("kind")
                 if isinstance(kind, dict):

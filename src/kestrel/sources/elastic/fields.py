@@ -12,7 +12,7 @@ from typing import Any
 
 from kestrel.formats import expression
 from kestrel.formats.expression import Node
-from kestrel.formats.format import CLOCKS, Shape, shapes
+from kestrel.formats.format import CLOCKS, LogFormat, log_formats
 from kestrel.formats.inverse import Pattern
 
 WORDS = frozenset({"keyword", "constant_keyword"})
@@ -33,9 +33,9 @@ SPECIAL = re.compile(r'[.?+*|{}\[\]()"\\#@&<>~^$]')
 Query = dict[str, Any]
 
 
-def live_shapes() -> list[Shape]:
-    """The shapes that documents of a server may have."""
-    return [s for s in shapes().values() if s.name != "stix"]
+def remote_formats() -> list[LogFormat]:
+    """The log formats that documents of a server may have."""
+    return [s for s in log_formats().values() if s.name != "stix"]
 
 
 EXACT = WORDS | {"wildcard"}
@@ -182,8 +182,11 @@ def _concerns(pattern: str, name: str) -> bool:
 
 def _clock_fields() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
-    for shape in live_shapes():
-        texts = [*shape.envelope["clock"].get("sensor", {}).values(), *(shape.envelope["clock"][c] for c in CLOCKS if c in shape.envelope["clock"])]
+    for log_format in remote_formats():
+        texts = [
+            *log_format.envelope["clock"].get("sensor", {}).values(),
+            *(log_format.envelope["clock"][c] for c in CLOCKS if c in log_format.envelope["clock"]),
+        ]
         for text in texts:
             node: Node = expression.top(text)
             found += [path for path, _ in expression.fields(node)]

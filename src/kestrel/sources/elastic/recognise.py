@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kestrel.formats import expression
-from kestrel.formats.format import Shape, recognise
+from kestrel.formats.format import LogFormat, recognise
 from kestrel.pushdown.request import Recognition, Wanted
-from kestrel.sources.elastic.fields import CLOCK, NOTHING, Fields, Query, any_of, live_shapes
+from kestrel.sources.elastic.fields import CLOCK, NOTHING, Fields, Query, any_of, remote_formats
 
 if TYPE_CHECKING:
     from kestrel.sources.elastic.fetch import Elastic
@@ -50,15 +50,15 @@ def formats(fields: Fields) -> dict[str, Query] | None:
     if fields.loose:
         return None
     found: dict[str, Query] = {}
-    for shape in live_shapes():
+    for log_format in remote_formats():
         groups: list[Query] = []
-        for group in shape.marks:
+        for group in log_format.marks:
             names = [".".join(path) for path in group]
             if any(name in fields.unsearchable for name in names):
                 return None
             there = [q for name in names if (q := fields.exists(name))]
             groups.append(any_of(there) if there else NOTHING)
-        found[shape.name] = {"bool": {"filter": groups}}
+        found[log_format.name] = {"bool": {"filter": groups}}
     return found
 
 
@@ -79,9 +79,9 @@ def _sampled(source: Elastic, within: Query, total: int, everywhere: int, ends: 
     counts: dict[str, int] = {}
     strange = []
     for document in documents:
-        shape = recognise(document)
-        if shape:
-            counts[shape.name] = counts.get(shape.name, 0) + 1
+        log_format = recognise(document)
+        if log_format:
+            counts[log_format.name] = counts.get(log_format.name, 0) + 1
         else:
             strange.append(document)
     found = Recognition(total, everywhere, *ends, tuple(counts.items()), len(strange), sampled=len(documents))
@@ -99,16 +99,16 @@ def _described(found: Recognition, examples: Sequence[Mapping[str, Any]]) -> Rec
 def _likeness(document: Mapping[str, Any]) -> tuple[int, str]:
     """The log format closest to a document, and a score: by the fields that both have, first those by which the format is recognised."""
     best = (0, "")
-    for shape in live_shapes():
-        marks = sum(any(_at(document, path) is not None for path in group) for group in shape.marks)
-        known = sum(_at(document, path) is not None for path in _read_by(shape))
-        best = max(best, (marks * 1_000 + known, shape.name), key=lambda b: b[0])
+    for log_format in remote_formats():
+        marks = sum(any(_at(document, path) is not None for path in group) for group in log_format.marks)
+        known = sum(_at(document, path) is not None for path in _read_by(log_format))
+        best = max(best, (marks * 1_000 + known, log_format.name), key=lambda b: b[0])
     return best
 
 
-def _read_by(shape: Shape) -> set[tuple[str, ...]]:
+def _read_by(log_format: LogFormat) -> set[tuple[str, ...]]:
     """The fields that a log format reads, without the time, which every format has."""
-    return {path for r in shape.rules if r.node is not None for path, _ in expression.fields(r.node) if path != (CLOCK,)}
+    return {path for r in log_format.rules if r.node is not None for path, _ in expression.fields(r.node) if path != (CLOCK,)}
 
 
 def _at(document: Mapping[str, Any], path: Sequence[str]) -> Any:

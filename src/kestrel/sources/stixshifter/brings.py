@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kestrel.formats import expression
-from kestrel.formats.format import shapes
+from kestrel.formats.format import log_formats
 from kestrel.stix import records as stix
 
 SAMPLES = {"ipv4-addr": "192.0.2.1", "ipv6-addr": "2001:db8::1", "mac-addr": "00:00:5e:00:53:01"}
@@ -23,7 +23,9 @@ def columns(makes: Mapping[str, Any]) -> frozenset[str] | None:
         event["category"] = ["process", "start"]
     filled = {path for part in _parts(graph) for row in stix.rows(_observed(part), {}) for path in _paths(row, ())}
     return ENVELOPE | {
-        rule.column for rule in shapes()["stix"].rules if rule.node is not None and any(path in filled for path, _ in expression.fields(rule.node))
+        rule.column
+        for rule in log_formats()["stix"].rules
+        if rule.node is not None and any(path in filled for path, _ in expression.fields(rule.node))
     }
 
 
