@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from kestrel.formats import expression
 from kestrel.formats.format import LogFormat, log_formats
-from kestrel.ingest.observations import NEEDED
+from kestrel.model.check import inconsistencies
 from kestrel.model.layout import Edge, layout
-from kestrel.model.vocabulary import vocabulary
+from kestrel.model.vocabulary import Key, vocabulary
 
 PAIRS = sorted({(verb, *pair) for verb, relation in vocabulary().relations.items() for pair in relation.pairs})
 EDGES = [f"{e.subject} {e.verb} {e.object}" for e in layout().edges]
-PID = ("x_unique_id", "pid", "name")
-IDENTITY = NEEDED | {"process": PID, "network-traffic": ("src_port", "dst_port")}
-"""The columns of which a record must fill one to identify the entity in a slot."""
+
+
+def test_the_model_is_consistent() -> None:
+    assert list(inconsistencies()) == []
+
+
+def test_an_inconsistency_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = vocabulary().types["file"]
+    wrong = replace(kind, keys=(*kind.keys, Key(("inode",), "inode")), references={"parent_directory_ref": "folder"})
+    monkeypatch.setitem(vocabulary().types, "file", wrong)
+    monkeypatch.setitem(vocabulary().aliases, "file.inode", "file:inode")
+    found = list(inconsistencies())
+    assert "types.yaml: file: its keys name `inode`, which it does not have" in found
+    assert "types.yaml: file: `parent_directory_ref` leads to `folder`, which is no type" in found
+    assert "aliases.yaml: `file.inode` stands for `file:inode`, which does not exist" in found
 
 
 def types_of(edge: Edge) -> tuple[str, str, str]:
@@ -42,10 +55,15 @@ def columns_of(slot: str, names: tuple[str, ...]) -> Iterator[str]:
             yield f"{slot}.{name}"
 
 
+def keys_of(role: str) -> tuple[str, ...]:
+    """The columns of which a record must fill one to identify the entity in a role."""
+    return tuple(c for key in vocabulary().entity(layout().roles[role].type).keys for c in key.columns)
+
+
 def shown_by(shape: LogFormat, edge: Edge) -> bool:
     """Whether an event of a shape fills both ends, is of a kind that shows the edge, and can have what it must have."""
     kinds = {layout().kinds[k] for k in edge.kinds}
-    ends = [set(columns_of(s, IDENTITY[layout().roles[s].type])) for s in (edge.subject, edge.object)]
+    ends = [set(columns_of(role, keys_of(role))) for role in (edge.subject, edge.object)]
     for sensor, events in shape.events.items():
         every = {c for c, e in events.get("all", {}).items() if c != "kind" and expression.parse(e, "", True)}
         for code, columns in events.items():

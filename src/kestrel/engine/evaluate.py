@@ -54,15 +54,13 @@ from kestrel.ingest.file_states import Readings
 from kestrel.ingest.observations import Events, Unread, attribute, can_have, entity_type, has_attribute, observations
 from kestrel.ingest.sql import quoted_name
 from kestrel.model.layout import OBJECTS, Role, layout
-from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
+from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.pushdown.projection import columns_of
 from kestrel.pushdown.request import Fetcher
 from kestrel.result import Notice
 from kestrel.text import Span, listed, nearest
 
 T = TypeVar("T")
-BY_VALUE = (*ADDRESS_TYPES, "mac-addr", "url", "domain-name")
-"""Types whose entities are identified by their value alone."""
 
 
 class NoSuchData(KestrelError):
@@ -381,7 +379,7 @@ class Store:
         """The rows of a variable with the ids of another dataset: where more records are known, so may be more of who is whom. Of records
         that are not in it, as those of another time range of a live source, the ids stay: they come from content alone."""
         same = dataset is None or variable.dataset is None or variable.dataset.key == dataset.key
-        if same or variable.type in BY_VALUE or dataset is None or variable.dataset is None:
+        if same or [k.columns for k in entity_type(variable.type).keys] == [("value",)] or dataset is None or variable.dataset is None:
             return variable.table
         role = ["{role} AS role"]
         old = observations(variable.dataset.events, variable.type, [], (), role)

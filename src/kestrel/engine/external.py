@@ -27,9 +27,6 @@ from kestrel.text import listed, path_text
 if TYPE_CHECKING:
     from kestrel.engine.evaluate import Store
 
-HASHED = {"x-oca-asset": "asset", "domain-name": "domain", "ipv4-addr": "address", "ipv6-addr": "address"}
-"""Types whose identity is their main attribute alone: what NEW writes is the entity that records tell of."""
-
 
 class NoIds(KestrelError):
     code: ClassVar[str] = "K0305"
@@ -83,9 +80,9 @@ class Given:
         cells = "".join(f", {_cell(f'v{n}', _new_type(kind, name))} AS c{n}" for n, name in enumerate(names))
         key = query.value(content_id(step))
         identity = f"hash({key}, place)"
-        if step.type in HASHED and kind.main in names:
+        if kind.value_tag and kind.main in names:
             main = f"v{names.index(kind.main)}"
-            identity = f"CASE WHEN {main} IS NOT NULL THEN hash('{HASHED[step.type]}', {main}) ELSE {identity} END"
+            identity = f"CASE WHEN {main} IS NOT NULL THEN hash('{kind.value_tag}', {main}) ELSE {identity} END"
         places = f"unnest(range({query.value(len(rows_of))}::BIGINT))::INTEGER AS place"
         query.run(
             self.store.con,
@@ -122,9 +119,9 @@ class Given:
         types = dict(described(con, raw))
         own_key = f"hash({query.value(step.path)}, rowid)"
         given_id = f"try_cast('0x' || nullif(split_part(CAST({quoted_name('id')} AS VARCHAR), '--', 2), '') AS UBIGINT)" if "id" in names else "NULL"
-        main = vocabulary().entity(step.type).main
-        if step.type in HASHED and main in names:
-            given_id = f"coalesce({given_id}, hash('{HASHED[step.type]}', CAST({quoted_name(main)} AS VARCHAR)))"
+        model = vocabulary().entity(step.type)
+        if model.value_tag and model.main in names:
+            given_id = f"coalesce({given_id}, hash('{model.value_tag}', CAST({quoted_name(model.main)} AS VARCHAR)))"
         times = [as_time(quoted_name(n), types[n]) if n in names else "NULL::TIMESTAMP" for n in ("first_observed", "last_observed")]
         kept = [n for n in names if n not in EVERY_ENTITY]
         kinds = vocabulary().entity(step.type)

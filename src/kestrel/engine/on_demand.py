@@ -17,9 +17,8 @@ from kestrel.engine.variable import Variable
 from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, paths, tests
 from kestrel.graph.steps import Find, Get, Source, TimeRange
 from kestrel.ingest.dataset import Dataset
-from kestrel.ingest.observations import observations, references
+from kestrel.ingest.observations import entity_type, observations, references
 from kestrel.model.layout import Role, layout
-from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.pushdown.conditions import by_keys, by_pids, by_unique_ids, keys_of, roles_of, wanted_by
 from kestrel.pushdown.query import RecordQuery
 from kestrel.pushdown.request import Wanted
@@ -117,7 +116,7 @@ class Narrow:
         ids = self._ids(variable.table)
         self._complete(sources, dataset, dataset.span, variable.type, ids)
         for (reference, kind), of in _by_reference(wanted).items():
-            if any(len(p.references) > 1 or p.attribute not in _telling(kind) for p in of):
+            if any(len(p.references) > 1 or not entity_type(kind).is_in_every_observation(p.attribute) for p in of):
                 self._complete(sources, dataset, dataset.span, kind, self._related(variable, reference))
         whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], dataset.span)
         if whole is None or whole.key == dataset.key:
@@ -227,12 +226,12 @@ class Narrow:
         """The values of the key columns that entities brought themselves."""
         own = variable.own
         assert own is not None
-        names = {"name": "name", "x_path": "path", "value": "value", "key": "key", "user_id": "sid", "account_login": "login"}
         found: dict[str, list[str | int]] = {}
-        for attribute, name in (*names.items(), ("src_port", "src_port"), ("dst_port", "dst_port"), ("hostname", "hostname"), ("path", "path")):
-            if attribute in own.columns:
-                select = f"SELECT DISTINCT {own.columns[attribute].sql} FROM {own.table}"
-                found.setdefault(name, []).extend(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
+        for key in (k for k in entity_type(variable.type).keys if not k.read_from):
+            for attribute, name in zip(key.attributes, key.columns, strict=True):
+                if attribute in own.columns:
+                    select = f"SELECT DISTINCT {own.columns[attribute].sql} FROM {own.table}"
+                    found.setdefault(name, []).extend(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
         return found
 
     def _processes(self, dataset: Dataset, rows: str) -> tuple[list[str], dict[str, list[int]]]:
@@ -284,16 +283,10 @@ def _spans_records(where: Predicate) -> bool:
     return len(compared) > 1 or len(positive) < len(compared) or any(p.references for p in compared)
 
 
-def _telling(kind: str) -> frozenset[str]:
-    """The attributes that every observation of an entity tells, for they are its identity."""
-    known = {"file": {"name", "x_path", "x_extension"}, "process": {"name", "pid", "x_unique_id"}, "network-traffic": {"src_port", "dst_port"}}
-    return frozenset(known.get(kind, {"value", "key", "path", "user_id", "account_login", "display_name", "hostname"}) | set(EVERY_ENTITY))
-
-
 def _is_elsewhere(path: AttributePath, kind: str) -> bool:
     """Whether other records than those at hand may tell an attribute. Of processes, all are at hand; accounts stand in too many."""
     end = path.references[-1][1] if path.references else kind
-    return end != "user-account" and not (kind == "process" and not path.references) and path.attribute not in _telling(end)
+    return end != "user-account" and not (kind == "process" and not path.references) and not entity_type(end).is_in_every_observation(path.attribute)
 
 
 def _by_reference(wanted: Iterable[AttributePath]) -> dict[tuple[str, str], list[AttributePath]]:

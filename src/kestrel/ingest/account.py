@@ -16,7 +16,7 @@ import duckdb
 from kestrel.errors import KestrelError
 from kestrel.formats.format import LogFormat, log_formats
 from kestrel.formats.unmapped import provider_name
-from kestrel.ingest.observations import NEEDED, Events
+from kestrel.ingest.observations import Events, entity_type
 from kestrel.model.layout import layout
 from kestrel.result import Notice
 from kestrel.text import listed, path_text
@@ -106,7 +106,7 @@ def count_events_only(con: duckdb.DuckDBPyConnection, events: Events, account: A
         f'"{role.name}.{column}" IS NOT NULL'
         for role in layout().roles.values()
         if role.type not in OWN and not role.derived and not role.name.startswith("host.")
-        for column in NEEDED.get(role.type, ("type",))
+        for column in entity_type(role.type).id_columns
         if f"{role.name}.{column}" in events.columns
     ]
     provider, code = (

@@ -1,4 +1,4 @@
-"""Entities of one type as the records observation them, and the edges between them: views over `events`."""
+"""Entities of one type as records observe them, and the edges between them: views over `events`."""
 
 from __future__ import annotations
 
@@ -11,55 +11,11 @@ from kestrel.graph.predicate import AttributePath
 from kestrel.ingest.further import Further
 from kestrel.ingest.sql import quoted_name
 from kestrel.model.layout import ADDRESSES, OBJECTS, Edge, Role, layout
-from kestrel.model.vocabulary import EntityType, vocabulary
-
-IDENTITY = {
-    "process": "{id}",
-    "network-traffic": "{id}",
-    "file": (
-        "CASE WHEN {path} IS NOT NULL THEN hash('file', coalesce(host, ''), lower({path})) "
-        "WHEN {digest} IS NOT NULL THEN hash('digest', {digest}) WHEN {name} IS NOT NULL THEN hash('file', coalesce(host, ''), lower({name})) END"
-    ),
-    "directory": "CASE WHEN {path} IS NOT NULL THEN hash('directory', coalesce(host, ''), lower({path})) END",
-    "address": "CASE WHEN {value} IS NOT NULL THEN hash('address', {value}) END",
-    "mac-addr": "CASE WHEN {value} IS NOT NULL THEN hash('mac', {value}) END",
-    "url": "CASE WHEN {value} IS NOT NULL THEN hash('url', {value}) END",
-    "domain-name": "CASE WHEN {value} IS NOT NULL THEN hash('domain', {value}) END",
-    "windows-registry-key": "CASE WHEN {key} IS NOT NULL THEN hash('key', coalesce(host, ''), lower({key})) END",
-    "x-oca-asset": "CASE WHEN host IS NOT NULL THEN hash('asset', host) END",
-    "x-oca-event": "CASE WHEN {part} = 0 THEN rec END",
-    "user-account": (
-        "CASE WHEN coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login}))) IS NULL "
-        "THEN CASE WHEN {login} IS NOT NULL THEN hash('account', lower({login})) END "
-        "WHEN starts_with(coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login}))), 'S-1-5-21-') "
-        "THEN hash('sid', coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login})))) "
-        "ELSE hash('sid', coalesce(host, ''), coalesce({sid}, (SELECT a.sid FROM {accounts} a WHERE a.login = lower({login})))) END"
-    ),
-    "object": (
-        "CASE WHEN item_type = {type} THEN CASE WHEN item IS NOT NULL THEN hash('object', item_type, {scope}, item) "
-        "ELSE hash('observation', item_type, rec, {part}, item_number) END END"
-    ),
-}
-"""How a role's entity id is computed from its columns (DESIGN.md section 3, other types)."""
+from kestrel.model.vocabulary import EntityType, Key, vocabulary
 
 EVENT_COLUMNS = {"x-oca-asset.name": "host", "x-oca-event.created": "t"}
 PARTED = 64
 """More than a type has roles: tells a role's number from that of the row, where a record has several."""
-
-
-NEEDED = {
-    "process": ("id",),
-    "network-traffic": ("id",),
-    "file": ("path", "digest", "name"),
-    "directory": ("path",),
-    "address": ("value",),
-    "mac-addr": ("value",),
-    "url": ("value",),
-    "domain-name": ("value",),
-    "windows-registry-key": ("key",),
-    "user-account": ("sid", "login"),
-}
-"""The columns of which a role must have one to have an identity."""
 
 
 class Unread(Exception):
@@ -131,19 +87,44 @@ def role_column(events: Events, role: Role, name: str) -> str | None:
 def identity(events: Events, role: Role) -> str | None:
     """SQL of the entity id of a role, NULL where the record has none; None where no record can have one."""
     if role.name == OBJECTS:
-        if not events.has(f"{OBJECTS}.type") or role.type not in events.further.types:
-            return None
-        scope = "coalesce(host, '')" if entity_type(role.type).by_host else "''"
-        return IDENTITY["object"].format(type=quoted(role.type), scope=scope, part=events.part)
-    template = IDENTITY[role.type]
-    used = {name: role_column(events, role, name) or "NULL" for name in ("id", "path", "digest", "name", "value", "key", "sid", "login")}
-    if role.is_list:
-        used["value"] = "item"
-        if role_column(events, role, "value") is None:
-            return None
-    if role.type in NEEDED and all(used[name] == "NULL" for name in NEEDED[role.type]):
+        return _object_identity(events, role)
+    kind = entity_type(role.type)
+    if kind.id == "record":
+        return f"CASE WHEN {events.part} = 0 THEN rec END"
+    if kind.id == "resolved":
+        return role_column(events, role, "id")
+    choices = [f"WHEN {value} IS NOT NULL THEN {_hashed(key, value)}" for key in kind.keys if (value := _key_value(events, role, key))]
+    return f"CASE {' '.join(choices)} END" if choices else None
+
+
+def _object_identity(events: Events, role: Role) -> str | None:
+    if not events.has(f"{OBJECTS}.type") or role.type not in events.further.types:
         return None
-    return template.format(accounts=events.accounts, part=events.part, **used)
+    host = "coalesce(host, '')" if any(key.within_host for key in entity_type(role.type).keys) else "''"
+    by_key = f"hash('object', item_type, {host}, item)"
+    by_observation = f"hash('observation', item_type, rec, {events.part}, item_number)"
+    return f"CASE WHEN item_type = {quoted(role.type)} THEN CASE WHEN item IS NOT NULL THEN {by_key} ELSE {by_observation} END END"
+
+
+def _key_value(events: Events, role: Role, key: Key) -> str | None:
+    """SQL of the value of a key, or None where no record can have one."""
+    column = key.columns[0]
+    value = "host" if column == "host" else role_column(events, role, column)
+    if role.is_list and value:
+        return "item"
+    if key.login and (login := role_column(events, role, key.login)):
+        return f"coalesce({value or 'NULL'}, (SELECT a.{column} FROM {events.accounts} a WHERE a.{key.login} = lower({login})))"
+    return value
+
+
+def _hashed(key: Key, value: str) -> str:
+    """SQL of the id that the value of a key gives."""
+    compared = f"lower({value})" if key.ignores_case else value
+    of_host = f"hash({quoted(key.tag)}, coalesce(host, ''), {compared})"
+    anywhere = f"hash({quoted(key.tag)}, {compared})"
+    if key.anywhere:
+        return f"CASE WHEN starts_with({value}, {quoted(key.anywhere)}) THEN {anywhere} ELSE {of_host} END"
+    return of_host if key.within_host else anywhere
 
 
 def attribute(events: Events, role: Role, name: str, kind: EntityType) -> str | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from kestrel.config import packaged
 
@@ -22,8 +22,35 @@ TIMESTAMP = {"@timestamp": "first_observed"}
 ADDRESS_TYPES = ("ipv4-addr", "ipv6-addr")
 OPEN_COLUMN = {"further": "VARCHAR"}
 """The column, in every type, of the attributes that have no column of their own: a JSON object of names and values."""
+FIELD = re.compile(r"\b[a-z_]+\b(?!\()")
+"""The columns in the expression of an attribute."""
 OTHER = re.compile(r"x-\w[\w-]{0,247}")
 """Names of types that the model does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What identifies an entity if the first of its columns has a value (see `types.yaml`). For types without a role, `columns` are
+    attributes."""
+
+    columns: tuple[str, ...]
+    tag: str = ""
+    within_host: bool = False
+    ignores_case: bool = False
+    anywhere: str = ""
+    login: str = ""
+    attribute: str = ""
+    read_from: str = ""
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The columns in which a source is searched for a value of the key."""
+        return (self.read_from,) if self.read_from else self.columns
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that have the values of the columns."""
+        return (self.attribute,) if self.attribute else self.columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +60,8 @@ class EntityType:
     columns: what the store keeps for a role, name to SQL type. attributes: name to the expression that computes it from
     the columns. canonical: attribute to the name of its canonical form. references: reference to the type it leads to.
     further: attributes kept together in the column `further`, name to value type. open: what the names of attributes begin
-    with that only data knows, before a dot. identity: of a type without a role of its own, groups of attributes; the first
-    group whose first attribute has a value identifies the entity, `by_host` within its host.
+    with that only data knows, before a dot. keys: what identifies an entity, best first. id: `hash` (of the first key that has a
+    value), `record` or `resolved`, from the columns `resolved_from`.
     """
 
     name: str
@@ -46,8 +73,35 @@ class EntityType:
     synonyms: Mapping[str, str]
     further: Mapping[str, str] = field(default_factory=dict)
     open: frozenset[str] = frozenset()
-    identity: tuple[tuple[str, ...], ...] = ()
-    by_host: bool = False
+    keys: tuple[Key, ...] = ()
+    id: Literal["hash", "record", "resolved"] = "hash"
+    resolved_from: tuple[str, ...] = ()
+
+    @property
+    def has_role(self) -> bool:
+        """Whether records have roles for entities of this type alone."""
+        return len(self.columns) > len(OPEN_COLUMN)
+
+    @property
+    def identifying(self) -> tuple[str, ...]:
+        """The columns that decide which entity a record is about."""
+        return self.resolved_from or tuple(c for key in self.keys for c in key.columns)
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """The columns of which a role must have one to have an identity."""
+        return ("id",) if self.id == "resolved" else tuple(c for key in self.keys for c in key.columns) if self.has_role else ("type",)
+
+    @property
+    def value_tag(self) -> str | None:
+        """The tag of ids that are a hash of the main attribute alone; None if more than that identifies an entity."""
+        key = self.keys[0] if len(self.keys) == 1 and self.id == "hash" and self.has_role else None
+        return key.tag if key and not key.within_host and not key.ignores_case else None
+
+    def is_in_every_observation(self, name: str) -> bool:
+        """Whether every observation of an entity has an attribute, as one of its keys or computed from one."""
+        fields = FIELD.findall(self.attributes.get(name, ""))
+        return name in EVERY_ENTITY or any(c in fields for key in self.keys for c in key.searched)
 
     def attribute(self, name: str) -> str | None:
         """The attribute a name stands for, or None."""
@@ -107,8 +161,9 @@ class Vocabulary:
                 t.get("synonyms", {}),
                 further,
                 frozenset(["extensions", *t.get("open", ())]),
-                tuple(tuple(group) for group in t.get("identity", ())),
-                bool(t.get("by_host")),
+                tuple(map(_key, t.get("keys", ()))),
+                t.get("id", "hash"),
+                tuple(t.get("resolved_from", ())),
             )
         self.relations = {
             verb: Relation(verb, r.get("passive"), tuple((a, b) for a, b in r["pairs"]))
@@ -134,7 +189,7 @@ class Vocabulary:
 
     def has_role(self, name: str) -> bool:
         """Whether records have roles of their own for entities of a type; the entities of all other types share one role."""
-        return name in self.types and not self.types[name].identity
+        return name in self.types and self.types[name].has_role
 
     def is_without_role(self, name: str) -> bool:
         """Whether entities of a type share a role with those of other types: custom types, and model types without a role."""
@@ -172,6 +227,13 @@ class Vocabulary:
                 kind, _, attribute = found.partition(":")
                 return kind, ".".join([attribute, *parts[n:]])
         return None
+
+
+def _key(declared: Any) -> Key:
+    if isinstance(declared, list):
+        return Key(tuple(declared))
+    texts = {name: declared[name] for name in ("tag", "anywhere", "login", "attribute", "read_from") if name in declared}
+    return Key(tuple(declared["columns"]), within_host=declared.get("within") == "host", ignores_case=declared.get("ignore") == "case", **texts)
 
 
 @cache

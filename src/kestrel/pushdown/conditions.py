@@ -24,17 +24,6 @@ MOST = 2**63
 FEW = 50
 """So many texts are: each may be spelt in another case, and stands in every field it may be in."""
 
-KEYS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "file": (("path",), ("name",), ("hashes",)),
-    "directory": (("path",),),
-    "network-traffic": (("src_port", "dst_port"),),
-    "windows-registry-key": (("key",),),
-    "user-account": (("login",), ("sid",)),
-    "x-oca-asset": (("hostname",),),
-    "x-oca-event": (("code",),),
-}
-"""The columns that tell which entity an observation is of, by type; one of the groups is enough. Types without an entry: `value`."""
-
 EITHER_END = dict.fromkeys(("src_port", "dst_port"), ("src_port", "dst_port"))
 """Columns that are interchangeable: which end of traffic is its source is known only when all of its records are there."""
 
@@ -133,7 +122,7 @@ def roles_of(type_name: str) -> list[Role]:
 
 def keys_of(type_name: str) -> tuple[tuple[str, ...], ...]:
     """Groups of columns that tell which entity an observation is of."""
-    return KEYS.get(type_name, (("value",),))
+    return tuple(key.searched for key in vocabulary().entity(type_name).keys) or (("value",),)
 
 
 def by_keys(

@@ -13,19 +13,6 @@ from kestrel.graph.steps import Applied, Find, Get, Group, Join, Refine, Rows, S
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 
-IDENTITY = {
-    "process": ("x_unique_id", "pid", "name", "created"),
-    "network-traffic": ("protocols", "src_port", "dst_port", "x_direction", "x_outcome"),
-    "file": ("path", "digest", "name"),
-    "directory": ("path",),
-    "address": ("value",),
-    "mac-addr": ("value",),
-    "url": ("value",),
-    "domain-name": ("value",),
-    "windows-registry-key": ("key",),
-    "user-account": ("login", "sid"),
-}
-
 
 def needed(steps: Iterable[Step], shown: Iterable[AttributePath] = ()) -> frozenset[str] | None:
     """The columns that identity, the steps' relations and tests, and the shown attributes take; None for all of them."""
@@ -95,10 +82,10 @@ def columns_of(path: AttributePath) -> Iterator[str]:
 
 
 def _identity(type_name: str) -> Iterator[str]:
-    name = "address" if type_name.endswith("-addr") else type_name
-    if name == "network-traffic":
-        yield from _columns("address", ("value",))
-    yield from _columns(name, IDENTITY.get(name, ("type", "key", "further")))
+    kind = vocabulary().entity(type_name)
+    if type_name == "network-traffic":
+        yield from _columns("address", vocabulary().entity("address").identifying)
+    yield from _columns(type_name, [c for c in kind.identifying if c != "host"] if kind.has_role else ("type", "key", "further"))
 
 
 def _columns(type_name: str, names: Iterable[str]) -> Iterator[str]:

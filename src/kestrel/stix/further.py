@@ -43,9 +43,9 @@ def key_of(of: Object) -> str | None:
     told: dict[str, Any] = {}
     for name, value in _flat(of, {}):
         told.setdefault(name, _canonical(kind, name, value))
-    for group in kind.identity:
-        if group[0] in told:
-            return json.dumps([told.get(name) for name in group], ensure_ascii=False)
+    for key in kind.keys:
+        if key.columns[0] in told:
+            return json.dumps([told.get(name) for name in key.columns], ensure_ascii=False)
     own = of.get("id")
     return own if isinstance(own, str) and "--" in own else None
 
