@@ -92,4 +92,4 @@ def test_the_words_of_the_model(session: Session) -> None:
 
 def test_completion_reads_nothing(session: Session) -> None:
     complete(session, "p = GET process FROM 'a.json' WHERE ", 36)
-    assert session._store is None
+    assert session._engine is None

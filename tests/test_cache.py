@@ -22,7 +22,7 @@ def hunt(logs: Path) -> tuple[int, bool, str | None]:
     """The number of processes, whether they came from the cache, and what closing said."""
     session = Session()
     session.run(f"p = GET process FROM '{logs}' WHERE pid > 0 n = FIND network-traffic CREATED BY p")
-    found, cached = len(session["p"]), next(iter(session.store.datasets.values())).cached
+    found, cached = len(session["p"]), next(iter(session.engine.datasets.snapshots.held.values())).cached
     return found, cached, session.close()
 
 
@@ -67,7 +67,7 @@ def test_columns_left_in_a_large_file_are_read_when_asked(tmp_path: Path, monkey
     monkeypatch.setattr(dataset, "LARGE", -1)
     with Session() as session:
         session.run(f"p = GET process FROM '{logs}' WHERE name = 'p2.exe'")
-        assert next(iter(session.store.datasets.values())).events.unread
+        assert next(iter(session.engine.datasets.snapshots.held.values())).events.unread
         session.run("q = p WHERE cwd IS NULL AND creator_user_ref.account_login = 'alice' c = FIND process CREATED p DISP q")
         assert (len(session["q"]), len(session["c"])) == (1, 1)
-        assert not next(iter(session.store.datasets.values())).events.unread
+        assert not next(iter(session.engine.datasets.snapshots.held.values())).events.unread

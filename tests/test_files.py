@@ -34,7 +34,7 @@ def hunt(path: Path | str) -> tuple[int, Account]:
     """How many processes a file shows, and what became of its records."""
     with Session() as session:
         session.run(f"p = GET process FROM {str(path)!r} WHERE name LIKE 'p%'")
-        return len(session["p"]), next(iter(session.store.datasets.values())).account
+        return len(session["p"]), next(iter(session.engine.datasets.snapshots.held.values())).account
 
 
 def line(number: int, **fields: Any) -> str:

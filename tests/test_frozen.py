@@ -135,7 +135,7 @@ def pause(seconds: float) -> bool:
 
 def snapshots_written(session: Session) -> None:
     """Wait for what is written in the background."""
-    for writer in session.store.snapshots._writers.values():
+    for writer in session.engine.datasets.snapshots._writers.values():
         assert writer.finish(pause)
 
 
@@ -212,8 +212,8 @@ def test_records_of_two_contents_together_are_as_in_one_file(cache: str, tmp_pat
     session.run(f"q = GET process FROM '{logs}' WHERE pid > 0 both = p + q")
     together = write(tmp_path / "b.json", [*OLD, exit_record])
     session.run(f"whole = GET process FROM '{together}' WHERE pid > 0")
-    assert session.store.counts(session.store.evaluate(session.scope["both"])) == session.store.counts(session.store.evaluate(session.scope["whole"]))
-    assert len(session["both"]) == 2
+    engine = session.engine
+    assert engine.counts(engine.evaluate(session.scope["both"])) == engine.counts(engine.evaluate(session.scope["whole"]))
 
 
 def test_a_change_between_two_sources_of_one_find(cache: str, tmp_path: Path, session: Session) -> None:
@@ -249,7 +249,7 @@ def test_a_cell_run_again_reads_what_is_there(cache: str, logs: Path, session: S
 def test_an_unchanged_file_is_read_once(cache: str, logs: Path, session: Session) -> None:
     for name in ("p", "q", "r"):
         session.run(f"{name} = GET process FROM '{logs}' WHERE pid > 0")
-    assert len(session.store.datasets) == 1
+    assert len(session.engine.datasets.snapshots.held) == 1
     assert session.scope["p"] == session.scope["q"] == session.scope["r"]
 
 
@@ -338,9 +338,9 @@ def test_waiting_for_a_snapshot_can_be_interrupted(tmp_path: Path, logs: Path, s
     monkeypatch.setattr(dataset, "LARGE", -1)
     for _ in session.stream(f"p = GET process FROM '{logs}' WHERE pid > 0"):
         pass
-    (key,) = session.store.datasets
+    (key,) = session.engine.datasets.snapshots.held
     never = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdin=subprocess.PIPE)
-    session.store.snapshots._writers[key] = Writer(tmp_path / "never" / "written.duckdb", never, private=True)
+    session.engine.datasets.snapshots._writers[key] = Writer(tmp_path / "never" / "written.duckdb", never, private=True)
     timer = threading.Timer(0.5, session.interrupt)
     timer.start()
     with pytest.raises(duckdb.InterruptException):
@@ -357,7 +357,7 @@ def test_nothing_private_is_left_behind(logs: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(dataset, "LARGE", -1)
     with Session() as session:
         session.run(f"p = GET process FROM '{logs}' WHERE pid > 0")
-        (writer,) = session.store.snapshots._writers.values()
+        (writer,) = session.engine.datasets.snapshots._writers.values()
         assert writer.private
     assert writer.process.returncode is not None
     assert list((tmp_path / "temporary").iterdir()) == []
@@ -370,7 +370,7 @@ from kestrel.ingest import dataset
 dataset.LARGE = -1
 session = Session()
 session.run(f"p = GET process FROM '{sys.argv[1]}' WHERE pid > 0")
-(writer,) = session.store.snapshots._writers.values()
+(writer,) = session.engine.datasets.snapshots._writers.values()
 writer.finish(lambda seconds: time.sleep(seconds) is None)
 print(writer.target, flush=True)
 time.sleep(600)
@@ -456,7 +456,7 @@ def test_states_are_remembered_only_when_they_cannot_hide_a_change(tmp_path: Pat
 
 def test_contents_that_no_variable_refers_to_are_dropped(cache: str, logs: Path, session: Session) -> None:
     def tables() -> int:
-        row = session.store.con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'events'").fetchone()
+        row = session.engine.con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'events'").fetchone()
         return int(row[0]) if row else 0
 
     session.run(f"first = GET process FROM '{logs}' WHERE pid > 0")
@@ -465,9 +465,9 @@ def test_contents_that_no_variable_refers_to_are_dropped(cache: str, logs: Path,
         write(logs, [creation(number)])
         session.run(f"p = GET process FROM '{logs}' WHERE pid > 0 q = p WHERE pid > 1")
         assert names(session, "q") == {f"p{number}.exe"}
-        sizes.append(len(session.store.variables))
+        sizes.append(len(session.engine.variables))
     assert names(session, "first") == {"p1.exe", "p2.exe"}
-    assert tables() == len(session.store.datasets) == 2
+    assert tables() == len(session.engine.datasets.snapshots.held) == 2
     assert sizes[2:] == [sizes[2]] * 4
 
 
@@ -480,7 +480,7 @@ def test_a_handle_keeps_what_it_stands_for(cache: str, logs: Path, session: Sess
     assert {row["name"] for row in handle.to_dicts()} == {"p1.exe", "p2.exe"}
     del handle
     session.run("DISP p ATTR name")
-    assert len(session.store.datasets) == 1
+    assert len(session.engine.datasets.snapshots.held) == 1
 
 
 def test_records_that_were_read_only_with_others_are_no_longer_held(tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def processes(logs: Path) -> tuple[int, bool]:
     """The number of processes, and whether they came from the cache."""
     with Session() as session:
         session.run(HUNT.format(logs))
-        return len(session["p"]), next(iter(session.store.datasets.values())).cached
+        return len(session["p"]), next(iter(session.engine.datasets.snapshots.held.values())).cached
 
 
 def of_another_version(file: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_bundle_cut_short_is_read_as_far_as_it_goes(tmp_path: Path, session: S
     path = tmp_path / "cut.json"
     path.write_text(text[:-120])
     session.run(f"p = GET process FROM '{path}'")
-    account = next(iter(session.store.datasets.values())).account
+    account = next(iter(session.engine.datasets.snapshots.held.values())).account
     assert (len(session["p"]), account.read, account.broken, account.cut_off) == (2, 2, 0, {str(path): 2})
 
 

@@ -102,7 +102,7 @@ def test_files_reach_the_database_by_one_door() -> None:
 
 
 def test_the_settings_of_the_database_are_fixed(here: Path, session: Session) -> None:
-    con = session.store.con
+    con = session.engine.con
     for statement in ("SET lock_configuration = false", "SET autoload_known_extensions = true", "SET memory_limit = '1TB'"):
         with pytest.raises(duckdb.InvalidInputException, match="locked"):
             con.execute(statement)
@@ -116,9 +116,9 @@ def test_the_settings_of_the_database_are_fixed(here: Path, session: Session) ->
 
 def test_what_does_not_fit_into_memory_goes_to_a_private_folder(here: Path) -> None:
     with Session() as session:
-        folder = session.store.folder.path
+        folder = session.engine.folder.path
         assert folder is not None and stat.S_IMODE(folder.stat().st_mode) == 0o700
-        setting = session.store.con.execute("SELECT current_setting('temp_directory')").fetchone()
+        setting = session.engine.con.execute("SELECT current_setting('temp_directory')").fetchone()
         assert setting is not None and Path(setting[0]).is_relative_to(folder)
         session.run("x = NEW ['a']")
     assert not folder.exists() and not (here / ".tmp").exists()

@@ -104,20 +104,22 @@ def learn(session: Session, stopped: Callable[[], bool] = lambda: False) -> None
     """
     if not session.scope:
         return
-    store = session.store
-    evaluated = {v.step: v for v in store.variables.values()}
+    from kestrel.engine.answers import Answers
+
+    engine = session.engine
+    evaluated = {v.step: v for v in engine.variables.values()}
     for name, step in reversed(session.scope.items()):
         variable = evaluated.get(step)
         if variable is None or _known(session, name, step).fullness or (variable.dataset and variable.dataset.events.unread):
             continue
-        entities, records, first, last = store.counts(variable)
+        entities, records, first, last = engine.counts(variable)
         if entities > COUNTED:
             continue
         full: dict[str, float] = {}
-        for _, paths in groupby(store.attributes_of(variable), lambda p: p.references):
+        for _, paths in groupby(engine.attributes_of(variable), lambda p: p.references):
             if stopped():
                 return
-            full |= {p.text(): n / max(1, entities) for p, n, _ in session.answers.fullness(variable, list(paths))}
+            full |= {p.text(): n / max(1, entities) for p, n, _ in Answers(engine).fullness(variable, list(paths))}
         _update(session, name, context.Variable(None, full, entities, records, first, last))
 
 

@@ -64,7 +64,7 @@ class Runner:
                     raise Stopped
 
         self.interrupted.clear()
-        _ = self.session.store  # made here, so that there is something to interrupt as soon as the thread begins
+        _ = self.session.engine  # made here, so that there is something to interrupt as soon as the thread begins
         work = Work(hunt)
         since: float | None = None
         try:

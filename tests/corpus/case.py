@@ -90,7 +90,7 @@ def answer(case: Case, folder: Path) -> dict[str, Any]:
                     results.append(result)
             except HuntErrors as errors:
                 drawn.append(str(errors))
-        counts = {name: list(session.store.counts(session.store.evaluate(step))[:2]) for name, step in session.scope.items()}
+        counts = {name: list(session.engine.counts(session.engine.evaluate(step))[:2]) for name, step in session.scope.items()}
     found: dict[str, Any] = {"counts": counts, "notices": [r.message for r in results if isinstance(r, Notice)]}
     if drawn:
         found["error"] = "\n".join(drawn) + "\n"

@@ -56,7 +56,7 @@ def run_some(seed: int, batch: int, number: int, folder: Path) -> Tally:
     tally = Tally()
     settings = Settings(cache=None)
     with Session(settings=settings) as session:
-        session.store.con.execute("SET threads = 1")
+        session.engine.con.execute("SET threads = 1")
         for n in range(number):
             chance = Random(f"{seed} {batch} {n}")
             text, parameters = Hunt(chance).text(), given_parameters(chance)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kestrel import Session
+from kestrel.engine.answers import Answers
 from kestrel.errors import HuntErrors
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import type_of
@@ -51,7 +52,7 @@ class Laboratory:
 
     def fresh(self) -> Session:
         session = Session(rows=None, settings=Settings(cache=None, rows=None))
-        session.store.con.execute("SET threads = 1")
+        session.engine.con.execute("SET threads = 1")
         return session
 
     def ask(self, text: str, session: Session | None = None, **parameters: Any) -> dict[str, list[Row]]:
@@ -75,10 +76,11 @@ class Laboratory:
             self.session.run(text, parameters=parameters)
         except HuntErrors:
             return None
-        store, answers = self.session.store, self.session.answers
+        engine = self.session.engine
+        answers = Answers(engine)
         found = {}
         for name, step in self.session.scope.items():
-            rows = answers.rows(answers.distinct(store.evaluate(step), [AttributePath(type_of(step), (), "id")])[0])
+            rows = answers.rows(answers.distinct(engine.evaluate(step), [AttributePath(type_of(step), (), "id")])[0])
             found[name] = {row[0] for row in rows}
         return found
 

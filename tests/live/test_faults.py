@@ -221,7 +221,7 @@ def test_secrets_show_nowhere(server: Server, sample: Index, profiled: Profiled,
     profiled(proxy.url, sample.name, auth={"username": "hunter", "password": SECRET})
     with pytest.raises(HuntErrors) as raised:
         session.run(HUNT)
-    shown = [str(raised.value), repr(raised.getrepr(style="long", showlocals=True)), repr(session.store.live), str(session.store.live.fetchers)]
+    shown = [str(raised.value), repr(raised.getrepr(style="long", showlocals=True)), repr(session.engine.remote), str(session.engine.remote.fetchers)]
     assert not any(re.search(f"{SECRET}|{basic('hunter', SECRET).split()[1]}", text) for text in shown)
 
 

@@ -33,11 +33,11 @@ def test_the_hunt_gives_its_rows(server: Server, sample: Index, profiled: Profil
     with Session() as session:
         live = tables(session.run(HUNT))
         assert counts(session) == EXPECTED
-        records = {name: session.store.counts(session.store.evaluate(session.scope[name])) for name in EXPECTED}
+        records = {name: session.engine.counts(session.engine.evaluate(session.scope[name])) for name in EXPECTED}
     on_file(monkeypatch)
     with Session() as session:
         read = tables(session.run(HUNT))
-        assert {name: session.store.counts(session.store.evaluate(session.scope[name])) for name in EXPECTED} == records
+        assert {name: session.engine.counts(session.engine.evaluate(session.scope[name])) for name in EXPECTED} == records
     assert {name: set(t.rows) for name, t in live.items()} == {name: set(t.rows) for name, t in read.items()}
 
 

@@ -70,7 +70,7 @@ def test_what_has_more_records_than_a_query_gives_is_asked_in_parts(served: Serv
     assert names(Wanted(), tmp_path / "into") == sorted(r["name"] for r in rows(2_000))
     session.run("x = GET process FROM stixshifter://lab WHERE pid > 0")
     assert len(session["x"]) == 2_000
-    (account,) = [d.account for d in session.store.datasets.values()]
+    (account,) = [d.account for d in session.engine.datasets.snapshots.held.values()]
     assert account.kept == 2_000
 
 

@@ -57,8 +57,8 @@ def keys(session: Session, path: Path, types: Iterator[str]) -> set[int]:
     found: set[int] = set()
     for name in types:
         session.run(f"v = GET {name} FROM '{path}'")
-        variable = session.store.evaluate(session["v"].step)
-        found.update(r[0] for r in session.store.con.execute(f"SELECT DISTINCT rec FROM {variable.table}").fetchall())
+        variable = session.engine.evaluate(session["v"].step)
+        found.update(r[0] for r in session.engine.con.execute(f"SELECT DISTINCT rec FROM {variable.table}").fetchall())
     return found
 
 
@@ -73,7 +73,7 @@ def test_the_account_adds_up(path: Path) -> None:
             code = error.errors[0].code
             assert code == "K0412" if text is not None else code in ("K0401", "K0412")
             return
-        dataset = session.store.evaluate(session["v"].step).dataset
+        dataset = session.engine.evaluate(session["v"].step).dataset
         assert text is not None and dataset is not None
         account = dataset.account
         assert account.read == account.mapped + account.duplicates + account.events_only + account.unknown + account.broken

@@ -49,7 +49,7 @@ def test_a_bundle_holds_whom_it_holds(shared: Path, session: Session, name: str)
         session.run(f"v{number} = GET {kind} FROM '{path}'")
         found[kind] = len(session[f"v{number}"])
     assert found == {kind: truth.count(kind) for kind in TYPES}
-    account = next(iter(session.store.datasets.values())).account
+    account = next(iter(session.engine.datasets.snapshots.held.values())).account
     assert (account.read, account.kept, account.log_formats) == (records, records, {"stix": records})
 
 

@@ -27,7 +27,7 @@ def test_flat(entry: dict[str, Any], shared: Path) -> None:
                 found = len(session[name])
                 if found != count:
                     differences.append(f"{name}: {found}, truth {count}, in\n{item['hunt']}")
-        account = next(iter(session.store.datasets.values())).account
+        account = next(iter(session.engine.datasets.snapshots.held.values())).account
         counted = {"kept": account.kept, "duplicates": account.duplicates, "broken": account.broken}
     if counted != entry["counts"]:
         differences.append(f"lines: {counted}, truth {entry['counts']}")

@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from kestrel.engine.evaluate import Store
-from kestrel.engine.find import Finder
+from kestrel.engine.evaluate import Engine
+from kestrel.engine.find import among
 from kestrel.engine.variable import Variable, described, kind_of_type
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE
@@ -37,45 +37,43 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Answers:
-    """Asks a store."""
+    """The answers about variables of an engine."""
 
-    store: Store
+    engine: Engine
 
     def distinct(self, variable: Variable, wanted: Sequence[AttributePath]) -> tuple[str, int]:
         """A table of place and the wanted attributes as f0, f1, ...: the distinct rows, each at the place of its first; and
         how many there are."""
         if not wanted:
-            return self.store.table("SELECT 0 AS place WHERE false"), 0
-        frame = self.store.frame(variable, wanted)
+            return self.engine.work.table("SELECT 0 AS place WHERE false"), 0
         columns = ", ".join(f"f{n}" for n in range(len(wanted)))
-        table = self.store.table(f"SELECT {columns}, min(place) AS place FROM {frame} GROUP BY ALL")
-        total = self.store.con.execute(f"SELECT count(*) FROM {table}").fetchone()
-        return table, total[0] if total else 0
+        table = self.engine.select(variable, wanted, f"SELECT {columns}, min(place) AS place FROM {{frame}} GROUP BY ALL")
+        return table, self.engine.work.count(table)
 
     def rows(self, table: str, limit: int | None = None, offset: int = 0) -> list[tuple[Any, ...]]:
         """Rows of such a table in their order, `limit` of them after `offset`."""
-        return self.store.con.execute(f"SELECT * EXCLUDE (place) FROM {_cut(table, limit, offset)} ORDER BY place").fetchall()
+        return self.engine.con.execute(f"SELECT * EXCLUDE (place) FROM {_cut(table, limit, offset)} ORDER BY place").fetchall()
 
     def page(
         self, table: str, within: tuple[int | None, int], shown: Sequence[int], sort: tuple[int, bool] | None, search: str, limit: int, offset: int
     ) -> tuple[list[tuple[Any, ...]], int]:
         """Some columns of such a table, of the rows `within` (limit, offset): those of which a cell has the searched text,
         in the order of a column (its number, whether descending); `limit` of them after `offset`, and how many there are."""
-        kinds = dict(described(self.store.con, table))
+        kinds = dict(described(self.engine.con, table))
         condition = " OR ".join(f"contains(lower({_text(f'f{n}', kinds[f'f{n}'])}), lower($search))" for n in shown) if search else "true"
         parameters = {"search": search} if search else {}
         found = f"FROM {_cut(table, *within)} WHERE {condition}"
-        total = self.store.con.execute(f"SELECT count(*) {found}", parameters).fetchone()
+        total = self.engine.con.execute(f"SELECT count(*) {found}", parameters).fetchone()
         order = f"f{sort[0]} {'DESC' if sort[1] else 'ASC'} NULLS LAST, place" if sort else "place"
         columns = ", ".join(f"f{n}" for n in shown)
-        rows = self.store.con.execute(f"SELECT {columns} {found} ORDER BY {order} LIMIT {limit} OFFSET {offset}", parameters).fetchall()
+        rows = self.engine.con.execute(f"SELECT {columns} {found} ORDER BY {order} LIMIT {limit} OFFSET {offset}", parameters).fetchall()
         return rows, total[0] if total else 0
 
     def select(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> str:
         """A SELECT of all rows in order, a column for each wanted attribute, named by its text. `keyed`: the rows of a table have
         an `id` of their own."""
         wanted = [p for p in wanted if not (keyed and variable.type == TABLE and p.text().casefold() == "id")]
-        frame = self.store.frame(variable, wanted, known=True)
+        frame = self.engine.frame(variable, wanted, known=True)
         names = [f"f{n} AS {quoted_name(p.text())}" for n, p in enumerate(wanted)]
         if keyed and variable.type == TABLE:
             names.insert(0, "printf('table--%016x', n) AS id")
@@ -83,7 +81,7 @@ class Answers:
 
     def relation(self, variable: Variable, wanted: Sequence[AttributePath], keyed: bool = False) -> duckdb.DuckDBPyRelation:
         """The same as a DuckDB relation."""
-        return self.store.con.sql(self.select(variable, wanted, keyed))
+        return self.engine.con.sql(self.select(variable, wanted, keyed))
 
     def bundle(self, variable: Variable, wanted: Sequence[AttributePath]) -> dict[str, Any]:
         """The entities as a STIX 2.1 bundle, with the relations among them that records show."""
@@ -94,7 +92,7 @@ class Answers:
         for values in relation.fetchall():
             row = {n: v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for n, v in zip(names, values, strict=True)}
             rows.append(row | {"host": hosts.get(str(row["id"]))})
-        return bundle_of(variable.type, rows, datetime.now(UTC), names, Finder(self.store).among(variable))
+        return bundle_of(variable.type, rows, datetime.now(UTC), names, among(self.engine.work, variable))
 
     def _hosts(self, variable: Variable) -> dict[str, str]:
         """The host of each entity that a record of it names, by id."""
@@ -102,13 +100,13 @@ class Answers:
             return {}
         shown = f"'{variable.type}--' || lower(printf('%016x', v.id))"
         records = f"{variable.table} v JOIN {variable.dataset.events.table} e ON e.rec = v.rec"
-        return dict(self.store.con.execute(f"SELECT {shown}, min(e.host) FROM {records} WHERE e.host IS NOT NULL GROUP BY v.id").fetchall())
+        return dict(self.engine.con.execute(f"SELECT {shown}, min(e.host) FROM {records} WHERE e.host IS NOT NULL GROUP BY v.id").fetchall())
 
     def fullness(self, variable: Variable, wanted: Sequence[AttributePath]) -> list[tuple[AttributePath, int, Any]]:
         """For each attribute: how many rows have it, and its most frequent value."""
         if not wanted:
             return []
-        frame, con = self.store.frame(variable, wanted, known=True), self.store.con
+        frame, con = self.engine.frame(variable, wanted, known=True), self.engine.con
         counted = con.execute(f"SELECT {', '.join(f'count(f{n})' for n in range(len(wanted)))} FROM {frame}").fetchone() or ()
         found = []
         for n, path in enumerate(wanted):
@@ -119,7 +117,7 @@ class Answers:
 
     def distribution(self, variable: Variable, path: AttributePath) -> Distribution:
         """How the values of an attribute are spread."""
-        frame, con = self.store.frame(variable, [path]), self.store.con
+        frame, con = self.engine.frame(variable, [path]), self.engine.con
         kind = kind_of_type(dict(described(con, frame))["f0"])
         ends = "min(f0), max(f0)" if kind in ("number", "time") else "NULL, NULL"
         middle = "avg(f0), median(f0), stddev_samp(f0)" if kind == "number" else "NULL, NULL, NULL"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-import duckdb
-
 from kestrel.engine.match import Scope
-from kestrel.engine.variable import fresh, shown_as
+from kestrel.engine.variable import shown_as
 from kestrel.graph.predicate import AttributePath
 from kestrel.ingest.observations import PARTED, Events, inherent, observations, references
-from kestrel.ingest.sql import quoted_name
+from kestrel.ingest.sql import Statement, quoted_name
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import EVERY_ENTITY
 
@@ -26,31 +24,29 @@ LATEST = f"CASE WHEN unix AND t IS NOT NULL THEN 576460752303423487 - {TIME} ELS
 """On Linux the last observation decides the name of a process: exec changes it."""
 
 
-def merged(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:
-    """A table of id and one column for each path (named by its text): the best value of each entity in `ids`, a table
-    with a column id (and rec, t, where first_observed and the like are asked)."""
-    columns: dict[str, str] = {}
+def merged(statement: Statement, ids: str, type_name: str, paths: Sequence[AttributePath], scope: Scope) -> str:
+    """A part of a statement with id and one column for each path (named by its text): the best value of each entity in `ids`, a table
+    with a column id (and rec, t, for first_observed and the like)."""
+    columns: dict[str, tuple[str, str]] = {}
     for (reference, target), group in groupby(sorted(paths, key=_first_hop), key=_first_hop):
         wanted = list(group)
         brought = scope.own.columns if scope.own else {}
         own = [p for p in wanted if p.references and p.text() in brought]
         for path in own:
-            columns[path.text()] = f"(SELECT id, any_value({brought[path.text()].sql}) AS value FROM {scope.own and scope.own.table} GROUP BY id)"
+            value = brought[path.text()].sql
+            columns[path.text()] = f"(SELECT id, any_value({value}) AS value FROM {scope.own and scope.own.table} GROUP BY id)", "value"
         rest = [p for p in wanted if p not in own]
         if not reference:
-            columns |= _direct(con, ids, type_name, [p.attribute for p in rest], scope)
+            columns |= _direct(statement, ids, type_name, [p.attribute for p in rest], scope)
         elif rest and scope.events:
-            columns |= _through(con, ids, type_name, (reference, target), rest, scope)
-    name = fresh("merged")
-    joins, shown = "", ""
-    for number, path in enumerate(dict.fromkeys(paths)):
-        if path.text() not in columns:
-            shown += f", NULL AS {shown_as(path)}"
-            continue
-        joins += f" LEFT JOIN {columns[path.text()]} c{number} ON c{number}.id = i.id"
-        shown += f", c{number}.value AS {shown_as(path)}"
-    con.execute(f"CREATE TEMP TABLE {name} AS SELECT i.id{shown} FROM (SELECT DISTINCT id FROM {ids}) i{joins}")
-    return name
+            columns |= _through(statement, ids, type_name, (reference, target), rest, scope)
+    sources = {source: f"s{n}" for n, source in enumerate(dict.fromkeys(source for source, _ in columns.values()))}
+    shown = ""
+    for path in dict.fromkeys(paths):
+        source, column = columns.get(path.text(), ("", ""))
+        shown += f", {f'{sources[source]}.{column}' if source else 'NULL'} AS {shown_as(path)}"
+    joins = "".join(f" LEFT JOIN {source} {name} ON {name}.id = i.id" for source, name in sources.items())
+    return statement.part(f"SELECT i.id{shown} FROM (SELECT DISTINCT id FROM {ids}) i{joins}", "merged")
 
 
 def _first_hop(path: AttributePath) -> tuple[str, str]:
@@ -66,9 +62,9 @@ def _rank(events: Events) -> str:
     return RANK % (PARTED, created, TIME, PARTED)
 
 
-def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, str]:
-    """Attributes of the entities themselves: by name, a FROM item of (id, value)."""
-    found = {n: inherent(scope.events, ids, type_name, n) for n in names if n in EVERY_ENTITY}
+def _direct(statement: Statement, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, tuple[str, str]]:
+    """Attributes of the entities themselves: by name, a FROM item with a column id, and the column of the value."""
+    found = {n: (inherent(scope.events, ids, type_name, n), "value") for n in names if n in EVERY_ENTITY}
     stored = [n for n in names if n not in EVERY_ENTITY]
     if not stored:
         return found
@@ -82,40 +78,33 @@ def _direct(con: duckdb.DuckDBPyConnection, ids: str, type_name: str, names: Seq
     if not parts:
         return found
     best = ", ".join(f"arg_min({quoted_name(n)}, rank) AS b{i}" for i, n in enumerate(stored))
-    table = fresh("direct")
-    con.execute(f"CREATE TEMP TABLE {table} AS SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id")
-    return found | {n: f"(SELECT id, b{i} AS value FROM {table})" for i, n in enumerate(stored)}
+    table = statement.part(f"SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id", "direct")
+    return found | {n: (table, f"b{i}") for i, n in enumerate(stored)}
 
 
 def _through(
-    con: duckdb.DuckDBPyConnection,
+    statement: Statement,
     ids: str,
     type_name: str,
     step: tuple[str, str],
     paths: Sequence[AttributePath],
     scope: Scope,
-) -> dict[str, str]:
-    """Attributes behind a reference: of the entity the best record of it leads to."""
+) -> dict[str, tuple[str, str]]:
+    """The same for attributes behind a reference: of the entity the best record of it leads to."""
     reference, target = step
     assert scope.events is not None
-    best = best_targets(con, type_name, reference, scope, f"id IN (SELECT id FROM {ids})")
-    targets = fresh("targets")
-    con.execute(f"CREATE TEMP TABLE {targets} AS SELECT target AS id, rec, t FROM {best}")
+    best = best_targets(statement, type_name, reference, scope, f"id IN (SELECT id FROM {ids})")
+    targets = f"(SELECT target AS id, rec, t FROM {best})"
     below = [AttributePath(p.references[0][1], p.references[1:], p.attribute) for p in paths]
-    table = merged(con, targets, target, below, Scope(scope.events, scope.conditions))
-    return {
-        p.text(): f"(SELECT b.id, m.{shown_as(b)} AS value FROM {best} b JOIN {table} m ON m.id = b.target)"
-        for p, b in zip(paths, below, strict=True)
-    }
+    table = merged(statement, targets, target, below, Scope(scope.events, scope.conditions))
+    values = ", ".join(f"m.{shown_as(b)} AS v{n}" for n, b in enumerate(below))
+    source = f"(SELECT b.id, {values} FROM {best} b JOIN {table} m ON m.id = b.target)"
+    return {p.text(): (source, f"v{n}") for n, p in enumerate(paths)}
 
 
-def best_targets(con: duckdb.DuckDBPyConnection, type_name: str, reference: str, scope: Scope, where: str = "true") -> str:
-    """A table of id, target, t, rec: whom the reference of each entity leads to by the best record of it."""
+def best_targets(statement: Statement, type_name: str, reference: str, scope: Scope, where: str = "true") -> str:
+    """A part of a statement with id, target, t, rec: whom the reference of each entity leads to by the best record of it."""
     assert scope.events is not None
     pairs = references(scope.events, type_name, reference, scope.conditions, [_rank(scope.events)])
-    best = fresh("best")
-    con.execute(
-        f"CREATE TEMP TABLE {best} AS SELECT id, arg_min(target, rank) AS target, any_value(t) AS t, any_value(rec) AS rec "
-        f"FROM ({pairs}) WHERE {where} GROUP BY id"
-    )
-    return best
+    best = f"SELECT id, arg_min(target, rank) AS target, any_value(t) AS t, any_value(rec) AS rec FROM ({pairs}) WHERE {where} GROUP BY id"
+    return statement.part(best, "best")

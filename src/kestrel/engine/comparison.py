@@ -14,7 +14,7 @@ import duckdb
 from kestrel.engine.variable import described, kind_of_type
 from kestrel.graph.likes import characters
 from kestrel.graph.predicate import Scalar, Test, ValuesOf
-from kestrel.ingest.sql import Query
+from kestrel.ingest.sql import Statement
 from kestrel.lower.expressions import in_words
 from kestrel.lower.mistakes import BadExpression
 
@@ -26,7 +26,7 @@ class Comparer:
     con: duckdb.DuckDBPyConnection
     values_of: Callable[[ValuesOf], str]
 
-    def condition(self, x: str, kind: str, test: Test, query: Query, known: str, key: Callable[[str], str] | None = None) -> str:
+    def condition(self, x: str, kind: str, test: Test, statement: Statement, known: str, key: Callable[[str], str] | None = None) -> str:
         """SQL that is true where the positive form of the test holds for the column `x` of a kind. `known`: a FROM item whose
         column x has every value on record. `key`: the SQL that equality compares for a column; literals are already in this form."""
         tables = [self.values_of(v) for v in test.values if isinstance(v, ValuesOf)]
@@ -40,30 +40,30 @@ class Comparer:
                 fitting = [v for v in fitting if v not in accented]
                 if accented:
                     composed = [unicodedata.normalize("NFC", v) for v in accented]
-                    parts.append(f"nfc_normalize({shown}) IN (SELECT unnest({query.value(composed)}::VARCHAR[]))")
+                    parts.append(f"nfc_normalize({shown}) IN (SELECT unnest({statement.value(composed)}::VARCHAR[]))")
                 if len(fitting) == 1:
-                    parts.append(f"{_typed(x, kind, fitting[0])} = {query.value(fitting[0])}")
+                    parts.append(f"{_typed(x, kind, fitting[0])} = {statement.value(fitting[0])}")
                 elif fitting and kind != "any":
-                    parts.append(f"{x} IN (SELECT unnest({query.value(list(fitting))}))")
+                    parts.append(f"{x} IN (SELECT unnest({statement.value(list(fitting))}))")
                 else:
-                    parts += [f"{_typed(x, kind, v)} = {query.value(v)}" for v in fitting]
+                    parts += [f"{_typed(x, kind, v)} = {statement.value(v)}" for v in fitting]
                 parts += [f"{x} IN (SELECT {key('value')} FROM {t})" if key else self._among(x, kind, t) for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "<" | "<=" | ">" | ">=":
-                parts = [f"{_typed(x, kind, v)} {test.operator} {query.value(v)}" for v in fitting]
+                parts = [f"{_typed(x, kind, v)} {test.operator} {statement.value(v)}" for v in fitting]
                 parts += [f"{_ordered(x, kind)} {test.operator} ANY (SELECT {_ordered('value', kind)} FROM {t})" for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "LIKE":
-                parts = [_like(shown, str(v), test.escape, query) for v in plain]
+                parts = [_like(shown, str(v), test.escape, statement) for v in plain]
                 parts += [f"EXISTS (SELECT 1 FROM {t} WHERE {shown} ILIKE CAST(value AS VARCHAR))" for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "MATCHES":
-                parts = [f"regexp_matches({shown}, {query.value(e)})" for e in self._expressions(test, plain, tables)]
+                parts = [f"regexp_matches({shown}, {statement.value(e)})" for e in self._expressions(test, plain, tables)]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "ISSUBSET" | "ISSUPERSET":
                 networks = [str(v) for v in plain] + [v for t in tables for v in self._values(t)]
                 inside = self._related(networks, test.operator == "ISSUBSET", known)
-                return f"{shown} IN (SELECT unnest({query.value(inside)}::VARCHAR[]))"
+                return f"{shown} IN (SELECT unnest({statement.value(inside)}::VARCHAR[]))"
             case _:
                 assert_never(test.operator)
 
@@ -127,14 +127,14 @@ ESCAPE = "\x1b"
 """The escape character in the SQL, whichever one the hunt uses."""
 
 
-def _like(x: str, pattern: str, escape: str, query: Query) -> str:
+def _like(x: str, pattern: str, escape: str, statement: Statement) -> str:
     """Whether a text matches a pattern, ignoring case and, if the pattern is not ASCII, the composition of accents."""
     if not pattern.isascii():
         x, pattern = f"nfc_normalize({x})", unicodedata.normalize("NFC", pattern)
     if not escape:
-        return f"{x} ILIKE {query.value(pattern)}"
+        return f"{x} ILIKE {statement.value(pattern)}"
     known = (f"{ESCAPE}{sign}" if itself or sign == ESCAPE else sign for sign, itself in characters(pattern, escape))
-    return f"{x} ILIKE {query.value(''.join(known))} ESCAPE '{ESCAPE}'"
+    return f"{x} ILIKE {statement.value(''.join(known))} ESCAPE '{ESCAPE}'"
 
 
 def _ordered(x: str, kind: str) -> str:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import duckdb
 
 from kestrel.engine.load import load, put_rows
 from kestrel.engine.snapshots import NotHeld
-from kestrel.engine.variable import Flat, Own, Variable, described, fresh, kind_of_type, named
+from kestrel.engine.variable import Flat, Own, Variable, described, kind_of_type, named
+from kestrel.engine.workspace import Evaluator, Workspace
 from kestrel.errors import KestrelError
 from kestrel.formats.transforms import instant, whole
 from kestrel.graph.steps import TABLE, Applied, Load, New, content_id
 from kestrel.ingest.database import EXACT, exact
+from kestrel.ingest.file_states import Readings
 from kestrel.ingest.observations import entity_type
-from kestrel.ingest.sql import Query, quoted_name
+from kestrel.ingest.sql import Statement, fresh, quoted_name
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
 from kestrel.text import listed, path_text
-
-if TYPE_CHECKING:
-    from kestrel.engine.evaluate import Store
 
 
 class NoIds(KestrelError):
@@ -62,194 +61,184 @@ class UnusableAnswer(KestrelError):
         )
 
 
-@dataclass(frozen=True)
-class Given:
-    """Evaluates NEW, LOAD and APPLY."""
+def new(work: Workspace, step: New) -> Variable:
+    """Each row an entity of its own, or the one the records know by its main attribute."""
+    names = list(dict.fromkeys(name for row in step.rows for name, _ in row))
+    kind = entity_type(step.type)
+    statement, rows_of = Statement(), [dict(row) for row in step.rows]
+    listed = [f"unnest({statement.value([_as_text(row.get(name)) for row in rows_of])}::VARCHAR[]) AS v{n}" for n, name in enumerate(names)]
+    cells = "".join(f", {_cell(f'v{n}', _new_type(kind, name))} AS c{n}" for n, name in enumerate(names))
+    key = statement.value(content_id(step))
+    identity = f"hash({key}, place)"
+    if kind.value_tag and kind.main in names:
+        main = f"v{names.index(kind.main)}"
+        identity = f"CASE WHEN {main} IS NOT NULL THEN hash('{kind.value_tag}', {main}) ELSE {identity} END"
+    places = f"unnest(range({statement.value(len(rows_of))}::BIGINT))::INTEGER AS place"
+    table = work.table(
+        f"SELECT {identity} AS id, hash('new', {key}, place) AS rec, NULL::TIMESTAMP AS t, place{cells} FROM (SELECT {', '.join([places, *listed])})",
+        statement,
+    )
+    rows = work.table(f"SELECT id, rec, t FROM {table}")
+    places = work.table(f"SELECT id, min(place) AS place FROM {table} GROUP BY id")
+    own = Own(table, named(work.con, table, [(f"c{n}", name) for n, name in enumerate(names)]))
+    return Variable(step, step.type, rows, None, None, own, places=places)
 
-    store: Store
 
-    # -- NEW -----------------------------------------------------------------------------------------------------
+def load_file(work: Workspace, readings: Readings, step: Load) -> Variable:
+    """The rows of a file: entities where it has a type, else a table."""
+    con = work.con
+    texts = [name for name, kind in model_attributes(step.type).items() if kind == "text"]
+    for file, _, _ in readings.changed([step.file]):
+        raise NotHeld(file)
+    states = readings.states([step.file])
+    raw = load(con, Path(step.path), texts, vocabulary().entity(step.type).main if step.type != TABLE else "value")
+    readings.remember(states)
+    names = [name for name, _ in described(con, raw)]
+    if step.type == TABLE:
+        columns = "".join(f", {quoted_name(name)} AS c{n}" for n, name in enumerate(names))
+        table = work.table(f"SELECT rowid + 1 AS n, n AS id, n AS rec, NULL::TIMESTAMP AS t{columns} FROM {raw}")
+        held = named(con, table, [(f"c{n}", name) for n, name in enumerate(names)])
+        return Variable(step, TABLE, work.table(f"SELECT id, rec, t FROM {table}"), None, None, flat=Flat(table, held))
+    return _loaded_entities(work, step, raw, names)
 
-    def new(self, step: New) -> Variable:
-        """Each row an entity of its own, or the one the records know by its main attribute."""
-        names = list(dict.fromkeys(name for row in step.rows for name, _ in row))
-        kind = entity_type(step.type)
-        table = fresh("given")
-        query, rows_of = Query(), [dict(row) for row in step.rows]
-        listed = [f"unnest({query.value([_as_text(row.get(name)) for row in rows_of])}::VARCHAR[]) AS v{n}" for n, name in enumerate(names)]
-        cells = "".join(f", {_cell(f'v{n}', _new_type(kind, name))} AS c{n}" for n, name in enumerate(names))
-        key = query.value(content_id(step))
-        identity = f"hash({key}, place)"
-        if kind.value_tag and kind.main in names:
-            main = f"v{names.index(kind.main)}"
-            identity = f"CASE WHEN {main} IS NOT NULL THEN hash('{kind.value_tag}', {main}) ELSE {identity} END"
-        places = f"unnest(range({query.value(len(rows_of))}::BIGINT))::INTEGER AS place"
-        query.run(
-            self.store.con,
-            f"CREATE TEMP TABLE {table} AS SELECT {identity} AS id, hash('new', {key}, place) AS rec, NULL::TIMESTAMP AS t, place{cells} "
-            f"FROM (SELECT {', '.join([places, *listed])})",
-        )
-        rows = self.store.table(f"SELECT id, rec, t FROM {table}")
-        places = self.store.table(f"SELECT id, min(place) AS place FROM {table} GROUP BY id")
-        own = Own(table, named(self.store.con, table, [(f"c{n}", name) for n, name in enumerate(names)]))
-        return Variable(step, step.type, rows, None, None, own, places=places)
 
-    # -- LOAD ----------------------------------------------------------------------------------------------------
+def _loaded_entities(work: Workspace, step: Load, raw: str, names: Sequence[str]) -> Variable:
+    con, statement = work.con, Statement()
+    types = dict(described(con, raw))
+    own_key = f"hash({statement.value(step.path)}, rowid)"
+    given_id = f"try_cast('0x' || nullif(split_part(CAST({quoted_name('id')} AS VARCHAR), '--', 2), '') AS UBIGINT)" if "id" in names else "NULL"
+    model = vocabulary().entity(step.type)
+    if model.value_tag and model.main in names:
+        given_id = f"coalesce({given_id}, hash('{model.value_tag}', CAST({quoted_name(model.main)} AS VARCHAR)))"
+    times = [as_time(quoted_name(n), types[n]) if n in names else "NULL::TIMESTAMP" for n in ("first_observed", "last_observed")]
+    kept = [n for n in names if n not in EVERY_ENTITY]
+    kinds = vocabulary().entity(step.type)
+    columns = "".join(f", {_as_model(kinds, name, types[name])} AS c{n}" for n, name in enumerate(kept))
+    loaded = work.table(
+        f"SELECT coalesce({given_id}, {own_key}) AS id, {own_key} AS rec, {times[0]} AS t, "
+        f"coalesce({times[1]}, {times[0]}) AS last, rowid AS place{columns} FROM {raw}",
+        statement,
+    )
+    _account_lost(work, step, raw, kept, types)
+    firsts = "".join(f", any_value(c{n}) AS c{n}" for n in range(len(kept)))
+    table = work.table(f"SELECT id, min(rec) AS rec, min(t) AS t{firsts} FROM {loaded} GROUP BY id")
+    own = Own(table, named(con, table, [(f"c{n}", name) for n, name in enumerate(kept)]))
+    rows = work.table(f"SELECT id, rec, t FROM {loaded} UNION SELECT id, rec, last FROM {loaded}")
+    places = work.table(f"SELECT id, min(place) AS place FROM {loaded} GROUP BY id")
+    return Variable(step, step.type, rows, None, step.range, own, places=places)
 
-    def load(self, step: Load) -> Variable:
-        """The rows of a file: entities where it has a type, else a table."""
-        con = self.store.con
-        texts = [name for name, kind in model_attributes(step.type).items() if kind == "text"]
-        readings = self.store.readings
-        for file, _, _ in readings.changed([step.file]):
-            raise NotHeld(file)
-        states = readings.states([step.file])
-        raw = load(con, Path(step.path), texts, vocabulary().entity(step.type).main if step.type != TABLE else "value")
-        readings.remember(states)
-        names = [name for name, _ in described(con, raw)]
-        if step.type == TABLE:
-            columns = "".join(f", {quoted_name(name)} AS c{n}" for n, name in enumerate(names))
-            table = self.store.table(f"SELECT rowid + 1 AS n, n AS id, n AS rec, NULL::TIMESTAMP AS t{columns} FROM {raw}")
-            held = named(con, table, [(f"c{n}", name) for n, name in enumerate(names)])
-            return Variable(step, TABLE, self.store.table(f"SELECT id, rec, t FROM {table}"), None, None, flat=Flat(table, held))
-        return self._loaded_entities(step, raw, names)
 
-    def _loaded_entities(self, step: Load, raw: str, names: Sequence[str]) -> Variable:
-        con, query = self.store.con, Query()
-        types = dict(described(con, raw))
-        own_key = f"hash({query.value(step.path)}, rowid)"
-        given_id = f"try_cast('0x' || nullif(split_part(CAST({quoted_name('id')} AS VARCHAR), '--', 2), '') AS UBIGINT)" if "id" in names else "NULL"
-        model = vocabulary().entity(step.type)
-        if model.value_tag and model.main in names:
-            given_id = f"coalesce({given_id}, hash('{model.value_tag}', CAST({quoted_name(model.main)} AS VARCHAR)))"
-        times = [as_time(quoted_name(n), types[n]) if n in names else "NULL::TIMESTAMP" for n in ("first_observed", "last_observed")]
-        kept = [n for n in names if n not in EVERY_ENTITY]
-        kinds = vocabulary().entity(step.type)
-        columns = "".join(f", {_as_model(kinds, name, types[name])} AS c{n}" for n, name in enumerate(kept))
-        loaded = fresh("loaded")
-        query.run(
-            con,
-            f"CREATE TEMP TABLE {loaded} AS SELECT coalesce({given_id}, {own_key}) AS id, {own_key} AS rec, {times[0]} AS t, "
-            f"coalesce({times[1]}, {times[0]}) AS last, rowid AS place{columns} FROM {raw}",
-        )
-        self._account_lost(step, raw, kept, types)
-        firsts = "".join(f", any_value(c{n}) AS c{n}" for n in range(len(kept)))
-        table = self.store.table(f"SELECT id, min(rec) AS rec, min(t) AS t{firsts} FROM {loaded} GROUP BY id")
-        own = Own(table, named(con, table, [(f"c{n}", name) for n, name in enumerate(kept)]))
-        rows = self.store.table(f"SELECT id, rec, t FROM {loaded} UNION SELECT id, rec, last FROM {loaded}")
-        places = self.store.table(f"SELECT id, min(place) AS place FROM {loaded} GROUP BY id")
-        return Variable(step, step.type, rows, None, step.range, own, places=places)
+def _account_lost(work: Workspace, step: Load, raw: str, names: Sequence[str], types: Mapping[str, str]) -> None:
+    """Add a notice of how many values of a file do not have the type of the model and are left empty."""
+    kind, kinds = vocabulary().entity(step.type), model_attributes(step.type)
+    doubtful = [n for n in names if kinds.get(n) in ("number", "time")]
+    if not doubtful:
+        return
+    lost = ", ".join(f"count(nullif(CAST({quoted_name(n)} AS VARCHAR), '')) - count({_as_model(kind, n, types[n])})" for n in doubtful)
+    for name, number in zip(doubtful, work.con.execute(f"SELECT {lost} FROM {raw}").fetchone() or (), strict=True):
+        if number > 0:
+            wanted = "whole number" if kinds[name] == "number" else "time"
+            verdict = f"value of `{name}` is not a {wanted} and is" if number == 1 else f"values of `{name}` are not {wanted}s and are"
+            message = f"`{path_text(step.path)}`: {number:,} {verdict} left empty"
+            work.notices.append(Notice("values-left-out", message, number))
 
-    def _account_lost(self, step: Load, raw: str, names: Sequence[str], types: Mapping[str, str]) -> None:
-        """Add a notice of how many values of a file do not have the type of the model and are left empty."""
-        kind, kinds = vocabulary().entity(step.type), model_attributes(step.type)
-        doubtful = [n for n in names if kinds.get(n) in ("number", "time")]
-        if not doubtful:
-            return
-        lost = ", ".join(f"count(nullif(CAST({quoted_name(n)} AS VARCHAR), '')) - count({_as_model(kind, n, types[n])})" for n in doubtful)
-        for name, number in zip(doubtful, self.store.con.execute(f"SELECT {lost} FROM {raw}").fetchone() or (), strict=True):
-            if number > 0:
-                wanted = "whole number" if kinds[name] == "number" else "time"
-                verdict = f"value of `{name}` is not a {wanted} and is" if number == 1 else f"values of `{name}` are not {wanted}s and are"
-                message = f"`{path_text(step.path)}`: {number:,} {verdict} left empty"
-                self.store.notices.append(Notice("values-left-out", message, number))
 
-    # -- APPLY ---------------------------------------------------------------------------------------------------
+def answer_of(work: Workspace, evaluator: Evaluator, step: Applied, name: str, answer: Any) -> Own | None:
+    """Keep what an analytic returned for one of its inputs: a DataFrame, a Parquet file or dictionaries; None for nothing.
+    Raises NoIds, UnknownRows, UnusableAnswer."""
+    variable = evaluator.evaluate(step.input)
+    if answer is None:
+        return None
+    con = work.con
+    raw = _table_of(work, step, answer)
+    types = dict(described(con, raw))
+    names = list(types)
+    if "id" not in names:
+        raise NoIds(step.analytics, name)
+    given = f"(SELECT {'n' if variable.type == TABLE else 'id'} AS id FROM {variable.flat.table if variable.flat else variable.table})"
+    keyed = work.table(f"SELECT try_cast('0x' || split_part(CAST(id AS VARCHAR), '--', 2) AS UBIGINT) AS key, * FROM {raw}")
+    strangers = f"FROM {keyed} WHERE key IS NULL OR key NOT IN (SELECT id FROM {given})"
+    number = (con.execute(f"SELECT count(*) {strangers}").fetchone() or (0,))[0]
+    if number:
+        first = [str(r[0]) for r in con.execute(f"SELECT CAST(id AS VARCHAR) {strangers} LIMIT 3").fetchall()]
+        raise UnknownRows(step.analytics, name, first, number)
+    changed = [n for n in names if n not in EVERY_ENTITY and _tells_more(work, evaluator, variable, keyed, n)]
+    kinds = vocabulary().entity(variable.type)
+    columns = "".join(f", any_value({_as_model(kinds, n, types[n])}) AS c{i}" for i, n in enumerate(changed))
+    table = work.table(f"SELECT key AS id, NULL::UBIGINT AS rec, NULL::TIMESTAMP AS t{columns} FROM {keyed} GROUP BY key")
+    held = named(con, table, [(f"c{i}", n) for i, n in enumerate(changed)])
+    return Own(table, held)
 
-    def take(self, step: Applied, name: str, answer: Any) -> None:
-        """Keep what an analytic returned for one of its inputs: a DataFrame, a Parquet file or dictionaries; None for nothing.
-        Raises NoIds, UnknownRows, UnusableAnswer."""
-        variable = self.store.evaluate(step.input)
-        if answer is None:
-            self.store.told[step.content] = None
-            return
-        con = self.store.con
-        raw = self._table_of(step, answer)
-        types = dict(described(con, raw))
-        names = list(types)
-        if "id" not in names:
-            raise NoIds(step.analytics, name)
-        given = f"(SELECT {'n' if variable.type == TABLE else 'id'} AS id FROM {variable.flat.table if variable.flat else variable.table})"
-        keyed = self.store.table(f"SELECT try_cast('0x' || split_part(CAST(id AS VARCHAR), '--', 2) AS UBIGINT) AS key, * FROM {raw}")
-        strangers = f"FROM {keyed} WHERE key IS NULL OR key NOT IN (SELECT id FROM {given})"
-        number = (con.execute(f"SELECT count(*) {strangers}").fetchone() or (0,))[0]
-        if number:
-            first = [str(r[0]) for r in con.execute(f"SELECT CAST(id AS VARCHAR) {strangers} LIMIT 3").fetchall()]
-            raise UnknownRows(step.analytics, name, first, number)
-        changed = [n for n in names if n not in EVERY_ENTITY and self._tells_more(variable, keyed, n)]
-        kinds = vocabulary().entity(variable.type)
-        columns = "".join(f", any_value({_as_model(kinds, n, types[n])}) AS c{i}" for i, n in enumerate(changed))
-        table = self.store.table(f"SELECT key AS id, NULL::UBIGINT AS rec, NULL::TIMESTAMP AS t{columns} FROM {keyed} GROUP BY key")
-        held = named(con, table, [(f"c{i}", n) for i, n in enumerate(changed)])
-        self.store.told[step.content] = Own(table, held)
 
-    def _table_of(self, step: Applied, answer: Any) -> str:
-        """The answer as a table of ours."""
-        con, table = self.store.con, fresh("answer")
-        try:
-            if isinstance(answer, Path):
-                con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?, {EXACT})", [exact(answer)])
-            elif isinstance(answer, list):
-                rows = [dict(row) for row in answer]
-                put_rows(con, table, list(dict.fromkeys(n for row in rows for n in row)) or ["id"], rows)
-            else:
-                con.register("answer_of_analytic", answer)
-                try:
-                    con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM answer_of_analytic")
-                finally:
-                    con.unregister("answer_of_analytic")
-        except duckdb.InterruptException:
-            raise
-        except duckdb.Error as error:
-            raise UnusableAnswer(step.analytics, ": it is no Parquet file" if isinstance(answer, Path) else "") from error
-        return table
+def _table_of(work: Workspace, step: Applied, answer: Any) -> str:
+    """The answer as a table of ours."""
+    con, table = work.con, fresh("answer")
+    try:
+        if isinstance(answer, Path):
+            con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_parquet(?, {EXACT})", [exact(answer)])
+        elif isinstance(answer, list):
+            rows = [dict(row) for row in answer]
+            put_rows(con, table, list(dict.fromkeys(n for row in rows for n in row)) or ["id"], rows)
+        else:
+            con.register("answer_of_analytic", answer)
+            try:
+                con.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM answer_of_analytic")
+            finally:
+                con.unregister("answer_of_analytic")
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        raise UnusableAnswer(step.analytics, ": it is no Parquet file" if isinstance(answer, Path) else "") from error
+    return table
 
-    def _tells_more(self, variable: Variable, answer: str, name: str) -> bool:
-        """Whether a returned column has values that the variable's rows have not."""
-        path = next((p for p in self.store.attributes_of(variable) if p.text() == name), None)
-        if path is None:
-            return True
-        frame = self.store.frame(variable, [path])
-        key = "n" if variable.type == TABLE else "id"
-        told = f"a.{quoted_name(name)}"
-        differs = (f"try_cast({told} AS {sql}) IS DISTINCT FROM try_cast(f.f0 AS {sql})" for sql in ("VARCHAR", "DOUBLE"))
-        return self.store.any(f"SELECT 1 FROM {answer} a JOIN {frame} f ON f.{key} = a.key WHERE {' AND '.join(differs)}")
 
-    def applied(self, step: Applied) -> Variable:
-        """The input with what the analytic told of it."""
-        variable = self.store.evaluate(step.input)
-        told = self.store.told.get(step.content)
-        if told is None:
-            return replace(variable, step=step)
-        if variable.flat:
-            return replace(variable, step=step, flat=self._widened(variable.flat, told, "n" if variable.type == TABLE else "id"))
-        return replace(variable, step=step, own=self.over(variable.own, told))
+def _tells_more(work: Workspace, evaluator: Evaluator, variable: Variable, answer: str, name: str) -> bool:
+    """Whether a returned column has values that the variable's rows have not."""
+    path = next((p for p in evaluator.attributes_of(variable) if p.text() == name), None)
+    if path is None:
+        return True
+    frame = evaluator.frame(variable, [path])
+    key = "n" if variable.type == TABLE else "id"
+    told = f"a.{quoted_name(name)}"
+    differs = (f"try_cast({told} AS {sql}) IS DISTINCT FROM try_cast(f.f0 AS {sql})" for sql in ("VARCHAR", "DOUBLE"))
+    return work.any(f"SELECT 1 FROM {answer} a JOIN {frame} f ON f.{key} = a.key WHERE {' AND '.join(differs)}")
 
-    def _widened(self, flat: Flat, told: Own, key: str) -> Flat:
-        kept = {n: c for n, c in flat.columns.items() if n not in told.columns}
-        shown = [f"f.{c.sql} AS c{i}" for i, c in enumerate(kept.values())]
-        for i, (name, column) in enumerate(told.columns.items(), start=len(kept)):
-            old = flat.columns.get(name)
-            otherwise = f"f.{old.sql}" if old and old.kind == column.kind else "NULL"
-            shown.append(f"CASE WHEN a.id IS NULL THEN {otherwise} ELSE a.{column.sql} END AS c{i}")
-        table = self.store.table(f"SELECT f.n, f.id, f.rec, f.t, {', '.join(shown)} FROM {flat.table} f LEFT JOIN {told.table} a ON a.id = f.{key}")
-        names = [(f"c{i}", name) for i, name in enumerate([*kept, *told.columns])]
-        return replace(flat, table=table, columns=named(self.store.con, table, names))
 
-    def over(self, own: Own | None, told: Own) -> Own:
-        """What was told last over what came before."""
-        if own is None:
-            return told
-        names = list(dict.fromkeys([*own.columns, *told.columns]))
-        shown = []
-        for i, name in enumerate(names):
-            old, new = own.columns.get(name), told.columns.get(name)
-            sql = f"o.{old.sql}" if old else "NULL"
-            shown.append((f"CASE WHEN a.id IS NULL THEN {sql} ELSE a.{new.sql} END" if new else sql) + f" AS c{i}")
-        table = self.store.table(
-            f"SELECT coalesce(o.id, a.id) AS id, o.rec, o.t, {', '.join(shown)} FROM {own.table} o FULL JOIN {told.table} a ON a.id = o.id"
-        )
-        return Own(table, named(self.store.con, table, [(f"c{i}", name) for i, name in enumerate(names)]))
+def applied(work: Workspace, step: Applied, variable: Variable, told: Own | None) -> Variable:
+    """The input with what the analytic reported of it."""
+    if told is None:
+        return replace(variable, step=step)
+    if variable.flat:
+        return replace(variable, step=step, flat=_widened(work, variable.flat, told, "n" if variable.type == TABLE else "id"))
+    return replace(variable, step=step, own=over(work, variable.own, told))
+
+
+def _widened(work: Workspace, flat: Flat, told: Own, key: str) -> Flat:
+    kept = {n: c for n, c in flat.columns.items() if n not in told.columns}
+    shown = [f"f.{c.sql} AS c{i}" for i, c in enumerate(kept.values())]
+    for i, (name, column) in enumerate(told.columns.items(), start=len(kept)):
+        old = flat.columns.get(name)
+        otherwise = f"f.{old.sql}" if old and old.kind == column.kind else "NULL"
+        shown.append(f"CASE WHEN a.id IS NULL THEN {otherwise} ELSE a.{column.sql} END AS c{i}")
+    table = work.table(f"SELECT f.n, f.id, f.rec, f.t, {', '.join(shown)} FROM {flat.table} f LEFT JOIN {told.table} a ON a.id = f.{key}")
+    names = [(f"c{i}", name) for i, name in enumerate([*kept, *told.columns])]
+    return replace(flat, table=table, columns=named(work.con, table, names))
+
+
+def over(work: Workspace, own: Own | None, told: Own) -> Own:
+    """What was told last over what came before."""
+    if own is None:
+        return told
+    names = list(dict.fromkeys([*own.columns, *told.columns]))
+    shown = []
+    for i, name in enumerate(names):
+        old, new = own.columns.get(name), told.columns.get(name)
+        sql = f"o.{old.sql}" if old else "NULL"
+        shown.append((f"CASE WHEN a.id IS NULL THEN {sql} ELSE a.{new.sql} END" if new else sql) + f" AS c{i}")
+    table = work.table(
+        f"SELECT coalesce(o.id, a.id) AS id, o.rec, o.t, {', '.join(shown)} FROM {own.table} o FULL JOIN {told.table} a ON a.id = o.id"
+    )
+    return Own(table, named(work.con, table, [(f"c{i}", name) for i, name in enumerate(names)]))
 
 
 def own_columns(own: Own | Flat | None) -> Mapping[str, str]:

@@ -17,14 +17,14 @@ import duckdb
 
 from kestrel.engine.damage import damage
 from kestrel.engine.metadata import NotValid, Told, told_by
-from kestrel.engine.variable import described, fresh, kind_of_type
+from kestrel.engine.variable import described, kind_of_type
 from kestrel.errors import KestrelError
 from kestrel.formats.readers.packed import checking, opened
 from kestrel.formats.transforms import quoted
 from kestrel.graph.formats import FileFormat, format_of
 from kestrel.graph.steps import TABLE, Load
 from kestrel.ingest.database import EXACT, exact_literal
-from kestrel.ingest.sql import quoted_name
+from kestrel.ingest.sql import fresh, quoted_name
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.stix.bundle import NotAsWritten, rows_of

@@ -9,20 +9,24 @@ from typing import assert_never
 
 import duckdb
 
+from kestrel.engine.available import check_attributes
 from kestrel.engine.comparison import Comparer
-from kestrel.engine.variable import Own, fresh
+from kestrel.engine.variable import Own
+from kestrel.engine.workspace import ValuesTable, Workspace
 from kestrel.formats.transforms import guid_key
 from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test, paths
 from kestrel.graph.steps import TimeRange
 from kestrel.ingest.observations import Events, entity_type, inherent, observations, references
-from kestrel.ingest.sql import Query, quoted_name
+from kestrel.ingest.sql import Statement, quoted_name
 from kestrel.lower.columns import kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
 
 SMALL = 200_000
 """Fewer entities narrow what else is looked at; for more that would cost more than it saves."""
 FEW = 8
-"""So many sets are joined by one statement."""
+"""The maximum number of sets that are joined in one statement."""
+MANY = 12
+"""The maximum number of parts of a statement; more are evaluated first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +38,36 @@ class Scope:
     own: Own | None = None
 
 
+@dataclass(frozen=True)
+class Matched:
+    """What satisfies a predicate: `ids`, a table with a column id, and `rows`, tables of (id, rec, t) in which comparisons hold. All are
+    parts of the statement. `is_complete`: whether each entity is in one of the rows."""
+
+    statement: Statement
+    ids: str
+    rows: tuple[str, ...]
+    is_complete: bool
+
+
 @dataclass
 class Matcher:
-    """Evaluates one predicate for entities of one type. Leaves are materialised once, as tables of (id, rec, t)."""
+    """Evaluates one predicate for entities of one type. Comparisons become parts of one statement, as tables of (id, rec, t)."""
 
     con: duckdb.DuckDBPyConnection
     type: str
     scope: Scope
     comparer: Comparer
     rows: str | None = None
-    """The (id, rec, t) of the variable that is asked, where one is."""
+    """The (id, rec, t) of the variable that is filtered, if there is one."""
     within: str | None = None
     """A table of the only ids that matter, where narrowing to them is worth it."""
     leaves: list[str] = field(default_factory=list)
+    statement: Statement = field(default_factory=Statement)
 
-    def match(self, predicate: Predicate) -> tuple[str, list[str]]:
-        """A table of ids, and the tables of rows in which comparisons hold."""
-        ids = self._ids(predicate)
-        return self._table(f"SELECT DISTINCT id FROM ({ids})", Query()), self.leaves
+    def match(self, predicate: Predicate) -> Matched:
+        """The entities for which a predicate holds."""
+        ids = self.statement.part(f"SELECT DISTINCT id FROM ({self._ids(predicate)})", "ids")
+        return Matched(self.statement, ids, tuple(self.leaves), not _has_complement(predicate))
 
     # -- entities ------------------------------------------------------------------------------------------------
 
@@ -77,9 +93,9 @@ class Matcher:
         own = sorted((p for p in parts if not self._is_foreign(p)), key=lambda p: not _is_selective(p))
         foreign = tuple(p for p in parts if self._is_foreign(p))
         matcher, sets = self, []
-        for part in own:
-            sets.append(f"SELECT id FROM {self._table(f'SELECT DISTINCT id FROM ({matcher._ids(part)})', Query())}")
-            if matcher.within is None and _is_selective(part):
+        for number, part in enumerate(own, start=1):
+            sets.append(f"SELECT id FROM {self._part(f'SELECT DISTINCT id FROM ({matcher._ids(part)})')}")
+            if matcher.within is None and _is_selective(part) and (number < len(own) or foreign):
                 matcher = matcher.narrowed(sets[-1])
         if foreign:
             sets.append(matcher._by_records(foreign[0] if len(foreign) == 1 else All(foreign)))
@@ -88,12 +104,14 @@ class Matcher:
     def _folded(self, sets: list[str], joined: Callable[[Sequence[str]], str]) -> str:
         """Sets joined to one. Many are joined a few at a time: the engine takes long to plan what is wide, and gives up in the end."""
         while len(sets) > FEW:
-            sets = [f"SELECT * FROM {self._table(joined(sets[i : i + FEW]), Query())}" for i in range(0, len(sets), FEW)]
+            sets = [f"SELECT * FROM {self._part(joined(sets[i : i + FEW]))}" for i in range(0, len(sets), FEW)]
+            self.statement.settle(self.con)
         return joined(sets)
 
     def narrowed(self, ids: str) -> Matcher:
         """The same for the entities of a SELECT only, if they are few enough to be worth it."""
-        table = self._table(ids, Query())
+        table = self._part(ids)
+        self.statement.settle(self.con)
         row = self.con.execute(f"SELECT count(*) FROM {table}").fetchone()
         return replace(self, within=table) if row and row[0] < SMALL else self
 
@@ -136,7 +154,7 @@ class Matcher:
         if test.negated:
             self.leaves.append(valued)
             return f"SELECT id FROM {valued}"
-        rows = self._table(f"SELECT id, rec, t FROM {self._asked(None)} WHERE id NOT IN (SELECT id FROM {valued})", Query())
+        rows = self._part(f"SELECT id, rec, t FROM {self._asked(None)} WHERE id NOT IN (SELECT id FROM {valued})")
         self.leaves.append(rows)
         return f"SELECT id FROM {rows}"
 
@@ -146,46 +164,42 @@ class Matcher:
         """A table of (id, rec, t): observations in which the test holds, or that have a value."""
         if path.type != self.type or path.references or path.attribute in EVERY_ENTITY:
             return self._follow(path.type, path.references, path, test)
-        query = Query()
-        condition = self._condition(path.type, path, test, query)
-        return self._table(f"SELECT id, rec, t FROM {self._asked(path.attribute)} WHERE {condition}", query)
+        condition = self._condition(path.type, path, test)
+        return self._part(f"SELECT id, rec, t FROM {self._asked(path.attribute)} WHERE {condition}")
 
     def _follow(self, type_name: str, chain: Sequence[tuple[str, str]], path: AttributePath, test: Test | None) -> str:
         """The same for what references lead to, from the far end back."""
         own = self.scope.own
         if own and path.text() in own.columns and path.type == self.type and chain == path.references and chain:
-            query = Query()
             x = own.columns[path.text()]
-            condition = (
-                "x IS NOT NULL" if test is None else self.comparer.condition("x", x.kind, test, query, f"(SELECT {x.sql} AS x FROM {own.table})")
-            )
+            known = f"(SELECT {x.sql} AS x FROM {own.table})"
+            condition = self.comparer.condition("x", x.kind, test, self.statement, known) if test else "x IS NOT NULL"
             brought = f"SELECT id, rec, t FROM (SELECT id, rec, t, {x.sql} AS x FROM {own.table}) WHERE {condition}"
             recorded = self._follow_records(type_name, chain, path, test)
-            return self._table(f"{brought} UNION ALL SELECT id, rec, t FROM {recorded}", query)
+            return self._part(f"{brought} UNION ALL SELECT id, rec, t FROM {recorded}")
         return self._follow_records(type_name, chain, path, test)
 
     def _follow_records(self, type_name: str, chain: Sequence[tuple[str, str]], path: AttributePath, test: Test | None) -> str:
         if not chain:
-            query = Query()
             if path.attribute in EVERY_ENTITY:
-                return self._table(self._inherent(type_name, path, test, query), query)
-            condition = self._condition(type_name, path, test, query)
-            return self._table(f"SELECT id, rec, t FROM {self._rows_of(type_name, path.attribute)} WHERE {condition}", query)
+                return self._part(self._inherent(type_name, path, test))
+            condition = self._condition(type_name, path, test)
+            return self._part(f"SELECT id, rec, t FROM {self._rows_of(type_name, path.attribute)} WHERE {condition}")
         (reference, target), rest = chain[0], chain[1:]
         below = self._follow(target, rest, path, test)
         if not self.scope.events:
-            return self._table("SELECT 0::UBIGINT AS id, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false", Query())
+            return self._part("SELECT 0::UBIGINT AS id, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false")
         pairs = references(self.scope.events, type_name, reference, self.scope.conditions)
-        return self._table(f"SELECT id, rec, t FROM ({pairs}) WHERE target IN (SELECT id FROM {below})", Query())
+        return self._part(f"SELECT id, rec, t FROM ({pairs}) WHERE target IN (SELECT id FROM {below})")
 
-    def _inherent(self, type_name: str, path: AttributePath, test: Test | None, query: Query) -> str:
+    def _inherent(self, type_name: str, path: AttributePath, test: Test | None) -> str:
         """Tests of id, type, first_observed, last_observed, number_observed: of a variable's own records where it is asked."""
         rows = self.rows if self.rows and type_name == self.type else self._rows_of(type_name, None)
         known = f"(SELECT id, value AS x FROM {inherent(self.scope.events, rows, type_name, path.attribute)})"
-        condition = "x IS NOT NULL" if test is None else self.comparer.condition("x", kind_of(path), test, query, known)
+        condition = "x IS NOT NULL" if test is None else self.comparer.condition("x", kind_of(path), test, self.statement, known)
         return f"SELECT id, rec, t FROM {rows} SEMI JOIN (SELECT id FROM {known} WHERE {condition}) USING (id)"
 
-    def _condition(self, type_name: str, path: AttributePath, test: Test | None, query: Query) -> str:
+    def _condition(self, type_name: str, path: AttributePath, test: Test | None) -> str:
         """SQL over a column x of the rows of a type."""
         if test is None:
             return "x IS NOT NULL"
@@ -194,14 +208,14 @@ class Matcher:
         if kind == "any" and not own and self.scope.events:
             kind = self.scope.events.further.compared(type_name, path.attribute)
         key = guid_key if entity_type(type_name).canonical.get(path.attribute) == "guid" else None
-        return self.comparer.condition("x", kind, test, query, self._rows_of(type_name, path.attribute), key)
+        return self.comparer.condition("x", kind, test, self.statement, self._rows_of(type_name, path.attribute), key)
 
     # -- records -------------------------------------------------------------------------------------------------
 
     def _by_records(self, predicate: Predicate) -> str:
         """Entities of the records in which comparisons of other entities hold, all in one record."""
         records = self._records(predicate)
-        rows = self._table(f"SELECT id, rec, t FROM {self._asked(None)} WHERE rec IN ({records})", Query())
+        rows = self._part(f"SELECT id, rec, t FROM {self._asked(None)} WHERE rec IN ({records})")
         self.leaves.append(rows)
         return f"SELECT id FROM {rows}"
 
@@ -227,10 +241,10 @@ class Matcher:
             case _:
                 assert_never(predicate)
 
-    def _table(self, select: str, query: Query) -> str:
-        name = fresh("leaf")
-        query.run(self.con, f"CREATE TEMP TABLE {name} AS {select}")
-        return name
+    def _part(self, select: str) -> str:
+        if len(self.statement.parts) >= MANY:
+            self.statement.settle(self.con)
+        return self.statement.part(select, "leaf")
 
 
 def _union(sets: Sequence[str]) -> str:
@@ -269,3 +283,10 @@ def within_range(span: TimeRange | None) -> tuple[str, ...]:
 
 def moment(value: datetime) -> str:
     return f"make_timestamp({(value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)})"
+
+
+def matcher(work: Workspace, values_of: ValuesTable, type_name: str, scope: Scope, where: Predicate, rows: str | None = None) -> Matcher:
+    """What finds the entities of a predicate: of `rows`, a table of (id, rec, t), or of all. Raises NoSuchData."""
+    check_attributes(work, paths(where), scope.own.columns if scope.own else {}, scope.events)
+    within = rows if rows and work.count(rows) < SMALL else None
+    return Matcher(work.con, type_name, scope, Comparer(work.con, values_of), rows, within)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
-from kestrel.engine.match import Scope, within_range
+from kestrel.engine.datasets import Datasets
+from kestrel.engine.find import reached
+from kestrel.engine.match import Scope, matcher, within_range
 from kestrel.engine.variable import Variable
-from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, paths, tests
+from kestrel.engine.workspace import Evaluator, Workspace
+from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, ValuesOf, paths, tests
 from kestrel.graph.steps import Find, Get, Source, TimeRange
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import entity_type, observations, references
@@ -24,19 +26,16 @@ from kestrel.pushdown.query import RecordQuery
 from kestrel.pushdown.request import Wanted
 from kestrel.pushdown.rules import ask
 
-if TYPE_CHECKING:
-    from kestrel.engine.evaluate import Store
-
 PARTS = 1024
 """The first part of a time range that is looked at for a few entities is this fraction of it."""
 PROCESSES = ("process", "parent", "target")
 
 
-class Narrow:
-    """Brings what steps need."""
+class OnDemand:
+    """Fetches what steps need of sources that are too large to be fetched as a whole."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, work: Workspace, datasets: Datasets, evaluator: Evaluator) -> None:
+        self.work, self.datasets, self.evaluator = work, datasets, evaluator
 
     def before_get(self, step: Get, span: TimeRange | None) -> None:
         """The records in which comparisons may hold, and those of the entities for which the pattern may."""
@@ -47,7 +46,7 @@ class Narrow:
         if query.limit is not None and span is not None:
             self._first(sources, step, query, span, query.limit)
             return
-        self._bring(sources, span, wanted_by(query, span, self.store.listed))
+        self._bring(sources, span, wanted_by(query, span, self._listed))
         where = step.where
         if where is None or query.any_of is None:
             return
@@ -67,8 +66,8 @@ class Narrow:
         begun, length = span.start, (min(span.stop, now) - span.start) / PARTS
         while True:
             end = begun + length if begun < now and length < span.stop - begun else span.stop
-            self._bring(sources, span, wanted_by(query, TimeRange(begun, end), self.store.listed))
-            dataset = self.store.dataset(step.sources, span)
+            self._bring(sources, span, wanted_by(query, TimeRange(begun, end), self._listed))
+            dataset = self.datasets.of(step.sources, span)
             assert dataset is not None
             inner = observations(dataset.events, step.type, [], within_range(TimeRange(span.start, end)))
             ids = self._ids(f"(SELECT id FROM ({inner}) GROUP BY id ORDER BY min(t), id LIMIT {limit})")
@@ -91,16 +90,16 @@ class Narrow:
         done: set[int] = set()
         hops = 0
         while step.depth is None or hops < step.depth:
-            dataset = self.store.dataset(every, span)
+            dataset = self.datasets.of(every, span)
             assert dataset is not None
-            front = self._ids(self.store.carried(source, dataset) if not hops else self._found(step, source, dataset, every, span, hops))
+            front = self._ids(self.datasets.carried(source, dataset) if not hops else self._found(step, source, dataset, every, span, hops))
             new = front - done
             if not new:
                 return
             done |= new
             self._complete(sources, dataset, span, given, new, roles, kinds)
             hops += 1
-        dataset = self.store.dataset(every, span)
+        dataset = self.datasets.of(every, span)
         assert dataset is not None
         if step.type == "process" or (step.where is not None and _spans_records(step.where)):
             self._complete(sources, dataset, span, step.type, self._ids(self._found(step, source, dataset, every, span, step.depth or 1)))
@@ -110,7 +109,7 @@ class Narrow:
         dataset = variable.dataset
         if dataset is None or not dataset.is_live:
             return variable
-        sources = [s for s in dataset.sources if s.place and self.store.live.is_narrow(s, dataset.span)]
+        sources = [s for s in dataset.sources if s.place and self.datasets.remote.is_narrow(s, dataset.span)]
         if not sources or not any(_is_elsewhere(p, variable.type) for p in wanted):
             return variable
         ids = self._ids(variable.table)
@@ -118,10 +117,10 @@ class Narrow:
         for (reference, kind), of in _by_reference(wanted).items():
             if any(len(p.references) > 1 or not entity_type(kind).is_in_every_observation(p.attribute) for p in of):
                 self._complete(sources, dataset, dataset.span, kind, self._related(variable, reference))
-        whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], dataset.span)
+        whole = self.datasets.of([replace(s, files=()) if s.place else s for s in dataset.sources], dataset.span)
         if whole is None or whole.key == dataset.key:
             return variable
-        table = self.store.carried(variable, whole)
+        table = self.datasets.carried(variable, whole)
         return replace(variable, dataset=whole, table=table)
 
     # -- what is brought -------------------------------------------------------------------------------------------
@@ -129,21 +128,21 @@ class Narrow:
     def _narrow(self, sources: Sequence[Source], span: TimeRange | None) -> list[Source]:
         if not any(s.place for s in sources):
             return []
-        self.store.live.local(sources, span)
-        return [s for s in sources if s.place and self.store.live.is_narrow(s, span)]
+        self.datasets.remote.local(sources, span)
+        return [s for s in sources if s.place and self.datasets.remote.is_narrow(s, span)]
 
     def _bring(self, sources: Sequence[Source], span: TimeRange | None, wanted: Iterable[Wanted]) -> None:
         every = list(wanted)
         for source in sources:
-            self.store.live.bring(source, span, every)
+            self.datasets.remote.bring(source, span, every)
 
     def _complete_matching(self, sources: Sequence[Source], every: Sequence[Source], span: TimeRange | None, kind: str, predicate: Predicate) -> None:
         """All records of the entities of a type for which a predicate holds in what is there."""
-        dataset = self.store.dataset(every, span)
+        dataset = self.datasets.of(every, span)
         assert dataset is not None
         scope = Scope(dataset.events, within_range(span))
-        ids, _ = self.store.matcher(kind, scope, predicate).match(predicate)
-        self._complete(sources, dataset, span, kind, self._ids(ids))
+        found = matcher(self.work, self.evaluator.values_of, kind, scope, predicate).match(predicate)
+        self._complete(sources, dataset, span, kind, self._ids(self.work.table(f"SELECT id FROM {found.ids}", found.statement)))
 
     def _complete(
         self,
@@ -166,7 +165,7 @@ class Narrow:
         while known != (told := self._processes(dataset, rows)):
             known = told
             self._ask_for(sources, span, kind, dataset, rows, (), ())
-            whole = self.store.dataset([replace(s, files=()) if s.place else s for s in dataset.sources], span)
+            whole = self.datasets.of([replace(s, files=()) if s.place else s for s in dataset.sources], span)
             assert whole is not None
             rows = self._grown(rows, whole) if whole.key != dataset.key else rows
             dataset = whole
@@ -183,23 +182,28 @@ class Narrow:
         for host, pids in lives.items():
             self._bring(sources, span, by_pids(host, pids, span, PROCESSES))
 
+    def _listed(self, values: ValuesOf) -> list[str | int | float]:
+        """The values of a variable's attribute; times as text."""
+        rows = self.work.fetch(f"SELECT value FROM {self.evaluator.values_of(values)} ORDER BY 1")
+        return [v if isinstance(v, str | int | float) else str(v) for (v,) in rows]
+
     # -- who they are ----------------------------------------------------------------------------------------------
 
     def _ids(self, table: str) -> set[int]:
-        return {r[0] for r in self.store.con.execute(f"SELECT DISTINCT id FROM {table}").fetchall()}
+        return {r[0] for r in self.work.con.execute(f"SELECT DISTINCT id FROM {table}").fetchall()}
 
     def _rows(self, dataset: Dataset, kind: str, ids: set[int]) -> str:
         """A table of rec and role of the observations of some entities."""
-        wanted = self.store.table("SELECT NULL::UBIGINT AS id WHERE false")
-        self.store.con.execute(f"INSERT INTO {wanted} SELECT unnest(?::UBIGINT[])", [sorted(ids)])
+        wanted = self.work.table("SELECT NULL::UBIGINT AS id WHERE false")
+        self.work.con.execute(f"INSERT INTO {wanted} SELECT unnest(?::UBIGINT[])", [sorted(ids)])
         inner = observations(dataset.events, kind, [], (), ["{role} AS role"])
-        return self.store.table(f"SELECT DISTINCT rec, role FROM ({inner}) SEMI JOIN {wanted} USING (id)")
+        return self.work.table(f"SELECT DISTINCT rec, role FROM ({inner}) SEMI JOIN {wanted} USING (id)")
 
     def _grown(self, rows: str, dataset: Dataset) -> str:
         """All observations of the processes that observations are of, now that more is known."""
         inner = observations(dataset.events, "process", [], (), ["{role} AS role"])
         ids = f"SELECT DISTINCT id FROM ({inner}) SEMI JOIN {rows} USING (rec, role)"
-        return self.store.table(f"SELECT DISTINCT rec, role FROM ({inner}) WHERE id IN ({ids})")
+        return self.work.table(f"SELECT DISTINCT rec, role FROM ({inner}) WHERE id IN ({ids})")
 
     def _keys(self, dataset: Dataset, kind: str, rows: str) -> dict[str, list[str | int]]:
         """The values of the key columns of the entities of some observations, wherever they stand."""
@@ -211,7 +215,7 @@ class Narrow:
                     continue
                 value = f"unnest({column})" if role.is_list else column
                 select = f"SELECT DISTINCT {value} FROM {dataset.events.table} SEMI JOIN (SELECT rec FROM {rows} WHERE role = {number}) USING (rec)"
-                found.setdefault(name, set()).update(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
+                found.setdefault(name, set()).update(r[0] for r in self.work.con.execute(select).fetchall() if r[0] is not None)
             if role.derived:
                 for name in role.derived:
                     found.setdefault(name, set()).update(self._derived(dataset, kind, rows, name))
@@ -220,7 +224,7 @@ class Narrow:
     def _derived(self, dataset: Dataset, kind: str, rows: str, name: str) -> list[str]:
         inner = observations(dataset.events, kind, [name], (), ["{role} AS role"])
         select = f'SELECT DISTINCT "{name}" FROM ({inner}) SEMI JOIN {rows} USING (rec, role) WHERE "{name}" IS NOT NULL'
-        return [r[0] for r in self.store.con.execute(select).fetchall()]
+        return [r[0] for r in self.work.con.execute(select).fetchall()]
 
     def _own_keys(self, variable: Variable) -> dict[str, list[str | int]]:
         """The values of the key columns that entities brought themselves."""
@@ -231,7 +235,7 @@ class Narrow:
             for attribute, name in zip(key.attributes, key.columns, strict=True):
                 if attribute in own.columns:
                     select = f"SELECT DISTINCT {own.columns[attribute].sql} FROM {own.table}"
-                    found.setdefault(name, []).extend(r[0] for r in self.store.con.execute(select).fetchall() if r[0] is not None)
+                    found.setdefault(name, []).extend(r[0] for r in self.work.con.execute(select).fetchall() if r[0] is not None)
         return found
 
     def _processes(self, dataset: Dataset, rows: str) -> tuple[list[str], dict[str, list[int]]]:
@@ -243,7 +247,7 @@ class Narrow:
                 f'SELECT DISTINCT host, "{role.name}.x_unique_id", "{role.name}.pid" FROM {dataset.events.table} '
                 f"SEMI JOIN (SELECT rec FROM {rows} WHERE role = {number}) USING (rec)"
             )
-            for host, identity, pid in self.store.con.execute(select).fetchall():
+            for host, identity, pid in self.work.con.execute(select).fetchall():
                 if identity:
                     unique.add(identity)
                 if host and pid:
@@ -255,7 +259,7 @@ class Narrow:
         assert variable.dataset is not None
         pairs = references(variable.dataset.events, variable.type, reference, ())
         select = f"SELECT DISTINCT target FROM ({pairs}) WHERE id IN (SELECT id FROM {variable.table}) AND target IS NOT NULL"
-        return {r[0] for r in self.store.con.execute(select).fetchall()}
+        return {r[0] for r in self.work.con.execute(select).fetchall()}
 
     # -- relations -------------------------------------------------------------------------------------------------
 
@@ -271,9 +275,7 @@ class Narrow:
 
     def _found(self, step: Find, source: Variable, dataset: Dataset, every: Sequence[Source], span: TimeRange | None, depth: int) -> str:
         """What is found so far, as a table with a column id."""
-        from kestrel.engine.find import Finder
-
-        return Finder(self.store).reached(replace(step, depth=depth), source, dataset, span)
+        return reached(self.work, replace(step, depth=depth), source.type, self.datasets.carried(source, dataset), dataset, span)
 
 
 def _spans_records(where: Predicate) -> bool:

@@ -10,13 +10,13 @@ from typing import ClassVar
 
 import duckdb
 
-from kestrel.engine.variable import fresh
 from kestrel.errors import KestrelError
 from kestrel.formats.format import LogFormat, Reading, log_formats
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.file_states import CLOSED, FOLDER, MISSING, state_of
 from kestrel.ingest.lines import batches, hold, parts_of
+from kestrel.ingest.sql import fresh
 from kestrel.scratch import prefix
 from kestrel.text import path_text
 

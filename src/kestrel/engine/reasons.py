@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
-from kestrel.engine.match import Scope, within_range
+from kestrel.engine.frames import scope_of
+from kestrel.engine.match import Scope, matcher, within_range
 from kestrel.engine.variable import Variable
+from kestrel.engine.workspace import Evaluator, Workspace
 from kestrel.formats.unmapped import could_name
 from kestrel.graph.predicate import All, Any_, Complement, Missing, Predicate, Test
 from kestrel.graph.steps import Find, Get, Join, Refine
@@ -17,30 +19,26 @@ from kestrel.ingest.observations import observations
 from kestrel.lower.columns import kind_of
 from kestrel.result import Notice
 
-if TYPE_CHECKING:
-    from kestrel.engine.evaluate import Store
-
-
 ESCAPE = "\x01"
 
 
-def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
+def reasons(work: Workspace, evaluator: Evaluator, variable: Variable) -> Iterator[Notice]:
     """Notices of what may explain that a variable has no entities."""
     step, dataset = variable.step, variable.dataset
     if isinstance(step, Join):
         yield from _never_equal(step)
     if dataset is None or not isinstance(step, Get | Find | Refine):
         return
-    if text := _outside(store, variable):
+    if text := _outside(work, variable):
         yield Notice("no-records-in-range", text)
         return
     where = step.where
     if where is not None and (folded := _ignoring_case(where)) is not None:
-        yield from _of_case(store, step, variable, folded)
-    if isinstance(step, Find) and not store.any(f"SELECT 1 FROM {store.evaluate(step.input).table}"):
-        yield Notice("empty-input", f"{store.name_of(step.input)} is empty, so nothing is found from it")
+        yield from _of_case(work, evaluator, step, variable, folded)
+    if isinstance(step, Find) and not evaluator.counts(evaluator.evaluate(step.input))[0]:
+        yield Notice("empty-input", f"{evaluator.name_of(step.input)} is empty, so nothing is found from it")
         return
-    if isinstance(step, Find) and step.verb == "LINKED" and step.where is None and (number := _of_type(store, variable)):
+    if isinstance(step, Find) and step.verb == "LINKED" and step.where is None and (number := _of_type(work, variable)):
         entities = "entity, which is not" if number == 1 else "entities, but none is"
         yield Notice("not-linked", f"the records have {number:,} {step.type} {entities} related to the input", number)
     types = [t for t in dataset.account.types if could_name(t[0], t[1], variable.type)]
@@ -51,7 +49,7 @@ def reasons(store: Store, variable: Variable) -> Iterator[Notice]:
         yield Notice("events-only", f"no {variable.type} was found, but {records} could name one ({types_text(types)})", number, details)
 
 
-def _outside(store: Store, variable: Variable) -> str | None:
+def _outside(work: Workspace, variable: Variable) -> str | None:
     """The times of the records, if there are records but none is in the time range."""
     assert variable.dataset is not None
     table, span = variable.dataset.events.table, variable.range
@@ -59,12 +57,12 @@ def _outside(store: Store, variable: Variable) -> str | None:
         span is None
         or span.start >= span.stop
         or variable.dataset.is_live
-        or store.any(f"SELECT 1 FROM {table} WHERE {' AND '.join(within_range(span))}")
+        or work.any(f"SELECT 1 FROM {table} WHERE {' AND '.join(within_range(span))}")
     ):
         return None
-    first, last = store.con.execute(f"SELECT min(t), max(t) FROM {table}").fetchone() or (None, None)
+    first, last = work.con.execute(f"SELECT min(t), max(t) FROM {table}").fetchone() or (None, None)
     if first is None:
-        return None if not store.any(f"SELECT 1 FROM {table}") else "no record has a usable time, so none is in the time range"
+        return None if not work.any(f"SELECT 1 FROM {table}") else "no record has a usable time, so none is in the time range"
     if last.replace(tzinfo=UTC) < span.start:
         return f"no record is in the time range: the records end at {_minute(last)}"
     if first.replace(tzinfo=UTC) >= span.stop:
@@ -76,23 +74,23 @@ def _minute(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%MZ}"
 
 
-def _of_case(store: Store, step: Get | Find | Refine, variable: Variable, folded: Predicate) -> Iterator[Notice]:
+def _of_case(work: Workspace, evaluator: Evaluator, step: Get | Find | Refine, variable: Variable, folded: Predicate) -> Iterator[Notice]:
     """How many entities there would be if case were ignored; for servers that is not known."""
     assert variable.dataset is not None
     if variable.dataset.is_live:
         yield Notice("case-differs", "`=` and IN are case-sensitive; LIKE ignores case")
         return
     if isinstance(step, Find):
-        found, _, _, _ = store.counts(store.evaluate(replace(step, where=folded, limit=None)))
+        found, _, _, _ = evaluator.counts(evaluator.evaluate(replace(step, where=folded, limit=None)))
         if found:
             yield Notice("case-differs", f"0 {variable.type} entities match exactly, {found:,} if case is ignored: use LIKE", found)
         return
-    base = store.evaluate(step.input) if isinstance(step, Refine) else None
-    scope = store.scope_of(base) if base else Scope(variable.dataset.events, within_range(variable.range))
-    ids, _ = store.matcher(variable.type, scope, folded, base.table if base else None).match(folded)
-    row = store.con.execute(f"SELECT count(*) FROM {ids}").fetchone()
-    if row and row[0]:
-        yield Notice("case-differs", f"0 {variable.type} entities match exactly, {row[0]:,} if case is ignored: use LIKE", row[0])
+    base = evaluator.evaluate(step.input) if isinstance(step, Refine) else None
+    scope = scope_of(base) if base else Scope(variable.dataset.events, within_range(variable.range))
+    matched = matcher(work, evaluator.values_of, variable.type, scope, folded, base.table if base else None).match(folded)
+    number = work.count(work.table(f"SELECT id FROM {matched.ids}", matched.statement))
+    if number:
+        yield Notice("case-differs", f"0 {variable.type} entities match exactly, {number:,} if case is ignored: use LIKE", number)
 
 
 def _ignoring_case(predicate: Predicate) -> Predicate | None:
@@ -123,10 +121,10 @@ def _escaped(value: str) -> str:
     return "".join(ESCAPE + c if c in (ESCAPE, "%", "_") else c for c in value)
 
 
-def _of_type(store: Store, variable: Variable) -> int:
+def _of_type(work: Workspace, variable: Variable) -> int:
     """How many entities of the type the records in range have."""
     assert variable.dataset is not None
-    row = store.con.execute(
+    row = work.con.execute(
         f"SELECT count(DISTINCT id) FROM ({observations(variable.dataset.events, variable.type, [], within_range(variable.range))})"
     ).fetchone()
     return int(row[0]) if row else 0

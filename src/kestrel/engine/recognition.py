@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from kestrel.engine.remote import Remote
 from kestrel.engine.variable import Variable
 from kestrel.errors import KestrelError
 from kestrel.formats.format import log_formats
-from kestrel.graph.steps import Find, Get, Source, Step, TimeRange
+from kestrel.graph.steps import Source, TimeRange
 from kestrel.pushdown.request import Recognition
 from kestrel.result import Notice
 from kestrel.text import listed
-
-if TYPE_CHECKING:
-    from kestrel.engine.evaluate import Store
 
 
 class NothingRecognised(KestrelError):
@@ -38,19 +36,17 @@ def likeness(found: Recognition) -> list[str]:
     ]
 
 
-def reasons(store: Store, step: Step, variable: Variable) -> Iterator[Notice]:
-    """For a GET or FIND on servers that found nothing: notices of what is there. Raises NothingRecognised if there are
-    documents, but all in unknown log formats."""
+def reasons(remote: Remote, variable: Variable, is_empty: bool) -> Iterator[Notice]:
+    """For a GET or FIND on servers: notices of what is there, if it found nothing although its input is not empty. Raises NothingRecognised
+    if there are documents, but all in unknown log formats."""
     dataset = variable.dataset
-    if not isinstance(step, Get | Find) or dataset is None or not dataset.is_live or store.any(f"SELECT 1 FROM {variable.table}"):
+    if not is_empty or dataset is None or not dataset.is_live:
         return
-    if isinstance(step, Find) and not store.any(f"SELECT 1 FROM {store.evaluate(step.input).table}"):
-        return
-    remote = [s for s in dataset.sources if s.place]
+    sources = [s for s in dataset.sources if s.place]
     known = dataset.account.read > dataset.account.unknown
-    if known and not dataset.account.unknown and not any(store.live.is_narrow(s, dataset.span) for s in remote):
+    if known and not dataset.account.unknown and not any(remote.is_narrow(s, dataset.span) for s in sources):
         return
-    found = [(s, r) for s in remote if (r := store.live.recognition(replace(s, files=()), dataset.span))]
+    found = [(s, r) for s in sources if (r := remote.recognition(replace(s, files=()), dataset.span))]
     if not known and (strange := [(s, r) for s, r in found if r.total]) and not any(r.formats for _, r in found):
         raise NothingRecognised(strange[0][0].uri, strange[0][1], dataset.span is not None)
     for source, recognition in found:

@@ -46,8 +46,8 @@ class Creations:
 
 
 @dataclass
-class Live:
-    """Everything that was fetched in a session."""
+class Remote:
+    """Everything that was fetched from servers in a session."""
 
     open: Callable[[Source], Fetcher]
     fetchers: dict[str, Fetcher] = field(default_factory=dict)

@@ -15,8 +15,7 @@ from typing import ClassVar
 
 import duckdb
 
-from kestrel.engine.remote import Live
-from kestrel.engine.variable import fresh
+from kestrel.engine.remote import Remote
 from kestrel.errors import KestrelError
 from kestrel.formats.readers.packed import UnreadableFile, trouble
 from kestrel.graph.steps import Source, TimeRange
@@ -25,6 +24,7 @@ from kestrel.ingest.dataset import Dataset, FilesChanged, Part, attach, combine,
 from kestrel.ingest.file_states import Readings
 from kestrel.ingest.lines import weight
 from kestrel.ingest.observations import Unread
+from kestrel.ingest.sql import fresh
 from kestrel.scratch import prefix
 from kestrel.text import path_text
 
@@ -58,8 +58,8 @@ class NotHeld(KestrelError):
 class Snapshots:
     """Datasets by key, and what is needed to keep them complete."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, cache: Path | None, live: Live, readings: Readings) -> None:
-        self.con, self.cache, self.live, self.readings = con, cache, live, readings
+    def __init__(self, con: duckdb.DuckDBPyConnection, cache: Path | None, remote: Remote, readings: Readings) -> None:
+        self.con, self.cache, self.remote, self.readings = con, cache, remote, readings
         self.held: dict[str, Dataset] = {}
         self.wanted: frozenset[str] | None = frozenset()
         """The columns of large files that are known to be needed; None for all."""
@@ -85,8 +85,8 @@ class Snapshots:
         states = self.readings.states(sources)
         try:
             self.reading = (size_of(sources), 0, 0)
-            repeated = any(s.place and self.live.is_narrow(s, span) for s in sources)
-            ask = self.live.ask_creations
+            repeated = any(s.place and self.remote.is_narrow(s, span) for s in sources)
+            ask = self.remote.ask_creations
             found = open_dataset(self.con, fresh("d"), sources, span, self.cache, self.wanted, self._begun, ask, repeated)
         except OSError as error:
             if error.filename not in {file for file, _ in states}:
@@ -150,7 +150,7 @@ class Snapshots:
     def _read_again(self, dataset: Dataset, column: str) -> Dataset:
         """From the files themselves, if they are unchanged."""
         if dataset.is_live:
-            return open_dataset(self.con, fresh("d"), dataset.sources, dataset.span, None, ask=self.live.ask_creations)
+            return open_dataset(self.con, fresh("d"), dataset.sources, dataset.span, None, ask=self.remote.ask_creations)
         whole = None
         if dataset.snapshot is not None and fingerprint(dataset.sources) == dataset.snapshot:
             whole = self._read_whole(dataset)

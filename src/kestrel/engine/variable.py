@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import Step, TimeRange
-
-if TYPE_CHECKING:
-    from kestrel.ingest.dataset import Dataset
+from kestrel.ingest.dataset import Dataset
 
 NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL.*|BIGNUM")
 NO_ROWS = "SELECT 0::UBIGINT AS id, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
-_names = itertools.count()
-
-
-def fresh(prefix: str) -> str:
-    """A name for a temporary table."""
-    return f"{prefix}_{next(_names)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Any, Literal, assert_never
 
 from kestrel.engine.attributes import best_targets
-from kestrel.engine.evaluate import Store
+from kestrel.engine.evaluate import Engine
+from kestrel.engine.frames import scope_of
 from kestrel.engine.match import Scope, within_range
-from kestrel.engine.variable import Variable, described, fresh, kind_of_type
+from kestrel.engine.variable import Variable, described, kind_of_type
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE, sources_of
 from kestrel.ingest.observations import edges, entity_type, observations
+from kestrel.ingest.sql import Statement, fresh
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.result import Chart, Graph, GraphEdge, GraphNode, Lane, Moment, Timeline, Tree, TreeNode, View
@@ -56,18 +58,18 @@ Called = tuple[str, str, str, str, datetime | None]
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Asks a store."""
+class Views:
+    """The views of variables of an engine."""
 
-    store: Store
+    engine: Engine
 
     def draw(self, view: Literal["TREE", "GRAPH", "TIMELINE", "CHART"], variable: Variable, name: str, columns: Sequence[AttributePath] = ()) -> View:
         """A view of a variable, over what was read of its records. Of live sources only what entities are called is asked for."""
         if variable.dataset is None and variable.type != TABLE and (sources := sources_of(variable.step)):
-            variable = replace(variable, dataset=self.store.dataset(sources, variable.range))
+            variable = replace(variable, dataset=self.engine.datasets.of(sources, variable.range))
         if variable.type != TABLE and not variable.flat:
             telling = [_path(variable.type, n) for n in _telling(variable.type) if n]
-            variable = self.store.narrow.completed(variable, columns or telling)
+            variable = self.engine.on_demand.completed(variable, columns or telling)
 
         def drawn() -> View:
             match view:
@@ -82,7 +84,7 @@ class Pictures:
                 case _:
                     assert_never(view)
 
-        return self.store._reading(drawn)
+        return self.engine.datasets.reading(drawn)
 
     # -- AS TREE -------------------------------------------------------------------------------------------------
 
@@ -94,19 +96,19 @@ class Pictures:
         if variable.dataset is None:
             nodes = [TreeNode(*known[n], marked=True, depth=0) for n in marked]
             return Tree(name, variable.type, tuple(nodes[:NODES]), len(nodes))
-        processes = self.store.table(f"SELECT DISTINCT id FROM {variable.table}") if variable.type == "process" else None
+        processes = self.engine.work.table(f"SELECT DISTINCT id FROM {variable.table}") if variable.type == "process" else None
         hung: dict[int, list[int]] = {}
         if processes is None:
             owners = self._owners(variable)
             for owner, thing in self._all(f"SELECT owner, id FROM {owners} ORDER BY owner, id"):
                 hung.setdefault(owner, []).append(thing)
-            processes = self.store.table(f"SELECT DISTINCT owner AS id FROM {owners}")
+            processes = self.engine.work.table(f"SELECT DISTINCT owner AS id FROM {owners}")
         # upwards create records count from before the time range too, as for every attribute behind `parent_ref`
-        up = best_targets(self.store.con, "process", "parent_ref", self.store.scope_of(variable), "id <> target")
+        up = self._parents(scope_of(variable))
         down = None
         if variable.type == "process":
             within = Scope(variable.dataset.events, within_range(variable.range))
-            down = best_targets(self.store.con, "process", "parent_ref", within, "id <> target")
+            down = self._parents(within)
         family = self._family(processes, up, down)
         total = self._number(f"SELECT count(*) FROM {family}") + (0 if variable.type == "process" else len(marked))
         kept = [r[0] for r in self._all(f"SELECT id FROM {family} ORDER BY step, id LIMIT {NODES}")]
@@ -119,11 +121,17 @@ class Pictures:
             called |= known
         return Tree(name, variable.type, tuple(self._walk(kept, above, hung, marked, called)), total)
 
+    def _parents(self, scope: Scope) -> str:
+        """A table of (id, target): processes and their parents."""
+        statement = Statement()
+        best = best_targets(statement, "process", "parent_ref", scope, "id <> target")
+        return self.engine.work.table(f"SELECT id, target FROM {best}", statement)
+
     def _owners(self, variable: Variable) -> str:
         """A table of (owner, id): the processes that records tie to each entity."""
         assert variable.dataset is not None
-        chosen = [e for e in layout().edges if layout().roles[e.subject].type == "process" and _is(e.object, variable.type)]
-        chosen += [e for e in layout().edges if layout().roles[e.object].type == "process" and _is(e.subject, variable.type)]
+        chosen = [e for e in layout().edges if layout().roles[e.subject].type == "process" and layout().holds(e.object, variable.type)]
+        chosen += [e for e in layout().edges if layout().roles[e.object].type == "process" and layout().holds(e.subject, variable.type)]
         forward = [e for e in chosen if layout().roles[e.subject].type == "process"]
         backward = [e for e in chosen if e not in forward]
         within = within_range(variable.range)
@@ -131,28 +139,28 @@ class Pictures:
             f"SELECT subject AS owner, object AS id FROM ({edges(variable.dataset.events, forward, within)}) "
             f"UNION SELECT object, subject FROM ({edges(variable.dataset.events, backward, within)})"
         )
-        return self.store.table(f"SELECT DISTINCT owner, id FROM ({pairs}) WHERE id IN (SELECT id FROM {variable.table})")
+        return self.engine.work.table(f"SELECT DISTINCT owner, id FROM ({pairs}) WHERE id IN (SELECT id FROM {variable.table})")
 
     def _family(self, ids: str, up: str, down: str | None) -> str:
         """A table of (id, step): the processes and what they descend from, the nearest first; then, from step BELOW on, what
         descends from them. `up` and `down` are tables of (id, target), children and their parents."""
         hop = f"SELECT u.step + 1, p.target FROM up u JOIN {up} p ON p.id = u.id WHERE u.step < {BELOW - 1}"
         found = f"WITH RECURSIVE up(step, id) AS (SELECT 0, id FROM {ids} UNION {hop}) SELECT id, min(step) AS step FROM up GROUP BY id"
-        family = self.store.table(found)
+        family = self.engine.work.table(found)
         front, step = ids, BELOW
-        while down and self.store.any(f"SELECT 1 FROM {front}"):
+        while down and self.engine.work.any(f"SELECT 1 FROM {front}"):
             below = f"SELECT id FROM {down} WHERE target IN (SELECT id FROM {front}) AND id NOT IN (SELECT id FROM {family})"
-            front = self.store.table(below)
-            self.store.con.execute(f"INSERT INTO {family} SELECT id, {step} FROM {front}")
+            front = self.engine.work.table(below)
+            self.engine.con.execute(f"INSERT INTO {family} SELECT id, {step} FROM {front}")
             step += 1
         return family
 
     def _as_processes(self, variable: Variable, ids: str) -> Variable:
         """Processes that stand in the records of a variable's data, as a variable."""
         assert variable.dataset is not None
-        scope = self.store.scope_of(variable)
+        scope = scope_of(variable)
         every = observations(variable.dataset.events, "process", [], scope.conditions)
-        table = self.store.table(f"SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN (SELECT id FROM {ids})")
+        table = self.engine.work.table(f"SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN (SELECT id FROM {ids})")
         return Variable(variable.step, "process", table, variable.dataset, variable.range)
 
     def _walk(
@@ -232,7 +240,7 @@ class Pictures:
         """(entity of the variable, entity tied to it, records), the earliest first."""
         assert variable.dataset is not None
         subject, thing = (variable.type, other) if by else (other, variable.type)
-        chosen = [e for e in layout().edges if e.verb == verb and _is(e.subject, subject) and _is(e.object, thing)]
+        chosen = layout().between(subject, thing, verb)
         given, found = ("subject", "object") if by else ("object", "subject")
         events, within = variable.dataset.events, within_range(variable.range)
         select = f"SELECT {given} AS given, {found} AS found, rec, t FROM ({edges(events, chosen, within)}) WHERE {given} IN (SELECT id FROM {ids})"
@@ -244,7 +252,7 @@ class Pictures:
         """Some entities that stand in the records of a variable's data, as a variable."""
         assert variable.dataset is not None
         every = observations(variable.dataset.events, type_name, [], within_range(variable.range))
-        table = self.store.table(f"SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN (SELECT id FROM {self._these(numbers)})")
+        table = self.engine.work.table(f"SELECT DISTINCT id, rec, t FROM ({every}) WHERE id IN (SELECT id FROM {self._these(numbers)})")
         return Variable(variable.step, type_name, table, variable.dataset, variable.range)
 
     def _node(self, type_name: str, number: int, facts: Mapping[int, Sequence[tuple[str, Any]]], marked: bool, find: str) -> GraphNode:
@@ -255,7 +263,7 @@ class Pictures:
     def _facts(self, variable: Variable, numbers: Sequence[int], columns: Sequence[AttributePath]) -> dict[int, list[tuple[str, Any]]]:
         """The attributes of entities that have a value."""
         telling = _telling(variable.type)
-        wanted = dict.fromkeys([*(_path(variable.type, p) for p in telling if p), *(columns or self.store.attributes_of(variable))])
+        wanted = dict.fromkeys([*(_path(variable.type, p) for p in telling if p), *(columns or self.engine.attributes_of(variable))])
         paths = [p for p in wanted if not p.references or p.attribute in ("value", "name", "display_name") or p in columns]
         found: dict[int, list[tuple[str, Any]]] = {n: [] for n in numbers}
         for number, *values in self._rows(variable, numbers, paths):
@@ -270,7 +278,7 @@ class Pictures:
         kinds = "SELECT NULL::INTEGER AS kind, NULL::UBIGINT AS rec WHERE false"
         if variable.dataset:
             kinds = f"SELECT min(kind) AS kind, rec FROM {variable.dataset.events.table} GROUP BY rec"
-        table = self.store.table(f"SELECT r.ids, r.rec, r.t, coalesce(k.kind, -1) AS kind FROM ({rows}) r LEFT JOIN ({kinds}) k USING (rec)")
+        table = self.engine.work.table(f"SELECT r.ids, r.rec, r.t, coalesce(k.kind, -1) AS kind FROM ({rows}) r LEFT JOIN ({kinds}) k USING (rec)")
         first, last, total = self._all(f"SELECT min(t), max(t), count(*) FROM {table}")[0]
         if not total:
             return Timeline(name, variable.type, None, None, PARTS, (), (), 0)
@@ -295,15 +303,15 @@ class Pictures:
         if variable.type == TABLE:
             return self._table_chart(variable, name, columns)
         if not columns:
-            times = self.store.table(f"SELECT t AS f0 FROM (SELECT DISTINCT rec, t FROM {variable.table})")
+            times = self.engine.work.table(f"SELECT t AS f0 FROM (SELECT DISTINCT rec, t FROM {variable.table})")
             return self._binned(name, "time", "records", times)
-        frame = self.store.frame(variable, columns)
+        frame = self.engine.frame(variable, columns)
         unit = "rows" if variable.flat else "entities"
         if len(columns) > 1:
             texts = ", ".join(f"CAST(f{n} AS VARCHAR)" for n in range(len(columns)))
-            frame = self.store.table(f"SELECT nullif(concat_ws(' · ', {texts}), '') AS f0 FROM {frame}")
+            frame = self.engine.work.table(f"SELECT nullif(concat_ws(' · ', {texts}), '') AS f0 FROM {frame}")
         by = ", ".join(p.text() for p in columns)
-        kind = kind_of_type(dict(described(self.store.con, frame))["f0"])
+        kind = kind_of_type(dict(described(self.engine.con, frame))["f0"])
         distinct = self._number(f"SELECT count(DISTINCT f0) FROM {frame}")
         if kind == "time" or (kind == "number" and distinct > BARS):
             return self._binned(name, by, unit, frame)
@@ -316,7 +324,7 @@ class Pictures:
         label = next((n for n in names if kinds[n] != "number"), names[0])
         number = next((n for n in names if n != label and kinds[n] == "number"), None)
         shown = [AttributePath(TABLE, (), n, kind=kinds[n]) for n in (label, number) if n]
-        frame = self.store.frame(variable, shown)
+        frame = self.engine.frame(variable, shown)
         value, unit = ("coalesce(f1, 0)", number) if number else ("1", "rows")
         if kinds[label] == "time":
             rows = self._all(f"SELECT f0, sum({value}) FROM {frame} WHERE f0 IS NOT NULL GROUP BY 1 ORDER BY 1")
@@ -354,7 +362,7 @@ class Pictures:
 
     def _marked(self, variable: Variable) -> list[int]:
         """The entities of a variable in their order."""
-        frame = self.store.frame(replace(variable, flat=None), [_path(variable.type, "id")], known=True)
+        frame = self.engine.frame(replace(variable, flat=None), [_path(variable.type, "id")], known=True)
         return [r[0] for r in self._all(f"SELECT id FROM {frame} ORDER BY place")]
 
     def _names(self, variable: Variable, numbers: Sequence[int], columns: Sequence[AttributePath]) -> dict[int, Called]:
@@ -377,19 +385,19 @@ class Pictures:
         """(entity, values) of some of the entities."""
         if not numbers:
             return []
-        chosen = self.store.table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {self._these(numbers)})")
-        frame = self.store.frame(replace(variable, table=chosen, flat=None, order=None, places=None), list(paths), known=True)
+        chosen = self.engine.work.table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {self._these(numbers)})")
+        frame = self.engine.frame(replace(variable, table=chosen, flat=None, order=None, places=None), list(paths), known=True)
         columns = ", ".join(f"f{n}" for n in range(len(paths)))
         return self._all(f"SELECT id, {columns} FROM {frame}")
 
     def _these(self, numbers: Sequence[int]) -> str:
         """A table of some ids."""
         name = fresh("these")
-        self.store.con.execute(f"CREATE TEMP TABLE {name} AS SELECT unnest(?::UBIGINT[]) AS id", [list(numbers)])
+        self.engine.con.execute(f"CREATE TEMP TABLE {name} AS SELECT unnest(?::UBIGINT[]) AS id", [list(numbers)])
         return name
 
     def _all(self, select: str) -> list[tuple[Any, ...]]:
-        return self.store.con.execute(select).fetchall()
+        return self.engine.con.execute(select).fetchall()
 
     def _number(self, select: str) -> int:
         return int(self._all(select)[0][0])
@@ -401,15 +409,10 @@ def _relations(type_name: str) -> Iterator[tuple[str, str, bool]]:
     seen: set[tuple[str, str, bool]] = set()
     for edge in layout().edges:
         for by, own, other in ((True, edge.subject, edge.object), (False, edge.object, edge.subject)):
-            for kind in every if _is(own, type_name) else ():
-                if _is(other, kind) and (edge.verb, kind, by) not in seen:
+            for kind in every if layout().holds(own, type_name) else ():
+                if layout().holds(other, kind) and (edge.verb, kind, by) not in seen:
                     seen.add((edge.verb, kind, by))
                     yield edge.verb, kind, by
-
-
-def _is(role: str, type_name: str) -> bool:
-    kind = layout().roles[role].type
-    return kind == type_name or (kind == "address" and type_name in ADDRESS_TYPES)
 
 
 def _telling(type_name: str) -> tuple[str, str, str]:

@@ -112,9 +112,21 @@ def _key_value(events: Events, role: Role, key: Key) -> str | None:
     value = "host" if column == "host" else role_column(events, role, column)
     if role.is_list and value:
         return "item"
-    if key.login and (login := role_column(events, role, key.login)):
-        return f"coalesce({value or 'NULL'}, (SELECT a.{column} FROM {events.accounts} a WHERE a.{key.login} = lower({login})))"
+    if key.login and role_column(events, role, key.login):
+        return f"coalesce({value or 'NULL'}, {_accounts(role)}.{column})"
     return value
+
+
+def _accounts(role: Role) -> str:
+    """The table of logins as `from_role` joins it for a role."""
+    return quoted_name(f"{role.name} accounts")
+
+
+def _joined(events: Events, role: Role) -> str:
+    """That join, for roles whose keys can come from other records; these report each login under at most one of them."""
+    keys = entity_type(role.type).keys if role.name != OBJECTS else ()
+    known = [(key.login, login) for key in keys if key.login and (login := role_column(events, role, key.login))]
+    return "".join(f" LEFT JOIN {events.accounts} {_accounts(role)} ON {_accounts(role)}.{name} = lower({login})" for name, login in known)
 
 
 def _hashed(key: Key, value: str) -> str:
@@ -182,17 +194,18 @@ def family(type_name: str, value: str) -> str | None:
             return None
 
 
-def from_role(events: Events, role: Role) -> str:
-    """The FROM item whose rows are a role's observations."""
-    if not role.is_list:
-        return events.table
-    names = {"item": "key" if role.name == OBJECTS else "value"}
-    if events.has(f"{role.name}.further"):
-        names["item_further"] = "further"
-    shown = [f'unnest("{role.name}.{column}") AS {name}' for name, column in names.items()]
-    if role.name == OBJECTS:
-        shown += [f'unnest("{OBJECTS}.type") AS item_type', f'generate_subscripts("{OBJECTS}.type", 1) AS item_number']
-    return f"(SELECT *, {', '.join(shown)} FROM {events.table})"
+def from_role(events: Events, *roles: Role) -> str:
+    """The FROM item whose rows are the observations in a role; or, of several roles, those of a record. At most one is a list."""
+    shown: list[str] = []
+    for role in (r for r in roles if r.is_list):
+        names = {"item": "key" if role.name == OBJECTS else "value"}
+        if events.has(f"{role.name}.further"):
+            names["item_further"] = "further"
+        shown += [f'unnest("{role.name}.{column}") AS {name}' for name, column in names.items()]
+        if role.name == OBJECTS:
+            shown += [f'unnest("{OBJECTS}.type") AS item_type', f'generate_subscripts("{OBJECTS}.type", 1) AS item_number']
+    rows = f"(SELECT *, {', '.join(shown)} FROM {events.table})" if shown else events.table
+    return rows + "".join(_joined(events, role) for role in roles)
 
 
 def inherent(events: Events | None, rows: str, type_name: str, name: str) -> str:
@@ -294,7 +307,7 @@ def _pair(events: Events, a: Role, b: Role, where: Iterable[str], names: tuple[s
     first, second = identity(events, a), identity(events, b)
     if first is None or second is None:
         return None
-    source = from_role(events, a if a.is_list else b)
+    source = from_role(events, *((a,) if a.name == b.name else (a, b)))
     conditions = [f"({first}) IS NOT NULL", f"({second}) IS NOT NULL", *where]
     columns = ", ".join([f"{first} AS {names[0]}", f"{second} AS {names[1]}", "rec", "t", *extra])
     return f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}"

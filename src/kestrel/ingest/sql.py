@@ -1,17 +1,31 @@
-"""SQL as it is put together: text of our own vocabulary, and every value a parameter."""
+"""SQL as it is composed: text of our own names, named parts that are evaluated once, and every value a parameter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+import re
 from typing import Any
 
 import duckdb
 
+_names = itertools.count()
 
-class Query:
-    """Collects the values of one statement. Text is composed of our own names only; values never enter it."""
+
+def fresh(prefix: str) -> str:
+    """A name that no other table or part of a statement has."""
+    return f"{prefix}_{next(_names)}"
+
+
+def quoted_name(name: str) -> str:
+    """A name as SQL writes it, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Statement:
+    """One statement: its parts, in the order in which they were added, and the values of its parameters."""
 
     def __init__(self) -> None:
+        self.parts: dict[str, str] = {}
         self.values: dict[str, Any] = {}
 
     def value(self, value: Any) -> str:
@@ -20,13 +34,42 @@ class Query:
         self.values[name] = value
         return f"${name}"
 
-    def values_of(self, values: Iterable[Any]) -> str:
-        return ", ".join(self.value(v) for v in values)
+    def part(self, select: str, prefix: str = "part") -> str:
+        """Name a SELECT, so that later parts and the statement can refer to it more than once; the name."""
+        name = fresh(prefix)
+        self.parts[name] = select
+        return name
 
-    def run(self, con: duckdb.DuckDBPyConnection, text: str) -> duckdb.DuckDBPyConnection:
-        return con.execute(text, self.values) if self.values else con.execute(text)
+    def text(self, select: str) -> str:
+        """A SELECT with the parts that it refers to."""
+        used: dict[str, str] = {}
+        read = set(_NAME.findall(select))
+        for name, part in reversed(self.parts.items()):
+            if name in read:
+                used[name] = part
+                read.update(_NAME.findall(part))
+        if not used:
+            return select
+        return f"WITH {', '.join(f'{name} AS MATERIALIZED ({part})' for name, part in reversed(used.items()))} {select}"
+
+    def run(self, con: duckdb.DuckDBPyConnection, select: str, before: str = "") -> duckdb.DuckDBPyConnection:
+        """Run a SELECT; `before`: what stands before it, like INSERT INTO."""
+        text = f"{before} {self.text(select)}"
+        values = {name: self.values[name] for name in _PARAMETER.findall(text) if name in self.values}
+        return con.execute(text, values) if values else con.execute(text)
+
+    def table(self, con: duckdb.DuckDBPyConnection, select: str, prefix: str = "t") -> str:
+        """Keep the rows of a SELECT as a temporary table; its name."""
+        name = fresh(prefix)
+        self.run(con, select, f"CREATE TEMP TABLE {name} AS")
+        return name
+
+    def settle(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Evaluate the parts now, as temporary tables of the same names."""
+        parts, self.parts = self.parts, {}
+        for name, part in parts.items():
+            self.run(con, part, f"CREATE TEMP TABLE {name} AS")
 
 
-def quoted_name(name: str) -> str:
-    """A name as SQL writes it, whatever characters it has."""
-    return '"' + name.replace('"', '""') + '"'
+_NAME = re.compile(r"\b[a-z]+_\d+\b")
+_PARAMETER = re.compile(r"\$(p\d+)\b")

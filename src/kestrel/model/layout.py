@@ -86,6 +86,15 @@ class Layout:
         wanted = "address" if type_name in ADDRESSES else type_name
         return [s for s in self.roles.values() if s.type == wanted]
 
+    def holds(self, role: str, type_name: str) -> bool:
+        """Whether a role may hold an entity of a type."""
+        kind = self.roles[role].type
+        return kind == type_name or (kind == "address" and type_name in ADDRESSES)
+
+    def between(self, subject: str, thing: str, verb: str | None = None) -> list[Edge]:
+        """The edges from entities of one type to those of another; of one verb, or of all."""
+        return [e for e in self.edges if verb in (None, e.verb) and self.holds(e.subject, subject) and self.holds(e.object, thing)]
+
     def type_of(self, role: str) -> EntityType:
         return vocabulary().entity(self.roles[role].type)
 
