@@ -50,8 +50,10 @@ from kestrel.pushdown.projection import columns_of
 from kestrel.pushdown.request import Fetcher
 from kestrel.result import Notice
 
-RECENT = 32
-"""The number of variables that are kept although no name refers to them: the next steps of a hunt often build on them."""
+RECENT = 64
+"""The number of variables that are kept, those used last: other steps are evaluated again when they are needed."""
+MOST_ROWS = 10_000_000
+"""The maximum number of rows in the tables of these variables, each of 24 bytes or more; the last one is kept whatever its size."""
 
 
 def _no_fetcher(source: Source) -> Fetcher:
@@ -106,6 +108,7 @@ class Engine:
             self.variables[key] = variable
             if isinstance(step, Get | Find | Refine) and step.where is not None:
                 self._report_missing(step, variable)
+        self.variables[key] = self.variables.pop(key)  # used last
         return self.variables[key]
 
     def _evaluate(self, step: Step) -> Variable:
@@ -269,18 +272,22 @@ class Engine:
             self.variables = {key: v for key, v in self.variables.items() if not gone.intersection(read_by(v.step))}
 
     def tidy(self, steps: Iterable[Step], shown: Iterable[str] = ()) -> None:
-        """Free what neither these steps nor the tables that are `shown` need. The variables of other steps are evaluated again when
-        needed; only what came from outside (NEW, LOAD, answers of analytics) cannot be, and stays as long as a step is made from it."""
-        named = set(steps)
-        below = {s for step in named for s in all_steps(step)}
-        external_steps = {s for s in below if isinstance(s, New | Load | Applied)}
-        recent = [*self.variables][-RECENT:]
-        self.variables = {k: v for k, v in self.variables.items() if k in recent or v.step in named or v.step in external_steps}
-        contents = {s.content for s in (*below, *(v.step for v in self.variables.values())) if isinstance(s, Applied)}
-        self.answers = {content: own for content, own in self.answers.items() if content in contents}
-        kept = {*shown, *(own.table for own in self.answers.values() if own), *(t for v in self.variables.values() for t in v.tables())}
-        self.work.discard(kept)
-        self._counts = {table: counts for table, counts in self._counts.items() if table in kept}
+        """Free what was not used lately, and neither these steps nor the tables that are `shown` need. What came from outside (NEW, LOAD,
+        answers of analytics) cannot be evaluated again, and stays as long as one of the steps is made from it."""
+        below = {s for step in set(steps) for s in all_steps(step)}
+        self.answers = {s.content: self.answers[s.content] for s in below if isinstance(s, Applied) and s.content in self.answers}
+        sizes = self.work.sizes()
+        kept: dict[str, Variable] = {}
+        rows = 0
+        for key, variable in reversed(self.variables.items()):
+            rows += sum(sizes.get(table, 0) for table in variable.tables())
+            is_recent = not kept or (len(kept) < RECENT and rows <= MOST_ROWS)
+            if is_recent or (variable.step in below and isinstance(variable.step, New | Load | Applied)):
+                kept[key] = variable
+        self.variables = dict(reversed(kept.items()))
+        needed = {*shown, *(own.table for own in self.answers.values() if own), *(t for v in kept.values() for t in v.tables())}
+        self.work.discard(needed)
+        self._counts = {table: counts for table, counts in self._counts.items() if table in needed}
 
     def interrupt(self) -> None:
         """Stop what runs now, from any thread."""

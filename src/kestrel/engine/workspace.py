@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -49,11 +49,14 @@ class Workspace:
     def fetch(self, select: str) -> list[tuple[Any, ...]]:
         return self.con.execute(select).fetchall()
 
-    def discard(self, kept: Collection[str]) -> None:
+    def sizes(self) -> dict[str, int]:
+        """The number of rows of each temporary table."""
+        return dict(self.fetch("SELECT table_name, estimated_size FROM duckdb_tables() WHERE temporary"))
+
+    def discard(self, kept: Set[str]) -> None:
         """Drop every temporary table but these."""
-        for (name,) in self.fetch("SELECT table_name FROM duckdb_tables() WHERE temporary"):
-            if name not in kept:
-                self.con.execute(f"DROP TABLE {name}")
+        for name in self.sizes().keys() - kept:
+            self.con.execute(f"DROP TABLE {name}")
 
 
 class Evaluator(Protocol):
