@@ -65,11 +65,11 @@ def shown_by(shape: LogFormat, edge: Edge) -> bool:
     kinds = {layout().kinds[k] for k in edge.kinds}
     ends = [set(columns_of(role, keys_of(role))) for role in (edge.subject, edge.object)]
     for sensor, events in shape.events.items():
-        every = {c for c, e in events.get("all", {}).items() if c != "kind" and expression.parse(e, "", True)}
+        every = {c for c, e in events.get("all", {}).items() if c != "kind" and expression.parse(str(e), expression.EVERYTHING)}
         for code, columns in events.items():
             kind = shape.kind_of(sensor, code)
             may_be = {kind} if isinstance(kind, str) else set(kind.values()) if kind else set()
-            filled = every | {c for c, e in columns.items() if c != "kind" and expression.parse(e, "", True)}
+            filled = every | {c for c, e in columns.items() if c != "kind" and expression.parse(str(e), expression.EVERYTHING)}
             if (not kinds or kinds & may_be) and all(filled & end for end in ends) and set(edge.where) <= filled:
                 return True
     return False

@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     _hunt_arguments(run)
     _parameter_argument(run)
     _format_argument(run)
+    _log_format_argument(run)
     run.add_argument("--save-views", dest="views", metavar="FOLDER", type=Path, help="write every view (DISP ... AS) as HTML and SVG there")
     run.add_argument("--output", metavar="BOOK", type=Path, help="for a huntbook: write it with its results to this file instead of printing them")
     run.set_defaults(act=_run)
@@ -152,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     source.add_argument("name", metavar="NAME", help="a profile, a URI or a path, as it stands after FROM")
     _format_argument(source)
+    _log_format_argument(source)
     source.set_defaults(act=_check_source)
 
     connectors = commands.add_parser(
@@ -229,6 +231,10 @@ def _parameter(text: str) -> tuple[str, Any]:
 
 def _format_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text for people (default), or one JSON object a line")
+
+
+def _log_format_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log-format", metavar="NAME", help="read log files as this log format, where no profile names one")
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------
@@ -404,7 +410,7 @@ def _check_source(options: argparse.Namespace) -> int:
     from kestrel.session import Session
 
     show = _shower(options.format)
-    with Session() as session:
+    with Session(log_format=options.log_format) as session:
         try:
             rows = tuple(session.examine(options.name))
         except HuntErrors as error:
@@ -475,7 +481,7 @@ def _read(options: argparse.Namespace) -> Source | None:
 
 def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, Any] | None = None, views: Path | None = None) -> int:
     show = _shower(options.format)
-    with _hunting(options.signals) as (_, stream):
+    with _hunting(options.signals, log_format=getattr(options, "log_format", None)) as (_, stream):
         try:
             save = _saver(views)
             for result in stream(source.text, source.name, parameters):
@@ -496,13 +502,13 @@ def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, 
 
 
 @contextmanager
-def _hunting(signals: Signals, rows: int | EllipsisType | None = ...) -> Iterator[tuple[Session, Stream]]:
+def _hunting(signals: Signals, rows: int | EllipsisType | None = ..., log_format: str | None = None) -> Iterator[tuple[Session, Stream]]:
     """A session and the function that runs hunts in it, until the block ends. A signal stops the hunt and then the command."""
     from kestrel.display.progress import Progress
     from kestrel.running import Runner
     from kestrel.session import Session
 
-    session = Session(rows=rows)
+    session = Session(rows, log_format=log_format)
     runner = Runner(session, signals.interrupted)
 
     def stream(text: str, name: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Result]:

@@ -11,6 +11,7 @@ from kestrel.engine.answers import Answers
 from kestrel.engine.evaluate import Engine
 from kestrel.engine.variable import Variable
 from kestrel.engine.views import Views
+from kestrel.formats.format import log_formats
 from kestrel.graph.origin import Origin
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE, Step, content_id, read_by, read_for
@@ -123,7 +124,11 @@ def info(engine: Engine, step: Step, name: str, origin: Origin, known: Mapping[s
     inputs = tuple(Input(n.name, state, n.text) for n, state in origin.listed(known))
     changed = tuple(dict.fromkeys(file for file, _, _ in engine.readings.changed(read_by(step))))
     rows = engine.rows(variable) if variable.flat and variable.type != TABLE else None
-    return Info(name, variable.type, entities, records, first, last, read_for(step), attributes, relations, origin.text, inputs, changed, rows)
+    account = variable.dataset.account if variable.dataset else None
+    own = [f.definition for n in (account.log_formats if account else ()) if not (f := log_formats()[n]).definition.is_shipped]
+    read_as = "".join(f", read as `{d.name}` ({d.file})" for d in own)
+    sources = tuple(f"{uri}{read_as}" for uri in read_for(step))
+    return Info(name, variable.type, entities, records, first, last, sources, attributes, relations, origin.text, inputs, changed, rows)
 
 
 def describe(engine: Engine, step: Step, path: AttributePath, name: str) -> Description:

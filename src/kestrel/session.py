@@ -23,7 +23,7 @@ from kestrel.result import Failure, Result
 from kestrel.result import Notice as Reported
 from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
-from kestrel.sources.files import native
+from kestrel.sources.files import as_log_format, native
 from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import UnknownScheme, is_profile, open_pool, profile_named
 from kestrel.syntax import parse_partly, to_text
@@ -48,8 +48,10 @@ class Session:
         s["p"].to_pandas()
     """
 
-    def __init__(self, rows: int | EllipsisType | None = ..., settings: Settings | None = None) -> None:
-        """`rows` of a table are shown, None for all, as the settings say if not given. `settings` are read when first needed."""
+    def __init__(self, rows: int | EllipsisType | None = ..., settings: Settings | None = None, log_format: str | None = None) -> None:
+        """`rows` of a table are shown, None for all, as the settings say if not given. `settings` are read when first needed. `log_format`:
+        that of log files, where no profile names one and it is not to be recognised."""
+        self.log_format = log_format
         self._rows = rows
         self._settings = settings
         self.scope: dict[str, Step] = {}
@@ -183,7 +185,7 @@ class Session:
     def _open(self, pool: str, quoted: bool) -> tuple[Source, ...]:
         """The sources that a pool names, with what their files contain now."""
         found = open_pool(pool, quoted, default_scheme=self.settings.default_scheme)
-        return tuple(map(self.readings.current, found))
+        return tuple(self.readings.current(as_log_format(source, self.log_format)) for source in found)
 
     def _peek(self, path: str, kind: str | None) -> tuple[Load, list[Notice]]:
         """What a saved file says about its rows (of the given type, if any)."""

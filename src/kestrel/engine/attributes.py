@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 
 from kestrel.engine.match import Scope
 from kestrel.engine.variable import shown_as
+from kestrel.formats.format import sensor_numbers, sensors
 from kestrel.graph.predicate import AttributePath
 from kestrel.ingest.observations import PARTED, Events, inherent, observations, references
 from kestrel.ingest.sql import Statement, quoted_name
@@ -14,7 +16,7 @@ from kestrel.model.layout import layout
 from kestrel.model.vocabulary import EVERY_ENTITY
 
 RANK = (
-    "(((CASE WHEN sensor = 1 THEN 0 ELSE 1 END) * 32 + {role} %% %d * 2 + (CASE WHEN %s THEN 0 ELSE 1 END))::HUGEINT "
+    "(((%s) * 32 + {role} %% %d * 2 + (CASE WHEN %s THEN 0 ELSE 1 END))::HUGEINT "
     "* 576460752303423488 + %s)::HUGEINT * 281474976710656 + (rec >> 32) * 65536 + least({role} // %d, 65535) AS rank"
 )
 """Lower is better: the sensor, the role, whether it is a creation, the time (2^59 leaves room for the microseconds of years 1 to 9999;
@@ -58,8 +60,15 @@ def _rank(events: Events) -> str:
     kind = layout().kind
     created = f"kind IN ({kind('process-create')}, {kind('process-create-audit')})"
     if events.has("unix"):
-        return RANK % (PARTED, f"{created} OR unix", LATEST, PARTED)
-    return RANK % (PARTED, created, TIME, PARTED)
+        return RANK % (_of_sensor(), PARTED, f"{created} OR unix", LATEST, PARTED)
+    return RANK % (_of_sensor(), PARTED, created, TIME, PARTED)
+
+
+@cache
+def _of_sensor() -> str:
+    """SQL of the rank of the sensor that wrote a record."""
+    ranks = {number: sensors()[name].get("rank", 1) for name, number in sensor_numbers().items()}
+    return f"CASE sensor {' '.join(f'WHEN {number} THEN {rank}' for number, rank in ranks.items() if rank != 1)} ELSE 1 END"
 
 
 def _direct(statement: Statement, ids: str, type_name: str, names: Sequence[str], scope: Scope) -> dict[str, tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from kestrel.engine.variable import Column, Variable
 from kestrel.engine.workspace import Workspace
 from kestrel.errors import KestrelError
+from kestrel.formats.format import log_formats
 from kestrel.graph.predicate import AttributePath
 from kestrel.graph.steps import TABLE
 from kestrel.ingest.dataset import Dataset
@@ -67,7 +68,7 @@ def check_attributes(work: Workspace, wanted: Iterable[AttributePath], columns: 
 
 def unmapped(work: Workspace, dataset: Dataset, wanted: Iterable[AttributePath]) -> Iterator[Notice]:
     """Notices of attributes that no record of a dataset can have: records in STIX lack them, other log formats are not mapped to them."""
-    others = [name for name in dataset.account.log_formats if name != "stix"]
+    others = [name for name in dataset.account.log_formats if not log_formats()[name].of_bundles]
     for path in dict.fromkeys(wanted):
         if not path.known or path.attribute in EVERY_ENTITY or can_have(dataset.events, path) or not work.has_records(dataset.events):
             continue

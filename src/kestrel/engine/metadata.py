@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from kestrel.formats.format import LOG_FORMATS
+from kestrel.formats.format import log_formats
 from kestrel.formats.transforms import quoted
 from kestrel.graph.steps import TABLE, Source, TimeRange
 from kestrel.ingest.database import exact
@@ -83,7 +83,7 @@ def _source(value: Any) -> Source:
     log_format = value.get("log_format", value.get("shape"))  # the name in files saved by Kestrel 2.0
     if not isinstance(uri, str) or not _is_name(uri) or not isinstance(files, list) or len(files) > MOST or not all(map(_is_name, files)):
         raise NotValid
-    if not (log_format is None or log_format in LOG_FORMATS) or not isinstance(place, str):
+    if not (log_format is None or log_format in [*log_formats()]) or not isinstance(place, str):
         raise NotValid
     return Source(uri, tuple(files), log_format, place)
 

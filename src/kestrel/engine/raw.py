@@ -11,7 +11,8 @@ from typing import ClassVar
 import duckdb
 
 from kestrel.errors import KestrelError
-from kestrel.formats.format import LogFormat, Reading, log_formats
+from kestrel.formats.format import LogFormat, log_formats
+from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.file_states import CLOSED, FOLDER, MISSING, state_of

@@ -41,40 +41,65 @@ class First:
 Node = Field | Literal | Call | First
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a log format keeps the fields of an event: under the path `at`, which may be a text with JSON in it (`is_text`). `ecs`: whether
+    the fields of ECS stand beside them. `own`: the field of a record whose names may be those of the program that collected it."""
+
+    at: tuple[str, ...] = ()
+    is_text: bool = False
+    ecs: bool = False
+    own: str = ""
+
+
+TOP = Place()
+EVERYTHING = Place(ecs=True)
+
+
+def place_of(parts: Mapping[str, Any]) -> Place:
+    """The place that a definition states: `at: EventData`, or `at: json(EventData)`."""
+    at = str(parts.get("at") or "")
+    is_text = at.startswith("json(") and at.endswith(")")
+    path = at[5:-1] if is_text else at
+    return Place(tuple(path.split(".")) if path else (), is_text, bool(parts.get("ecs")), str(parts.get("own") or ""))
+
+
 @cache
-def parse(text: str, at: str = "", ecs: bool = False) -> Node | None:
-    """The expression for a log format whose event fields stand under `at`; None if no part of it can apply to the log format."""
-    return _node(ast.parse(text, mode="eval").body, tuple(at.split(".")) if at else (), ecs)
+def parse(text: str, place: Place = TOP) -> Node | None:
+    """The expression for a log format; None if no part of it can apply to the log format. Raises SyntaxError, ValueError."""
+    return _node(ast.parse(text, mode="eval").body, place)
 
 
-def _node(tree: ast.expr, at: tuple[str, ...], ecs: bool) -> Node | None:
+def _node(tree: ast.expr, place: Place) -> Node | None:
     match tree:
         case ast.BinOp(op=ast.BitOr()):
-            parts = [p for side in (tree.left, tree.right) for p in _alternatives(side, at, ecs)]
+            parts = [p for side in (tree.left, tree.right) for p in _alternatives(side, place)]
             return First(tuple(parts)) if len(parts) > 1 else (parts[0] if parts else None)
-        case ast.Constant(value=str(text)):
-            return Literal(text)
+        case ast.Constant(value=str() | int() | float() as value) if not isinstance(value, bool):
+            return Literal(str(value))
         case ast.Call(func=ast.Name(id="field"), args=[ast.Constant(value=str(text))]):
             return Field((text,))
         case ast.Call(func=ast.Name(id="own"), args=[inner]):
-            node = _node(inner, at, ecs)
-            return node if at or node is None else Call("unless", (node, Field(("EventTime",))))
+            node = _node(inner, place)
+            return Call("unless", (node, Field((place.own,)))) if place.own and node is not None else node
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            nodes = [_node(a, at, ecs) for a in arguments]
-            if nodes and all(n is None or isinstance(n, Literal) for n in nodes):
+            nodes = [_node(a, place) for a in arguments]
+            if nodes and all(n is None or isinstance(n, Literal) for n in nodes) and any(n is None for n in nodes):
                 return None
             return Call(name, tuple(n or Call("none", ()) for n in nodes))
         case ast.Name() | ast.Attribute():
             path = _path(tree)
             if path[0] == "ecs":
-                return Field(path[1:]) if ecs else None
-            return Field(at + path)
+                return Field(path[1:]) if place.ecs else None
+            if place.is_text:
+                return Call("inside", (Field(place.at), Literal(".".join(path))))
+            return Field(place.at + path)
         case _:
-            raise ValueError(f"cannot read {ast.unparse(tree)!r} in a log_format file")
+            raise ValueError(f"`{ast.unparse(tree)}` cannot be read in an expression")
 
 
-def _alternatives(tree: ast.expr, at: tuple[str, ...], ecs: bool) -> list[Node]:
-    node = _node(tree, at, ecs)
+def _alternatives(tree: ast.expr, place: Place) -> list[Node]:
+    node = _node(tree, place)
     return [] if node is None else list(node.parts) if isinstance(node, First) else [node]
 
 
@@ -94,6 +119,20 @@ def top(text: str) -> Node:
     if node is None:
         raise ValueError(f"{text!r} names nothing")
     return node
+
+
+def calls(node: Node) -> Iterator[Call]:
+    """Every transform in an expression."""
+    match node:
+        case Call(_, arguments):
+            yield node
+            for argument in arguments:
+                yield from calls(argument)
+        case First(parts):
+            for part in parts:
+                yield from calls(part)
+        case Field() | Literal():
+            return
 
 
 def fields(node: Node, kind: str = "VARCHAR") -> Iterator[tuple[tuple[str, ...], str]]:
@@ -121,7 +160,9 @@ def to_value(node: Node, record: Mapping[str, Any]) -> Any:
             return value
         case First(parts):
             return next((v for p in parts if (v := to_value(p, record)) is not None), None)
-        case _:
+        case Literal(text):
+            return text
+        case Call():
             return None
 
 

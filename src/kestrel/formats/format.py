@@ -1,19 +1,19 @@
-"""One log format: recognised in a record, and read as the columns of the record layout."""
+"""One log format: recognised in a record, and the rules by which its events fill the columns of the record layout."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import combinations
 from typing import Any, Literal
 
-from kestrel.config import packaged
 from kestrel.formats import expression
-from kestrel.formats.expression import First, Node
-from kestrel.formats.transforms import instant, quoted
-from kestrel.model.layout import Layout, layout
+from kestrel.formats.definition import Definition, definitions, event_file
+from kestrel.formats.expression import First, Node, Place
 
-LOG_FORMATS = ("windows-flat", "winlogbeat", "winlogbeat6", "stix")
 ENVELOPE = {
     "rec": "UBIGINT",
     "t": "TIMESTAMP",
@@ -30,61 +30,91 @@ Windows)."""
 OPTIONAL = ("part", "last", "number", "unix")
 ANY = "*"
 """Stands for every provider no other sensor of the log format names."""
-CLOCKS = ("local", "receipt", "printed", "log", "otherwise")
-DOUBTED = ("network", "dns-query")
-"""Kinds whose sensor clock may be another one: hours to days off in real logs (MEASURED.md, Clocks)."""
-SHOWN_ONLY = {"action": "event.action", "writer": "event.provider"}
-"""Parts of an envelope that serve one column, and are left unread without it."""
 OTHER = (0, 0)
 """The event of a record that no sensor of the event file wrote."""
-FAR = 60_000_000
-"""A doubted clock further than this from the log's, in microseconds, is not believed."""
+TEXT_CODES = 1_000_000_000
+"""The first of the numbers by which codes that are texts are held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """For events of a sensor with this code (None: all that no other rule names), the column is that expression (None: it
+    has no value)."""
+
+    sensor: int
+    code: int | None
+    column: str
+    node: Node | None
 
 
 @dataclass(frozen=True, eq=False)
 class LogFormat:
-    """A log format file, and the event file it names. See `log_formats/*.yaml` and `windows-events.yaml`."""
+    """A log format as its definition says. `events`: by sensor and code, the event type and the columns that an event fills. `text_codes`:
+    the numbers of codes that are texts."""
 
-    name: str
-    about: str
-    envelope: Mapping[str, Any]
-    events: Mapping[str, Any]
+    definition: Definition
+    events: Mapping[str, Mapping[int | Literal["all"], Mapping[str, Any]]]
+    text_codes: Mapping[str, int]
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def envelope(self) -> Mapping[str, Any]:
+        """The parts of the definition."""
+        return self.definition.parts
+
+    @property
+    def of_bundles(self) -> bool:
+        """Whether the records come from STIX bundles, taken apart into rows, and can have attributes that no definition names."""
+        return self.envelope.get("reader") == "stix"
+
+    @cached_property
+    def place(self) -> Place:
+        """Where the fields of events are."""
+        return expression.place_of(self.envelope)
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
-        """Whether a parsed record is of this log format."""
+        """Whether a parsed record is of this log format, if no other has more marks in it."""
+        return all(any(_has(record, p) for p in group) for group in self.marks) and not any(_has(record, p) for p in self.lacks)
+
+    @cached_property
+    def marks(self) -> list[list[tuple[str, ...]]]:
+        """Fields that tell the log format: of each group, at least one has a value."""
         rule = self.envelope["recognise"]
-        return (
-            all(_has(record, p) for p in rule.get("has", ()))
-            and (not rule.get("any") or any(_has(record, p) for p in rule["any"]))
-            and not any(_has(record, p) for p in rule.get("lacks", ()))
-        )
+        groups = [[mark(p)] for p in rule.get("has", ())]
+        return groups + ([[mark(p) for p in rule["any"]]] if rule.get("any") else [])
+
+    @cached_property
+    def lacks(self) -> list[tuple[str, ...]]:
+        """Fields that no record of the log format has."""
+        return [mark(p) for p in self.envelope["recognise"].get("lacks", ())]
 
     def event_of(self, record: Mapping[str, Any]) -> tuple[int, int]:
-        """The sensor's number and the code of a parsed record; OTHER where no sensor of the event file wrote it."""
+        """The sensor's number and the code of a parsed record; OTHER where no sensor of the event file wrote it, or this takes transforms."""
         named = [str(expression.to_value(node, record) or "").lower() for node in self.provider_fields]
         known = ((n, [p.lower() for p in self.providers(name)]) for name, n in self.sensors.items())
         sensor = next((n for n, providers in known if any(p in providers for p in named)), self.otherwise)
+        code = expression.to_value(expression.top(self.envelope["code"]), record)
         try:
-            return (sensor, int(expression.to_value(expression.top(self.envelope["code"]), record))) if sensor else OTHER
+            return (sensor, self.text_codes.get(str(code)) or int(code)) if sensor else OTHER
         except (TypeError, ValueError):
             return OTHER
 
-    @property
-    def marks(self) -> list[list[tuple[str, ...]]]:
-        """Fields that tell the log format: of each group, one at least has a value."""
-        rule = self.envelope["recognise"]
-        groups = [[tuple(p.split("."))] for p in rule.get("has", ())]
-        return groups + ([[tuple(p.split(".")) for p in rule["any"]]] if rule.get("any") else [])
+    def code_text(self, code: int) -> str:
+        """A code as it is in records."""
+        return next((text for text, number in self.text_codes.items() if number == code), str(code))
 
     @cached_property
     def sensors(self) -> dict[str, int]:
-        """The number of each sensor of the event file; 0 stands for none of them."""
-        return {name: n for n, name in enumerate(self.envelope["sensors"], start=1)}
+        """The number of each sensor of the log format; 0 stands for none of them."""
+        return {name: sensor_numbers()[name] for name in self.envelope["sensors"]}
 
     @cached_property
     def provider_fields(self) -> tuple[Node, ...]:
         """The fields in which a record may name its provider: an unknown channel does not hide a known provider."""
-        node = expression.top(self.envelope["provider"])
+        node = expression.top(str(self.envelope["provider"]))
         return node.parts if isinstance(node, First) else (node,)
 
     def providers(self, sensor: str) -> list[str]:
@@ -100,16 +130,13 @@ class LogFormat:
     @cached_property
     def rules(self) -> list[Rule]:
         """What each column is for the events of each sensor."""
-        at, ecs = self.envelope.get("at", ""), bool(self.envelope.get("ecs"))
-        found: list[Rule] = []
-        for sensor, events in self.events.items():
-            for code, columns in events.items():
-                found += [
-                    Rule(self.sensors[sensor], None if code == "all" else code, c, expression.parse(e, at, ecs))
-                    for c, e in columns.items()
-                    if c != "kind"
-                ]
-        return found
+        return [
+            Rule(self.sensors[sensor], None if code == "all" else code, column, expression.parse(str(text), self.place))
+            for sensor, events in self.events.items()
+            for code, columns in events.items()
+            for column, text in columns.items()
+            if column != "kind"
+        ]
 
     def kind_of(self, sensor: str, code: int | Literal["all"]) -> str | dict[str, str] | None:
         """The kind of event of a code (`all`: of codes that have none): a name, or `by` a field and a name for each of its
@@ -117,14 +144,14 @@ class LogFormat:
         found: str | dict[str, str] | None = self.events.get(sensor, {}).get(code, {}).get("kind")
         return found
 
+    @property
+    def doubted(self) -> list[str]:
+        """The event types whose sensor clock may be another one than the log's."""
+        return list(self.envelope["clock"].get("doubted", ()))
+
     def clock(self, name: str) -> Node | None:
         text = self.envelope["clock"].get(name)
         return expression.top(text) if text else None
-
-    @cached_property
-    def paths(self) -> frozenset[tuple[str, ...]]:
-        """Every field that is read from a raw record."""
-        return frozenset(path for path, _ in Reading(self)._fields())
 
     def columns(self) -> set[str]:
         """Every column of the layout that some event of this log format fills."""
@@ -132,20 +159,17 @@ class LogFormat:
         return {r.column for r in self.rules if r.node is not None} | own | {"event.code", "event.provider", "event.action"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """For events of a sensor with this code (None: all that no other rule names), the column is that expression (None: it
-    has no value)."""
-
-    sensor: int
-    code: int | None
-    column: str
-    node: Node | None
+def mark(text: str) -> tuple[str, ...]:
+    """A field of `recognise` as a path: `winlog.channel`, or `field('id.orig_h')` for a name with dots."""
+    if text.startswith("field("):
+        ((path, _),) = expression.fields(expression.top(text))
+        return path
+    return tuple(text.split("."))
 
 
-def _has(record: Mapping[str, Any], path: str) -> bool:
+def _has(record: Mapping[str, Any], path: tuple[str, ...]) -> bool:
     value: Any = record
-    for part in path.split("."):
+    for part in path:
         if not isinstance(value, Mapping):
             return False
         value = value.get(part)
@@ -154,15 +178,25 @@ def _has(record: Mapping[str, Any], path: str) -> bool:
 
 @cache
 def log_formats() -> dict[str, LogFormat]:
-    """Every log format that ships, by name, in the order in which they are tried."""
-    found = {}
-    for name in LOG_FORMATS:
-        envelope = packaged("kestrel.formats", f"definitions/{name}.yaml")
-        events = packaged("kestrel.formats", envelope["events"] + ".yaml")
-        if "kinds" in envelope:
-            events = _with_kinds(events, packaged("kestrel.formats", envelope["kinds"] + ".yaml"))
-        found[name] = LogFormat(envelope["name"], envelope["about"], envelope, events)
-    return found
+    """Every log format by name, in the order in which they are tried: those with more marks first. Raises BadFormat."""
+    found = [_log_format(d) for d in definitions().values()]
+    return {f.name: f for f in sorted(found, key=lambda f: (-len(f.marks), f.name))}
+
+
+def _log_format(definition: Definition) -> LogFormat:
+    events = definition.parts["events"]
+    if isinstance(events, str):
+        events = event_file(events)
+    if "kinds" in definition.parts:
+        events = _with_kinds(events, event_file(definition.parts["kinds"]))
+    texts = sorted({str(c) for codes in events.values() for c in codes if c != "all" and not isinstance(c, int)})
+    numbers = {text: TEXT_CODES + n for n, text in enumerate(texts)}
+    numbered = {
+        sensor: {c if c == "all" or isinstance(c, int) else numbers[str(c)]: columns or {} for c, columns in codes.items()}
+        for sensor, codes in events.items()
+        if sensor in definition.parts["sensors"]
+    }
+    return LogFormat(definition, numbered, numbers)
 
 
 def _with_kinds(events: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,268 +205,47 @@ def _with_kinds(events: Mapping[str, Any], others: Mapping[str, Any]) -> dict[st
     return {sensor: {**codes.get(sensor, {}), **own} for sensor, own in events.items()}
 
 
+def bundle_format() -> str:
+    """The log format of STIX bundles."""
+    return next(f.name for f in log_formats().values() if f.of_bundles)
+
+
+@cache
+def sensors() -> dict[str, Mapping[str, Any]]:
+    """Every sensor of a log format by name, with what its definition says: its `rank` (0 is best, 1 if not stated) and whether the source of
+    its network records is the initiator."""
+    found: dict[str, dict[str, Any]] = {}
+    for definition in definitions().values():
+        for name, told in definition.parts["sensors"].items():
+            found.setdefault(name, {}).update({k: v for k, v in told.items() if k != "provider"})
+    return dict(found)
+
+
+@cache
+def sensor_numbers() -> dict[str, int]:
+    """The number by which each sensor is held in the records."""
+    return {name: n for n, name in enumerate(sensors(), start=1)}
+
+
+@cache
+def digest() -> str:
+    """A digest of all definitions: it changes if a record could be read otherwise."""
+    told = [[d.name, d.parts] for d in definitions().values()]
+    return hashlib.sha256(json.dumps(told, sort_keys=False, default=str).encode()).hexdigest()
+
+
 def recognise(record: Mapping[str, Any]) -> LogFormat | None:
     """The log format of a parsed record, or None."""
     return next((s for s in log_formats().values() if s.recognises(record)), None)
 
 
-class Reading:
-    """How the records of one log format are read as SQL: the raw structure to parse, and each column over it.
-
-    `wanted`: the columns of the layout to read; None for all that the log format fills. `events`: the only (sensor, code) pairs
-    that come (the reader checks that no other did); None for all. Every declared field costs time, though no record may
-    have it, and so does every test of what event a record is.
-    """
-
-    def __init__(self, log_format: LogFormat, wanted: Collection[str] | None = None, events: Collection[tuple[int, int]] | None = None) -> None:
-        self.log_format = log_format
-        self.events = events
-        self.rules = [r for r in log_format.rules if events is None or _concerns(r, events)]
-        self.layout: Layout = layout()
-        every = log_format.columns()
-        self.wanted = every if wanted is None else every & {*wanted, *ENVELOPE}
-
-    @cached_property
-    def structure(self) -> dict[str, Any]:
-        """Raw fields as a tree of names, leaves SQL types. Two fields whose names differ only in case cannot both
-        stand in it (DuckDB folds the case of struct fields): the later ones are in `apart`."""
-        tree: dict[str, Any] = {}
-        for path, kind in self._fields():
-            _place(tree, path, kind)
-        return tree
-
-    @cached_property
-    def apart(self) -> set[tuple[str, ...]]:
-        """Fields the structure has no place for: they are read from the line itself."""
-        return {path for path, _ in self._fields() if _find(self.structure, path) is None}
-
-    def _fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        envelope = self.log_format.envelope
-        for group in self.log_format.marks:
-            for path in group:
-                yield path, "VARCHAR"
-        for part in SHOWN_ONLY:
-            if part in envelope and SHOWN_ONLY[part] in self.wanted:
-                yield from expression.fields(expression.top(envelope[part]))
-        yield from self._record_fields()
-        for rule in self.rules:
-            if rule.column in self.wanted and rule.node is not None:
-                yield from expression.fields(rule.node)
-
-    def _record_fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """The fields of a record's host, number, times and event type."""
-        envelope = self.log_format.envelope
-        for part in ("host", "code", "provider", "record", *OPTIONAL):
-            if part in envelope:
-                yield from expression.fields(expression.top(envelope[part]))
-        for clock in envelope["clock"].get("sensor", {}).values():
-            yield from expression.fields(expression.top(clock))
-        for part in CLOCKS:
-            if node := self.log_format.clock(part):
-                yield from expression.fields(node)
-        for sensor, code in [*self._known_events(), *((sensor, "all") for sensor in self.log_format.sensors)]:
-            kind = self.log_format.kind_of(sensor, code)
-            if isinstance(kind, dict) and (node := self._parse(kind["by"])):
-                yield from expression.fields(node)
-
-    def of_record(self) -> Iterator[tuple[str, ...]]:
-        """The paths of these fields."""
-        return (path for path, _ in self._record_fields())
-
-    def _known_events(self) -> Iterator[tuple[str, int | Literal["all"]]]:
-        """Sensor and code of every event to be ready for."""
-        for sensor, number in self.log_format.sensors.items():
-            for code in self.log_format.events.get(sensor, {}):
-                if code != "all" and (self.events is None or (number, code) in self.events):
-                    yield sensor, code
-
-    def _parse(self, text: str) -> Node | None:
-        return expression.parse(text, self.log_format.envelope.get("at", ""), bool(self.log_format.envelope.get("ecs")))
-
-    # -- SQL -----------------------------------------------------------------------------------------------------
-
-    def select(self, rows: str, line: str | None, base: str = "", also: str = "", key: str | None = None) -> str:
-        """A SELECT of the layout's columns over `rows`, a FROM item with `src` and the raw structure.
-
-        `line`: SQL of the raw line where the rows have it (for fields `apart`). `key`: SQL of the text that is the key of a record without
-        record number; None: the line.
-        `base`: SQL of the struct that holds the structure; empty where its top fields are columns. `also`: a column of the
-        rows to keep.
-        """
-
-        def read(path: tuple[str, ...]) -> str:
-            if path in self.apart:
-                if line is None:
-                    return "NULL"
-                return f"json_extract_string({line}, {_json_path(path)})"
-            return (base + "." if base else "") + ".".join(f'"{p}"' for p in path)
-
-        def sql(text: str) -> str:
-            return expression.to_sql(expression.top(text), read)
-
-        envelope = self.log_format.envelope
-        inner = [
-            f'{self._sensor([expression.to_sql(node, read) for node in self.log_format.provider_fields])} AS "$sensor"',
-            f'try_cast({sql(envelope["code"])} AS INTEGER) AS "$code"',
-        ]
-        clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.log_format.clock(n))}
-        sensor_time = self._sensor_time({self.log_format.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
-        outer = [f'{instant(sensor_time) if sensor_time != "NULL" else "CAST(NULL AS TIMESTAMP)"} AS "$sensor_time"']
-        for name in ("local", "receipt", "printed"):
-            time = instant(clocks[name]) if name in clocks else "CAST(NULL AS TIMESTAMP)"
-            if name == "receipt" and "local" in clocks:
-                time = f"CASE WHEN {clocks['local']} IS NOT NULL THEN {time} END"
-            outer.append(f'{time} AS "${name}"')
-        key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "log", "otherwise") if n in clocks)]) + ")"
-        last = instant(clocks["log"]) if "log" in clocks else instant(clocks["otherwise"])
-        time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
-        record, host = sql(envelope["record"]), sql(envelope["host"])
-        whole = f"md5_number_lower({key or line})" if key or line else "NULL"
-        channel = f'CASE WHEN "$sensor" = 0 THEN lower({sql(envelope["provider"])}) END'
-        rec = f'CASE WHEN {record} IS NOT NULL THEN hash({host}, "$sensor", {channel}, {record}, {key_time}) ELSE {whole} END'
-        columns = {
-            "rec": rec,
-            "t": '"$time"',
-            "host": host,
-            "kind": self._kind(read),
-            **{c: f"try_cast({sql(envelope[c])} AS {ENVELOPE[c]})" for c in OPTIONAL if c in envelope},
-            "event.code": sql(envelope["code"]),
-            "event.provider": sql(envelope.get("writer", envelope["provider"])),
-            "event.action": sql(envelope["action"]) if envelope.get("action") else "NULL",
-            **self._columns(read),
-        }
-        kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
-        corrected = 'CASE WHEN "$local" IS NOT NULL OR "$printed" IS NOT NULL THEN "$sensor_time" END AS "$sensor_time"'
-        return (
-            f'SELECT src, {f"{also}, " if also else ""}{", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, '
-            f'{corrected}, "$local", "$receipt", "$printed" FROM '
-            f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
-        )
-
-    def _believed(self, log: str) -> str:
-        """The sensor's time, unless it is of an event whose clock may be another one and is far from the log's exact time."""
-        doubted = " OR ".join(
-            f'("$sensor" = {self.log_format.sensors[sensor]} AND "$code" = {code})'
-            for sensor, events in self.log_format.events.items()
-            for code in events
-            if code != "all" and events[code].get("kind") in DOUBTED
-        )
-        far = f'abs(epoch_us("$sensor_time") - epoch_us({log})) > {FAR}'
-        return f'CASE WHEN ({doubted}) AND {far} THEN NULL ELSE "$sensor_time" END'
-
-    def recognised(self, base: str = "") -> str:
-        """SQL that is true for a row of this log format."""
-        prefix = base + "." if base else ""
-        groups = (
-            " OR ".join(f"{prefix}{'.'.join(chr(34) + p + chr(34) for p in path)} IS NOT NULL" for path in group) for group in self.log_format.marks
-        )
-        return " AND ".join(f"({g})" for g in groups)
-
-    def lossy(self) -> list[int]:
-        """Codes of events that have fields `apart`, which only the raw line can give."""
-        return sorted(
-            {r.code for r in self.rules if r.code is not None and r.node is not None and any(p in self.apart for p, _ in expression.fields(r.node))}
-        )
-
-    def _sensor_time(self, clocks: Mapping[int, str]) -> str:
-        """The clock of the sensor that wrote the record."""
-        if not clocks:
-            return "NULL"
-        if self.events is not None and {sensor for sensor, _ in self.events} == clocks.keys() and len(clocks) == 1:
-            return next(iter(clocks.values()))
-        return f'CASE "$sensor" {" ".join(f"WHEN {s} THEN {sql}" for s, sql in clocks.items())} END'
-
-    def _sensor(self, fields: Sequence[str]) -> str:
-        """The number of the sensor; the spelling of the event file is tried before the costlier ones."""
-        sensors = {number: self.log_format.providers(name) for name, number in self.log_format.sensors.items() if number != self.log_format.otherwise}
-        as_written = " ".join(f"WHEN {f} IN ({', '.join(map(quoted, names))}) THEN {s}" for f in fields for s, names in sensors.items())
-        folded = " ".join(
-            f"WHEN lower({f}) IN ({', '.join(quoted(n.lower()) for n in names)}) THEN {s}" for f in fields for s, names in sensors.items()
-        )
-        return f"CASE {as_written} {folded} ELSE {self.log_format.otherwise} END"
-
-    def _kind(self, read: Any) -> str:
-        whens: dict[int, list[str]] = {}
-        for sensor, code in self._known_events():
-            kind = self._kind_number(self.log_format.kind_of(sensor, code), read)
-            whens.setdefault(self.log_format.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
-        whole = {}
-        for sensor, number in self.log_format.sensors.items():
-            told = self.log_format.kind_of(sensor, "all")
-            other = self._kind_number(told, read) if told else "0"
-            codes = whens.get(number)
-            whole[number] = f'CASE "$code" {" ".join(codes)} ELSE {other} END' if codes else other
-        sensors = " ".join(f"WHEN {number} THEN {kind}" for number, kind in whole.items())
-        return f'CAST(CASE "$sensor" {sensors} ELSE 0 END AS UTINYINT)'
-
-    def _kind_number(self, kind: Any, read: Any) -> str:
-        if isinstance(kind, str):
-            return str(self.layout.kind(kind))
-        node = self._parse(kind["by"])
-        otherwise = str(self.layout.kind(kind[""]))
-        if node is None:
-            return otherwise
-        whens = " ".join(f"WHEN {quoted(v)} THEN {self.layout.kind(k)}" for v, k in kind.items() if v not in ("by", ""))
-        return f"CASE {expression.to_sql(node, read)} {whens} ELSE {otherwise} END"
-
-    def _columns(self, read: Any) -> dict[str, str]:
-        """Each column as one CASE over the events that fill it; where all that come fill it alike, as it is."""
-        cases: dict[str, dict[str, list[Rule]]] = {}
-        for rule in sorted(self.rules, key=lambda r: r.code is None):
-            if rule.column in self.wanted:
-                sql = expression.to_sql(rule.node, read) if rule.node else "NULL"
-                cases.setdefault(rule.column, {}).setdefault(f"{'all ' if rule.code is None else ''}{sql}", []).append(rule)
-        found = {}
-        for column, by_sql in cases.items():
-            filled = self._filled_alike(list(by_sql.items()))
-            whens = " ".join(f"WHEN {_events(rules)} THEN {sql.removeprefix('all ')}" for sql, rules in by_sql.items())
-            found[column] = f"CAST({filled or f'CASE {whens} END'} AS {self.layout.column_type(column)})"
-        return found
-
-    def _filled_alike(self, cases: Sequence[tuple[str, list[Rule]]]) -> str | None:
-        """The one expression that fills a column for every event that comes, or None."""
-        if self.events is None:
-            return None
-        chosen = {next((sql.removeprefix("all ") for sql, rules in cases if any(_is_for(r, e) for r in rules)), None) for e in self.events}
-        return chosen.pop() if len(chosen) == 1 else None
+def ambiguities(formats: Collection[LogFormat]) -> Iterator[str]:
+    """Pairs of log formats with equally many marks that could both recognise one record, as neither says what its records lack."""
+    for one, other in combinations(formats, 2):
+        if len(one.marks) == len(other.marks) and not _excludes(one, other) and not _excludes(other, one):
+            yield f"`{one.name}` and `{other.name}` have equally many marks: one of them must name a mark of the other in `lacks`"
 
 
-def _is_for(rule: Rule, event: tuple[int, int]) -> bool:
-    return rule.sensor == event[0] and rule.code in (None, event[1])
-
-
-def _concerns(rule: Rule, events: Collection[tuple[int, int]]) -> bool:
-    return (rule.sensor, rule.code) in events or (rule.code is None and any(sensor == rule.sensor for sensor, _ in events))
-
-
-def _events(rules: list[Rule]) -> str:
-    by_sensor: dict[int, list[int]] = {}
-    for rule in rules:
-        by_sensor.setdefault(rule.sensor, []).extend([] if rule.code is None else [rule.code])
-    return " OR ".join(
-        f'("$sensor" = {s} AND "$code" IN ({", ".join(map(str, sorted(set(codes))))}))' if codes else f'"$sensor" = {s}'
-        for s, codes in by_sensor.items()
-    )
-
-
-def _json_path(path: tuple[str, ...]) -> str:
-    return quoted("$" + "".join(f'."{p}"' for p in path))
-
-
-def _place(tree: dict[str, Any], path: tuple[str, ...], kind: str) -> None:
-    head, rest = path[0], path[1:]
-    taken = next((k for k in tree if k.casefold() == head.casefold()), None)
-    if taken is not None and (taken != head or isinstance(tree[taken], dict) != bool(rest)):
-        return
-    if rest:
-        _place(tree.setdefault(head, {}), rest, kind)
-    else:
-        tree.setdefault(head, kind)
-
-
-def _find(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
-    for part in path:
-        if not isinstance(tree, dict) or part not in tree:
-            return None
-        tree = tree[part]
-    return tree
+def _excludes(one: LogFormat, other: LogFormat) -> bool:
+    """Whether each record of the other log format has a field that this one lacks."""
+    return any(all(any(p[: len(lack)] == lack for lack in one.lacks) for p in group) for group in other.marks)

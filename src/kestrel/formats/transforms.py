@@ -13,7 +13,7 @@ from collections.abc import Callable
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 NO_TEXT = "('', '-')"
 NO_PATH = "('', '-', '<unknown process>', '&lt;unknown process&gt;')"
-OF_LISTS = frozenset({"words", "items"})
+OF_LISTS = frozenset({"words", "items", "hash_list"})
 
 ROOTS = {
     "\\registry\\machine\\": "HKLM\\",
@@ -114,6 +114,30 @@ def hashes(listed: str, md5: str, sha1: str, sha256: str, imphash: str) -> str:
     named = (("MD5", md5), ("SHA1", sha1), ("SHA256", sha256), ("IMPHASH", imphash))
     singles = ", ".join(f"'{name}=' || upper({text(x)})" for name, x in named if x != "NULL")
     return f"nullif(concat_ws(',', upper({text(listed)}){', ' + singles if singles else ''}), '')"
+
+
+def hash_list(x: str) -> str:
+    """The same from a list of JSON objects with `algorithm` (`SHA-256`), or its number in OCSF, and `value`."""
+    named = "upper(replace(json_extract_string(h, '$.algorithm'), '-', ''))"
+    number = "CASE json_extract_string(h, '$.algorithm_id') WHEN '1' THEN 'MD5' WHEN '2' THEN 'SHA1' WHEN '3' THEN 'SHA256' END"
+    kind = f"CASE WHEN {named} IN ('MD5', 'SHA1', 'SHA256', 'IMPHASH') THEN {named} ELSE {number} END"
+    value = "upper(json_extract_string(h, '$.value'))"
+    return f"nullif(array_to_string(list_transform(list_filter({x}, lambda h: json_valid(h)), lambda h: {kind} || '=' || {value}), ','), '')"
+
+
+def inside(x: str, name: str) -> str:
+    """A field of the JSON in a text, by its name or (with dots) path."""
+    return f"json_extract_string(CASE WHEN json_valid({x}) THEN {x} END, '$.' || {name})"
+
+
+def times(x: str, factor: str) -> str:
+    """A number multiplied by a constant, as text: `times(duration, 0.001)`."""
+    return f"CAST(try_cast({x} AS DOUBLE) * CAST({factor} AS DOUBLE) AS VARCHAR)"
+
+
+def is_value(x: str, value: str, result: str) -> str:
+    """`result` if a field has a value: `is_value(activity_id, '1', 'start')`."""
+    return f"CASE WHEN {x} = {value} THEN {result} END"
 
 
 def digest(listed: str, name: str) -> str:
@@ -325,6 +349,10 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "sid_with": sid_with,
     "image": image,
     "hashes": hashes,
+    "hash_list": hash_list,
+    "inside": inside,
+    "times": times,
+    "is_value": is_value,
     "digest": digest,
     "protocol": protocol,
     "direction": direction,

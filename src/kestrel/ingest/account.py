@@ -15,6 +15,7 @@ import duckdb
 
 from kestrel.errors import KestrelError
 from kestrel.formats.format import LogFormat, log_formats
+from kestrel.formats.reading import paths_of
 from kestrel.formats.unmapped import provider_name
 from kestrel.ingest.observations import Events, entity_type
 from kestrel.model.layout import layout
@@ -172,6 +173,9 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         yield Notice("unreadable-file", f"{message}{', '.join(files[:NAMED])}{more}", number, details)
     if not account.read and not account.log_formats and not remote:
         yield Notice("no-records", f"{path_text(name)} has no records", 0)
+    for used in (log_formats()[n] for n, records in account.log_formats.items() if records):
+        if not used.definition.is_shipped:
+            yield Notice("user-format", f"records were read as `{used.name}`, a log format that {used.definition.file} defines")
     if account.unknown:
         message = f"{account.unknown:,} of {account.read:,} records are in an unknown log format and were skipped"
         strange = (f"{message}: {'; '.join(_strange(account))}", tuple(_strange_details(account))) if not remote else (message, ())
@@ -260,7 +264,7 @@ def closest_formats(names: Sequence[str]) -> list[tuple[str, float]]:
     """The log formats that share most of the given top-level fields, the closest first, and the fraction they share."""
     scores = []
     for log_format in log_formats().values():
-        known = {path[0].casefold() for path in log_format.paths}
+        known = {path[0].casefold() for path in paths_of(log_format)}
         scores.append((log_format.name, sum(n.casefold() in known for n in names) / max(1, len(names))))
     return sorted((s for s in scores if s[1] >= 0.2), key=lambda s: -s[1])
 

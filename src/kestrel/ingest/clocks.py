@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import duckdb
 
-from kestrel.formats.format import DOUBTED, FAR
+from kestrel.formats.format import log_formats
+from kestrel.formats.reading import FAR
 from kestrel.model.layout import layout
 
 
@@ -50,7 +51,7 @@ def _apply(con: duckdb.DuckDBPyConnection, log_times: str) -> list[tuple[int, st
 
 
 def _doubted() -> str:
-    return ", ".join(str(layout().kind(k)) for k in DOUBTED)
+    return ", ".join(str(layout().kind(k)) for k in dict.fromkeys(k for f in log_formats().values() for k in f.doubted))
 
 
 def _from_receipt() -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from kestrel.formats.format import digest as definitions_digest
 from kestrel.formats.format import log_formats
 from kestrel.graph.steps import Source, TimeRange
 from kestrel.ingest import addresses, cache, clocks, flows, further, identity
@@ -87,7 +88,7 @@ def fingerprint(sources: Sequence[Source]) -> str:
 @functools.cache
 def _vocabulary() -> str:
     """A digest of everything that decides what is read out of a record."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(definitions_digest().encode())
     for folder in ("formats", "formats/definitions", "formats/readers", "ingest", "model", "stix"):
         for part in sorted((resources.files("kestrel") / folder).iterdir(), key=lambda p: p.name):
             if part.name.endswith((".yaml", ".py")):

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import duckdb
 
+from kestrel.formats.format import sensor_numbers, sensors
 from kestrel.ingest.addresses import has_column
 
 EPISODE = 3_600_000_000
@@ -75,13 +76,19 @@ BY_PORT = f'CASE WHEN {LOW[0]} THEN "network.dst_port" < 1024 WHEN {LOW[1]} THEN
 
 
 class _Evidence:
-    """What records say about who began a flow. Sysmon records the initiator of TCP as the source on either host; of UDP only
-    if this host began. Security 5156 records the initiator."""
+    """What records say about who began a flow, by what the definitions of log formats state of their sensors."""
 
     def __init__(self, recorded: bool) -> None:
-        by_sysmon = "\"network.x_direction\" = 'egress' OR (\"network.x_direction\" = 'ingress' AND \"network.protocols\" = 'tcp')"
-        by_security = 'sensor = 2 AND "network.x_direction" IS NOT NULL'
-        self.told = f"CASE WHEN sensor = 1 AND ({by_sysmon}) THEN 1 WHEN {by_security} THEN 2 END" if recorded else "CAST(NULL AS INTEGER)"
+        direction = '"network.x_direction"' if recorded else "NULL"
+        tests = {
+            "always": "true",
+            "of_tcp": f"({direction} = 'egress' OR ({direction} = 'ingress' AND \"network.protocols\" = 'tcp'))",
+            "with_direction": f"{direction} IS NOT NULL",
+        }
+        of_sensors = {number: sensors()[name].get("source_is_initiator") for name, number in sensor_numbers().items()}
+        order = list(tests)
+        cases = [(order.index(kind), f"WHEN sensor = {n} AND {tests[kind]} THEN {order.index(kind)}") for n, kind in of_sensors.items() if kind]
+        self.told = f"CAST(CASE {' '.join(case for _, case in sorted(cases))} END AS INTEGER)"
         """SQL of how good the evidence is that the recorded source began the flow: 1 is best; NULL for none."""
 
 

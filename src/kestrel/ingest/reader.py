@@ -11,9 +11,10 @@ from typing import Any
 
 import duckdb
 
-from kestrel.formats.format import ENVELOPE, OPTIONAL, LogFormat, Reading, log_formats, recognise
+from kestrel.formats.format import ENVELOPE, OPTIONAL, LogFormat, log_formats, recognise
 from kestrel.formats.readers import mending
 from kestrel.formats.readers.packed import UnreadableFile, checking, compression
+from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.account import Account
 from kestrel.ingest.database import EXACT, exact_literal
@@ -239,12 +240,12 @@ def _read_lines(
     read, broken, values = con.execute(counted).fetchone() or (0, 0, 0)
     further = sum(part.further for part in lines)
     left = read - broken
-    for log_format in dict.fromkeys([*found, *log_formats().values()]):
+    for log_format in log_formats().values():
         if not left:
             break
         reading = Reading(log_format, wanted)
         parsed = f"SELECT l, src, part, key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
-        rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j')})"
+        rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j', 'l')})"
         if log_format not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
         _widen(con, [*reading.wanted, *(["part"] if values else [])])
@@ -256,7 +257,7 @@ def _read_lines(
             account.log_formats[log_format.name] = account.log_formats.get(log_format.name, 0) + added - further - (more[0] if more else 0)
         left -= added
         if added and left:
-            unread = f"SELECT l, true AS valid, src, part, key FROM ({parsed}) WHERE ({reading.recognised('j')}) IS NOT true"
+            unread = f"SELECT l, true AS valid, src, part, key FROM ({parsed}) WHERE ({reading.recognised('j', 'l')}) IS NOT true"
             con.execute(f"CREATE OR REPLACE TEMP TABLE raw_lines AS {unread}")
     if left and values:
         con.execute("DELETE FROM raw_lines WHERE part IS NOT NULL")

@@ -6,12 +6,13 @@ import glob
 import os
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote
 
 from kestrel.errors import KestrelError
-from kestrel.formats.format import LOG_FORMATS
+from kestrel.formats.format import log_formats
 from kestrel.graph.steps import Source
 from kestrel.text import listed, nearest
 
@@ -46,21 +47,30 @@ class UnknownLogFormat(KestrelError):
     code: ClassVar[str] = "K0407"
 
     def __init__(self, name: str) -> None:
-        close = nearest(name, LOG_FORMATS)
+        close = nearest(name, log_formats())
         super().__init__(
-            f"there is no log format `{name}`", None, f"did you mean `{close}`?" if close else f"known log formats: {listed(LOG_FORMATS)}"
+            f"there is no log format `{name}`", None, f"did you mean `{close}`?" if close else f"known log formats: {listed(log_formats())}"
         )
 
 
 def files_source(uri: str, paths: list[str], log_format: str | None = None, clock: str = "") -> Source:
     """One source over all files the paths and globs name; `clock`: the UTC offset of their local times. Raises NoSuchFile, IsFolder,
-    UnknownShape."""
-    if log_format is not None and log_format not in LOG_FORMATS:
+    UnknownLogFormat."""
+    if log_format is not None and log_format not in log_formats():
         raise UnknownLogFormat(log_format)
     found: list[str] = []
     for path in paths:
         found += expand(path)
     return Source(uri, tuple(dict.fromkeys(found)), log_format, clock=clock)
+
+
+def as_log_format(source: Source, name: str | None) -> Source:
+    """A source of log files whose profile names no log format, read as one. Raises UnknownLogFormat."""
+    if name is None or source.place or source.log_format:
+        return source
+    if name not in log_formats():
+        raise UnknownLogFormat(name)
+    return replace(source, log_format=name)
 
 
 def expand(path: str) -> list[str]:

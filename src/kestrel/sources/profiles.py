@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from kestrel.config import expand, load_yaml, settings_folder, wrong_line
 from kestrel.errors import KestrelError
+from kestrel.formats.format import bundle_format
 from kestrel.graph.steps import Source
 from kestrel.sources.files import files_source
 from kestrel.text import listed, nearest
@@ -172,11 +173,11 @@ def open_profile(uri: str, name: str) -> Source:
     found = profile(name)
     match found.connector:
         case "file":
-            log_format = found.connection.get("shape")
+            log_format = found.connection.get("log_format", found.connection.get("shape"))
             clock = _clock(name, found.connection.get("clock"))
             return files_source(uri, _paths(found, found.connection.get("path")), log_format if isinstance(log_format, str) else None, clock)
         case "stix_bundle" | "stix-bundle" if is_local_bundle(found):
-            return files_source(uri, _paths(found, _bundle(found)), "stix")
+            return files_source(uri, _paths(found, _bundle(found)), bundle_format())
         case "elastic_ecs" | "elastic" | "opensearch" if is_native(found):
             from kestrel.sources.elastic.place import place_of
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from kestrel.formats.format import Reading, log_formats
+from kestrel.formats.format import log_formats
+from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -277,7 +278,7 @@ def _any_of(names: Collection[str]) -> str:
 @cache
 def _read_from_files() -> frozenset[tuple[str, ...]]:
     """The paths of log formats; the rows of STIX bundles are written by Kestrel."""
-    return frozenset(path for log_format in log_formats().values() if log_format.name != "stix" for path, _ in _leaves(Reading(log_format).structure))
+    return frozenset(path for log_format in log_formats().values() if not log_format.of_bundles for path, _ in _leaves(Reading(log_format).structure))
 
 
 def has_list(record: Mapping[str, Any], at: tuple[str, ...] = ()) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 
 from kestrel.formats import expression
 from kestrel.formats.expression import Node
-from kestrel.formats.format import SHOWN_ONLY, LogFormat
+from kestrel.formats.format import LogFormat
 from kestrel.formats.inverse import Pattern, leaves
+from kestrel.formats.reading import SHOWN_ONLY
 from kestrel.pushdown.request import Condition, Wanted
 from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, remote_formats
 
@@ -141,7 +142,7 @@ def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
             if query != NOTHING:
                 found.append(query)
     if fields.loose:
-        named = {".".join(path) for log_format in remote_formats() for path, _ in expression.fields(expression.top(log_format.envelope["code"]))}
+        named = {".".join(path) for log_format in remote_formats() for path, _ in expression.fields(expression.top(str(log_format.envelope["code"])))}
         found.append({"bool": {"must_not": [q for c in sorted(named) if (q := fields.exists(c))]}})
     return any_of(_once(found)) if found else NOTHING
 
@@ -157,7 +158,12 @@ def of_events(log_format: LogFormat, events: Events, fields: Fields) -> Query | 
     marks = [".".join(path) for group in log_format.marks for path in group]
     if not any(fields.exists(m) for m in marks) and _are_some(fields):
         return NOTHING
-    code = list(leaves(expression.top(log_format.envelope["code"]), Pattern("=", events.codes if events.codes is not None else events.others)))
+    code = list(
+        leaves(
+            expression.top(str(log_format.envelope["code"])),
+            Pattern("=", tuple(map(log_format.code_text, events.codes if events.codes is not None else events.others))),
+        )
+    )
     must = [_one_of(code, fields)] if events.codes is not None else []
     must_not = [q for q in [_one_of(code, fields)] if q] if events.codes is None and events.others else []
     if events.sensor and events.sensor != log_format.otherwise:
@@ -189,8 +195,8 @@ def wanted_fields() -> tuple[str, ...]:
     for log_format in remote_formats():
         nodes = [r.node for r in log_format.rules if r.node is not None]
         envelope: dict[str, Any] = dict(log_format.envelope)
-        nodes += [expression.top(envelope[p]) for p in ("host", "code", "provider", "record", *SHOWN_ONLY) if p in envelope]
-        nodes += [expression.top(t) for n, t in envelope["clock"].items() if n != "sensor"]
+        nodes += [expression.top(str(envelope[p])) for p in ("host", "code", "provider", "record", *SHOWN_ONLY) if p in envelope]
+        nodes += [expression.top(t) for n, t in envelope["clock"].items() if isinstance(t, str)]
         nodes += [expression.top(t) for t in envelope["clock"].get("sensor", {}).values()]
         for node in nodes:
             found.update(".".join(path) for path, _ in expression.fields(node))
@@ -198,8 +204,7 @@ def wanted_fields() -> tuple[str, ...]:
             for event in events.values():
                 kind = event.get("kind")
                 if isinstance(kind, dict):
-                    parsed = expression.parse(kind["by"], envelope.get("at", ""), bool(envelope.get("ecs")))
+                    parsed = expression.parse(kind["by"], log_format.place)
                     found.update(".".join(path) for path, _ in (expression.fields(parsed) if parsed else ()))
-        rule = envelope["recognise"]
-        found.update([*rule.get("has", ()), *rule.get("any", ()), *rule.get("lacks", ())])
+        found.update(".".join(path) for path in [*(p for group in log_format.marks for p in group), *log_format.lacks])
     return tuple(sorted(f for f in found if not any(other.startswith(f + ".") for other in found)))

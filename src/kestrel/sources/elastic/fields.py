@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from kestrel.formats import expression
 from kestrel.formats.expression import Node
-from kestrel.formats.format import CLOCKS, LogFormat, log_formats
+from kestrel.formats.format import LogFormat, log_formats
 from kestrel.formats.inverse import Pattern
+from kestrel.formats.reading import CLOCKS
 
 WORDS = frozenset({"keyword", "constant_keyword"})
 NUMBERS = frozenset({"long", "integer", "short", "byte", "unsigned_long", "double", "float", "half_float", "scaled_float"})
@@ -35,7 +36,7 @@ Query = dict[str, Any]
 
 def remote_formats() -> list[LogFormat]:
     """The log formats that documents of a server may have."""
-    return [s for s in log_formats().values() if s.name != "stix"]
+    return [s for s in log_formats().values() if not s.of_bundles]
 
 
 EXACT = WORDS | {"wildcard"}
@@ -133,7 +134,7 @@ class Fields:
                 if "date_nanos" in kinds:
                     limits = {k: _in_nanos(v).isoformat().replace("+00:00", "Z") for k, v in (("gte", first), ("lt", end)) if v}
                 clocks.append((name, {"range": {name: {**limits, "format": "strict_date_optional_time"}}}))
-            elif kinds and kinds <= WORDS and name.endswith("UtcTime"):
+            elif kinds and kinds <= WORDS and path in _sensor_clocks():
                 limits = {k: f"{v:%Y-%m-%d %H:%M:%S}" for k, v in (("gte", first), ("lt", end)) if v and v.year >= 1000}
                 written: Query = {"range": {name: limits}} if limits else {"exists": {"field": name}}
                 clocks.append((name, written))
@@ -178,6 +179,13 @@ def _patterns(value: Any) -> list[str]:
 def _concerns(pattern: str, name: str) -> bool:
     """Whether a `_source` pattern names a field, one of its parts, or an object that contains it."""
     return fnmatchcase(name, pattern) or name.startswith(f"{pattern}.") or pattern.startswith(f"{name}.")
+
+
+@cache
+def _sensor_clocks() -> frozenset[tuple[str, ...]]:
+    """The fields in which sensors write their own time, as text."""
+    texts = [text for log_format in remote_formats() for text in log_format.envelope["clock"].get("sensor", {}).values()]
+    return frozenset(path for text in texts for path, _ in expression.fields(expression.top(text)))
 
 
 def _clock_fields() -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kestrel.formats import expression
-from kestrel.formats.format import log_formats
+from kestrel.formats.format import bundle_format, log_formats
 from kestrel.stix import records as stix
 
 SAMPLES = {"ipv4-addr": "192.0.2.1", "ipv6-addr": "2001:db8::1", "mac-addr": "00:00:5e:00:53:01"}
@@ -24,7 +24,7 @@ def columns(makes: Mapping[str, Any]) -> frozenset[str] | None:
     filled = {path for part in _parts(graph) for row in stix.rows(_observed(part), {}) for path in _paths(row, ())}
     return ENVELOPE | {
         rule.column
-        for rule in log_formats()["stix"].rules
+        for rule in log_formats()[bundle_format()].rules
         if rule.node is not None and any(path in filled for path, _ in expression.fields(rule.node))
     }
 
