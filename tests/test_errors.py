@@ -51,8 +51,9 @@ LIVE = {"K0430", "K0431", "K0432", *(f"K07{number:02}" for number in (*range(10)
 """Codes of live sources: they are met in tests/live and tests/stixshifter."""
 MACHINE = {"K0450", "K0451", "K0452", "K0453"}
 """Codes that a hunt alone cannot cause: tests/test_platform.py covers them."""
-ELSEWHERE = LIVE | MACHINE | {"K0371"}
-"""All of those, and one that needs a file saved by another session: tests/test_frozen.py covers it."""
+ELSEWHERE = LIVE | MACHINE | {"K0371", "K0414"}
+"""All of those, one that needs a file saved by another session (tests/test_frozen.py covers it), and one of definitions of log formats,
+which are read once in a process (tests/test_formats.py)."""
 
 
 def test_the_manual_lists_exactly_the_codes_there_are() -> None:

@@ -28,7 +28,7 @@ EXPRESSIONS = ("host", "code", "provider", "writer", "record", "action", "part",
 OTHER_PARTS = ("recognise", "sensors", "clock", "events", "kinds", "at", "ecs", "reader", "companions", "categories", "actions")
 PARTS = ("name", "about", "extends", "replaces", *EXPRESSIONS, *OTHER_PARTS)
 REQUIRED = ("recognise", "host", "code", "provider", "record", "sensors", "clock", "events")
-OF_SENSOR = ("provider", "rank", "source_is_initiator")
+OF_SENSOR = ("provider", "number", "rank", "source_is_initiator")
 INITIATOR = ("always", "of_tcp", "with_direction")
 OF_CLOCK = ("sensor", "local", "receipt", "printed", "log", "otherwise", "doubted")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -32,6 +33,8 @@ ANY = "*"
 """Stands for every provider no other sensor of the log format names."""
 OTHER = (0, 0)
 """The event of a record that no sensor of the event file wrote."""
+FIRST_OWN, OWN_SENSORS = 100, 156
+"""The numbers of sensors that declare none."""
 TEXT_CODES = 1_000_000_000
 """The first of the numbers by which codes that are texts are held."""
 
@@ -223,8 +226,13 @@ def sensors() -> dict[str, Mapping[str, Any]]:
 
 @cache
 def sensor_numbers() -> dict[str, int]:
-    """The number by which each sensor is held in the records."""
-    return {name: n for n, name in enumerate(sensors(), start=1)}
+    """The number of each sensor, which is part of the keys of its records: the declared one, or one of 100 to 255 by the name."""
+    found = {name: told["number"] for name, told in sensors().items() if "number" in told}
+    for name in sorted(sensors().keys() - found):
+        wanted = zlib.crc32(name.encode()) % OWN_SENSORS
+        free = (FIRST_OWN + (wanted + n) % OWN_SENSORS for n in range(OWN_SENSORS))
+        found[name] = next(n for n in free if n not in found.values())
+    return found
 
 
 @cache
