@@ -28,7 +28,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.software import cache_folder
 
 from kestrel import Session
-from kestrel.pushdown.request import Wanted
+from kestrel.pushdown.request import FetchRequest
 from kestrel.result import Summary
 from kestrel.sources.elastic.dsl import wanted_fields
 from kestrel.sources.profiles import profile
@@ -96,7 +96,7 @@ def by_connector(url: str, index: str) -> list[float]:
 def translate() -> None:
     came: list[int] = []
     with tempfile.TemporaryDirectory(prefix="kestrel-bench-") as folder:
-        Shifter(profile("host101")).fetch(Wanted(), Path(folder), came.append)
+        Shifter(profile("host101")).fetch(FetchRequest(), Path(folder), came.append)
     if sum(came) != len(set(many())):  # it counts documents that are equal in everything as one
         raise SystemExit(f"the connector brought {sum(came):,} documents")
 

@@ -14,7 +14,7 @@ from kestrel.graph.predicate import Test as Comparison
 from kestrel.graph.steps import TimeRange
 from kestrel.pushdown.conditions import wanted_by
 from kestrel.pushdown.query import RecordQuery
-from kestrel.pushdown.request import Wanted
+from kestrel.pushdown.request import FetchRequest
 from kestrel.sources.stixshifter.pattern import Span
 
 NAME = AttributePath("process", (), "name")
@@ -62,5 +62,5 @@ def test_a_number_no_server_takes_is_any_number() -> None:
 
 def test_an_open_range_has_no_end() -> None:
     start = datetime(2021, 4, 3, tzinfo=UTC)
-    assert Wanted.within(TimeRange(start)) == Wanted(start, None)
-    assert Span.around(Wanted.within(TimeRange(start))).words() == "from 2021-04-02T23:59:59.000Z on"
+    assert FetchRequest.within(TimeRange(start)) == FetchRequest(start, None)
+    assert Span.around(FetchRequest.within(TimeRange(start))).words() == "from 2021-04-02T23:59:59.000Z on"

@@ -444,17 +444,22 @@ def _list_connectors(options: argparse.Namespace) -> int:
 def _check_connector(options: argparse.Namespace) -> int:
     """1 where something makes hunting impossible."""
     from kestrel.result import Table
-    from kestrel.sources.profiles import needs_connector, profile
-    from kestrel.sources.stixshifter.doctor import examine
-    from kestrel.sources.stixshifter.fetch import Shifter
+    from kestrel.sources.connector import connect
+    from kestrel.sources.profiles import profile
+    from kestrel.sources.stixshifter.connector import ShifterConnector
+    from kestrel.sources.stixshifter.trouble import NotInstalled
 
     show = _shower(options.format)
     try:
         found = profile(options.name.removeprefix("stixshifter://"))
-        if not needs_connector(found):
+        try:
+            made = connect(found, f"stixshifter://{found.name}")
+        except NotInstalled:
+            made = ShifterConnector(found)
+        if not isinstance(made, ShifterConnector):
             print(f"`{options.name}` needs no connector: `kestrel check-source {options.name}` looks at it")
             return 0
-        rows = tuple(examine(Shifter(found)))
+        rows = tuple((f.what, f.state, f.found) for f in made.check())
     except KestrelError as error:
         _report(HuntErrors(Source(""), [error]), options.format, show)
         return 1

@@ -10,7 +10,7 @@ from kestrel.pushdown.conditions import by_unique_ids, roles_of, wanted_by
 from kestrel.pushdown.explanation import StepNames, graph_lines, queries, query_text
 from kestrel.pushdown.projection import needed
 from kestrel.pushdown.query import RecordQuery
-from kestrel.pushdown.request import Wanted
+from kestrel.pushdown.request import FetchRequest
 from kestrel.result import Explanation
 from kestrel.sources.files import native
 
@@ -38,5 +38,5 @@ def _native(engine: Engine, step: Step, query: RecordQuery, source: Source) -> s
         of_more = list(by_unique_ids(["..."], span, roles)) if type_of(query.related.given) == "process" else []
     else:
         of_more = wanted_by(query, span, None)
-    whole = f"up to {fetcher.whole:,} records of this time, all: {fetcher.explain(Wanted.within(span))}"
+    whole = f"up to {fetcher.whole:,} records of this time, all: {fetcher.explain(FetchRequest.within(span))}"
     return "; ".join([whole, *(f"of more: {fetcher.explain(wanted)}" for wanted in of_more)])

@@ -23,8 +23,8 @@ from kestrel.result import Failure, Result
 from kestrel.result import Notice as Reported
 from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
+from kestrel.sources.connector import check, connector
 from kestrel.sources.files import as_log_format, native
-from kestrel.sources.live import examine, fetcher
 from kestrel.sources.pool import UnknownScheme, is_profile, open_pool, profile_named
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
@@ -341,7 +341,7 @@ class Session:
         as after FROM. Raises HuntErrors."""
         try:
             for source in self._open(pool, quoted=False):
-                yield from examine(source) if source.place else self._examine_files(source)
+                yield from ((f.what, f.state, f.found) for f in check(source)) if source.place else self._examine_files(source)
         except KestrelError as error:
             raise HuntErrors(Text(pool), [error]) from error
 
@@ -398,7 +398,7 @@ class Session:
             from kestrel.engine.evaluate import Engine
 
             sweep(Path(tempfile.gettempdir()))
-            self._engine = Engine(self.settings.cache, self.settings.lent, self.scope, fetcher, self.readings)
+            self._engine = Engine(self.settings.cache, self.settings.lent, self.scope, connector, self.readings)
             self._engine.remote.allow_partial = self.settings.allow_partial
         return self._engine
 

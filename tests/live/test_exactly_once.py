@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from kestrel.pushdown.request import Wanted
+from kestrel.pushdown.request import FetchRequest
 from kestrel.sources.elastic.fetch import Elastic
 from kestrel.sources.elastic.place import Place
 from tests.servers.answer import ServerError
@@ -47,7 +47,7 @@ def test_a_hundred_thousand_of_which_many_are_of_one_time(server: Server, indexe
     writer.start()
     try:
         told: list[int] = []
-        found = numbers(source.fetch(Wanted(), tmp_path, told.append))
+        found = numbers(source.fetch(FetchRequest(), tmp_path, told.append))
     finally:
         stop.set()
         writer.join()
@@ -60,10 +60,10 @@ def test_pages_smaller_than_the_number_of_shards(server: Server, indexed: Indexe
     """Equal sequence numbers in many shards do not hold a page up."""
     index = indexed(server, map(document, range(600)), settings={"index": {"number_of_shards": 5}})
     source = Elastic(Place("t", server.url, index.name, page=3))
-    assert sorted(numbers(source.fetch(Wanted(), tmp_path, lambda _: None))) == list(range(600))
+    assert sorted(numbers(source.fetch(FetchRequest(), tmp_path, lambda _: None))) == list(range(600))
 
 
 def test_several_indices_at_once(server: Server, indexed: Indexed, tmp_path: Path) -> None:
     first, second = (indexed(server, map(document, part)) for part in (range(50), range(50, 120)))
     source = Elastic(Place("t", server.url, f"{first.name},{second.name}", page=7))
-    assert sorted(numbers(source.fetch(Wanted(), tmp_path, lambda _: None))) == list(range(120))
+    assert sorted(numbers(source.fetch(FetchRequest(), tmp_path, lambda _: None))) == list(range(120))

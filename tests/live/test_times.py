@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from kestrel import Session
-from kestrel.pushdown.request import Condition, Wanted
+from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.result import Notice
+from kestrel.sources.connector import connector as fetcher
 from kestrel.sources.elastic.recognise import expanded
-from kestrel.sources.live import fetcher
 from kestrel.sources.pool import open_pool
 from tests.live.documents import HUNT, RANGE, audited, process
 from tests.live.fixtures import Profiled
@@ -56,7 +56,7 @@ def test_a_time_in_any_spelling(server: Server, indexed: Indexed, profiled: Prof
     assert {name: time.replace(tzinfo=UTC) for name, time in found.items()} == expected
 
 
-def fetched(wanted: Wanted, folder: Path) -> list[dict[str, Any]]:
+def fetched(wanted: FetchRequest, folder: Path) -> list[dict[str, Any]]:
     """The documents that are fetched for a request to the profile."""
     source = fetcher(open_pool("stixshifter://host101", quoted=False)[0])
     return [expanded(json.loads(line)) for file in source.fetch(wanted, folder, lambda _: None) for line in file.read_text().splitlines()]
@@ -66,7 +66,7 @@ def test_what_the_server_does_not_understand_stays_as_it_is(server: Server, inde
     """A malformed time that the mapping accepts loses no document, whatever the range."""
     mappings = {"properties": {"@timestamp": {"type": "date", "ignore_malformed": True}}}
     profiled(server.url, indexed(server, [audited(0, "yesterday"), audited(1, None), process(2)], mappings=mappings).name)
-    for wanted in (Wanted(), Wanted(NOON - timedelta(hours=12), NOON + timedelta(hours=12))):
+    for wanted in (FetchRequest(), FetchRequest(NOON - timedelta(hours=12), NOON + timedelta(hours=12))):
         assert {str(d["@timestamp"]) for d in fetched(wanted, tmp_path)} == {"yesterday", "None", "2024-03-05T10:00:02.000Z"}
 
 
@@ -112,7 +112,7 @@ def test_names_with_dots_are_found_and_fetched(server: Server, indexed: Indexed,
         "secret.field": 1,
     }
     profiled(server.url, indexed(server, [flat, process(4)]).name)
-    (document,) = fetched(Wanted(any_of=((Condition(("process.pid",), "=", (1003,)),),)), tmp_path)
+    (document,) = fetched(FetchRequest(any_of=((FieldPredicate(("process.pid",), "=", (1003,)),),)), tmp_path)
     assert document["process"] == nested["process"] and document["winlog"] == nested["winlog"] and "secret" not in document
 
 

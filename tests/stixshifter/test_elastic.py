@@ -19,7 +19,7 @@ import pytest
 
 from kestrel import Session
 from kestrel.errors import HuntErrors
-from kestrel.pushdown.request import Condition, Wanted
+from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.result import Notice
 from kestrel.sources.profiles import profile
 from kestrel.sources.stixshifter.fetch import Shifter
@@ -33,7 +33,7 @@ from tests.stixshifter.conftest import KEY, Asked
 from tests.test_demo import EXPECTED, HUNT, counts
 
 DAY = "START t'2021-04-03T00:00:00Z' STOP t'2021-04-04T00:00:00Z'"
-RANGE = Wanted(datetime(2021, 4, 3, tzinfo=UTC), datetime(2021, 4, 4, tzinfo=UTC))
+RANGE = FetchRequest(datetime(2021, 4, 3, tzinfo=UTC), datetime(2021, 4, 4, tzinfo=UTC))
 
 
 def source() -> Shifter:
@@ -70,7 +70,7 @@ def test_every_record_of_a_range_comes_once(
     server: Server, sample: Index, asked: Asked, sample_documents: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     asked(server, sample.name)
-    found = documents(source().fetch(Wanted(), tmp_path, lambda _: None))
+    found = documents(source().fetch(FetchRequest(), tmp_path, lambda _: None))
     keys = {(d["winlog"]["channel"], d["winlog"]["record_id"], d["@timestamp"]) for d in sample_documents}
     assert len(found) == len(set(found)) == len(keys)
 
@@ -115,7 +115,7 @@ def test_a_text_with_quotes_and_backslashes_is_asked_for_as_it_is(server: Server
     for number, text in enumerate(strange):
         folder = tmp_path / str(number)
         folder.mkdir()
-        wanted = Wanted(RANGE.start, RANGE.stop, ((Condition(("process.x_unique_id",), "=", (text,)),),))
+        wanted = FetchRequest(RANGE.start, RANGE.stop, ((FieldPredicate(("process.x_unique_id",), "=", (text,)),),))
         found = [o.get("x_unique_id") for r in records(source().fetch(wanted, folder, lambda _: None)) for o in r["objects"].values()]
         assert text in found, text
         assert len(found) < 6 or "'" in text, "STIX-shifter misreads a quote, so everything is asked for then"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kestrel import Session
-from kestrel.pushdown.request import Condition, Wanted
+from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.result import Notice
 from kestrel.sources.profiles import profile
 from kestrel.sources.stixshifter import fetch
@@ -51,7 +51,7 @@ def rows(number: int, seconds: int = 1) -> Rows:
         yield {"time": f"2021-04-03T{n * seconds // 3600:02}:{minute:02}:{second:02}.000Z", "name": f"p{n}.exe", "pid": 1000 + n, "user": "S-1-5-18"}
 
 
-def names(wanted: Wanted, into: Path) -> list[str]:
+def names(wanted: FetchRequest, into: Path) -> list[str]:
     into.mkdir()
     files = fetch.Shifter(profile("lab")).fetch(wanted, into, lambda _: None)
     found = [o for f in files for o in json.loads(f.read_text())["objects"] if o["type"] == "observed-data"]
@@ -67,7 +67,7 @@ def test_every_page_of_a_search_comes(served: Served, tmp_path: Path, session: S
 
 def test_what_has_more_records_than_a_query_gives_is_asked_in_parts(served: Served, tmp_path: Path, session: Session) -> None:
     served(rows(2_000), result_limit=300)
-    assert names(Wanted(), tmp_path / "into") == sorted(r["name"] for r in rows(2_000))
+    assert names(FetchRequest(), tmp_path / "into") == sorted(r["name"] for r in rows(2_000))
     session.run("x = GET process FROM stixshifter://lab WHERE pid > 0")
     assert len(session["x"]) == 2_000
     (account,) = [d.account for d in session.engine.datasets.snapshots.held.values()]
@@ -77,7 +77,7 @@ def test_what_has_more_records_than_a_query_gives_is_asked_in_parts(served: Serv
 def test_more_records_of_one_moment_than_a_query_gives_are_an_error(served: Served, tmp_path: Path) -> None:
     served(rows(500, seconds=0), result_limit=300)
     with pytest.raises(CutOff, match="hands over 300 records at once, and there are more from 2021"):
-        names(Wanted(), tmp_path / "into")
+        names(FetchRequest(), tmp_path / "into")
 
 
 def test_equal_records_are_one(served: Served, session: Session) -> None:
@@ -112,7 +112,7 @@ def test_what_the_mapping_lacks_is_told(served: Served, session: Session) -> Non
 def test_creations_that_cannot_be_asked_for_are_told(served: Served, tmp_path: Path) -> None:
     served(rows(10))
     source = fetch.Shifter(profile("lab"))
-    wanted = Wanted(None, None, ((Condition(("process.x_unique_id",), "=", ("A",)),),), ("process-create",))
+    wanted = FetchRequest(None, None, ((FieldPredicate(("process.x_unique_id",), "=", ("A",)),),), ("process-create",))
     assert source.fetch(wanted, tmp_path, lambda _: None) == []
     assert "cannot ask for the creation" in source.notices[0]
 

@@ -18,7 +18,7 @@ from kestrel.ingest.account import check
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.file_states import Readings
 from kestrel.ingest.observations import Unread, entity_type, observations
-from kestrel.pushdown.request import Fetcher
+from kestrel.pushdown.request import Connector
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Datasets:
     """`remote`: what was fetched from servers. `snapshots`: the records of files, as they were when first read."""
 
-    def __init__(self, work: Workspace, cache: Path | None, fetcher: Callable[[Source], Fetcher], readings: Readings) -> None:
+    def __init__(self, work: Workspace, cache: Path | None, fetcher: Callable[[Source], Connector], readings: Readings) -> None:
         self.work = work
         self.remote = Remote(fetcher)
         self.snapshots = Snapshots(work.con, cache, self.remote, readings)

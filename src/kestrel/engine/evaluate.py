@@ -47,7 +47,7 @@ from kestrel.ingest.observations import entity_type, observations
 from kestrel.ingest.sql import Statement, quoted_name
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.pushdown.projection import columns_of
-from kestrel.pushdown.request import Fetcher
+from kestrel.pushdown.request import Connector
 from kestrel.result import Notice
 
 RECENT = 64
@@ -56,7 +56,7 @@ MOST_ROWS = 10_000_000
 """The maximum number of rows in the tables of these variables, each of 24 bytes or more; the last one is kept whatever its size."""
 
 
-def _no_fetcher(source: Source) -> Fetcher:
+def _no_fetcher(source: Source) -> Connector:
     raise AssertionError(f"there is nothing to fetch {source.uri} with")
 
 
@@ -73,7 +73,7 @@ class Engine:
         cache: Path | None = None,
         derived_range: tuple[timedelta, timedelta] = (timedelta(0), timedelta(0)),
         scope: Mapping[str, Step] | None = None,
-        fetcher: Callable[[Source], Fetcher] = _no_fetcher,
+        fetcher: Callable[[Source], Connector] = _no_fetcher,
         readings: Readings | None = None,
     ) -> None:
         self.con = duckdb.connect()

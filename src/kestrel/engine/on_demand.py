@@ -23,7 +23,7 @@ from kestrel.ingest.observations import entity_type, observations, references
 from kestrel.model.layout import Role, layout
 from kestrel.pushdown.conditions import by_keys, by_pids, by_unique_ids, keys_of, roles_of, wanted_by
 from kestrel.pushdown.query import RecordQuery
-from kestrel.pushdown.request import Wanted
+from kestrel.pushdown.request import FetchRequest
 from kestrel.pushdown.rules import ask
 
 PARTS = 1024
@@ -131,7 +131,7 @@ class OnDemand:
         self.datasets.remote.local(sources, span)
         return [s for s in sources if s.place and self.datasets.remote.is_narrow(s, span)]
 
-    def _bring(self, sources: Sequence[Source], span: TimeRange | None, wanted: Iterable[Wanted]) -> None:
+    def _bring(self, sources: Sequence[Source], span: TimeRange | None, wanted: Iterable[FetchRequest]) -> None:
         every = list(wanted)
         for source in sources:
             self.datasets.remote.bring(source, span, every)

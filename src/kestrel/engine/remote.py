@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source, TimeRange
-from kestrel.pushdown.request import Condition, Cost, Fetcher, Recogniser, Recognition, Size, TooMuch, Wanted
+from kestrel.pushdown.request import Connector, Cost, FetchRequest, FieldPredicate, Recogniser, Recognition, Size, TooMuch
 from kestrel.scratch import prefix
 
 CREATIONS = ("process-create",)
@@ -31,7 +31,7 @@ class Held:
     files: list[str]
     narrow: bool = False
     """Whether it is only what steps needed, and not all there is."""
-    asked: set[Wanted] = field(default_factory=set)
+    asked: set[FetchRequest] = field(default_factory=set)
     """Of a narrow one: what was asked for."""
     failure: KestrelError | None = None
     """Why there is nothing, where others may answer for it."""
@@ -49,8 +49,8 @@ class Creations:
 class Remote:
     """Everything that was fetched from servers in a session."""
 
-    open: Callable[[Source], Fetcher]
-    fetchers: dict[str, Fetcher] = field(default_factory=dict)
+    open: Callable[[Source], Connector]
+    fetchers: dict[str, Connector] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     creations: dict[tuple[str, Any], Creations] = field(default_factory=dict)
     """By the place of a source and the time before which they were."""
@@ -66,7 +66,7 @@ class Remote:
     """While records are fetched: how many there are, and how many came."""
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def fetcher(self, source: Source) -> Fetcher:
+    def fetcher(self, source: Source) -> Connector:
         if source.uri not in self.fetchers:
             self.fetchers[source.uri] = self.open(source)
         return self.fetchers[source.uri]
@@ -79,7 +79,7 @@ class Remote:
         """Ask again whether what is held of this time is still what is there."""
         for held in [h for h in self.held if h.source in sources and h.span == span]:
             fetcher = self.fetcher(held.source)
-            (size,) = (held.size,) if held.failure else self._together([(fetcher, partial(fetcher.size, Wanted.within(span)))])
+            (size,) = (held.size,) if held.failure else self._together([(fetcher, partial(fetcher.size, FetchRequest.within(span)))])
             if size != held.size or held.failure:
                 self.held.remove(held)
                 self.creations = {key: known for key, known in self.creations.items() if key[0] != held.source.place}
@@ -107,7 +107,7 @@ class Remote:
         held = self._found(replace(source, files=()), span)
         return held is not None and held.narrow
 
-    def bring(self, source: Source, span: TimeRange | None, wanted: Sequence[Wanted]) -> None:
+    def bring(self, source: Source, span: TimeRange | None, wanted: Sequence[FetchRequest]) -> None:
         """Fetch what was not fetched yet of a narrow source."""
         held = self._found(replace(source, files=()), span)
         assert held is not None and held.narrow, "what is fetched as a whole needs nothing more"
@@ -130,7 +130,7 @@ class Remote:
         recogniser = cast(Recogniser, fetcher)
         key = (source.place, span, self.turns.get(source.place, 0))
         if key not in self.recognised:
-            (self.recognised[key],) = self._together([(fetcher, partial(recogniser.recognition, Wanted.within(span)))])
+            (self.recognised[key],) = self._together([(fetcher, partial(recogniser.recognition, FetchRequest.within(span)))])
         return self.recognised[key]
 
     def ask_creations(self, source: Source, ids: Sequence[str], span: TimeRange) -> list[str]:
@@ -141,7 +141,7 @@ class Remote:
         fetcher = self.fetcher(source)
         for start in range(0, len(new), BATCH):
             part = tuple(new[start : start + BATCH])
-            wanted = Wanted(None, stop, ((Condition(("process.x_unique_id",), "=", part),),), CREATIONS)
+            wanted = FetchRequest(None, stop, ((FieldPredicate(("process.x_unique_id",), "=", part),),), CREATIONS)
             (files,) = self._together([(fetcher, partial(fetcher.fetch, wanted, self._place(), lambda _: None))])
             known.files = self._added(known.files, files)
             known.asked.update(part)
@@ -180,7 +180,7 @@ class Remote:
         return replace(source, files=tuple(held.files))
 
     def _fetch(self, source: Source, span: TimeRange | None) -> Held:
-        fetcher, wanted = self.fetcher(source), Wanted.within(span)
+        fetcher, wanted = self.fetcher(source), FetchRequest.within(span)
         size = fetcher.size(wanted)
         if size.records is not None:
             if size.records > fetcher.whole:
@@ -219,7 +219,7 @@ class Remote:
             self._folder = tempfile.TemporaryDirectory(prefix=prefix())
         return Path(tempfile.mkdtemp(dir=self._folder.name))
 
-    def _together(self, calls: Sequence[tuple[Fetcher, Callable[[], Any]]]) -> list[Any]:
+    def _together(self, calls: Sequence[tuple[Connector, Callable[[], Any]]]) -> list[Any]:
         """The answers of several calls made at once. The main thread waits in short steps, so that it can be interrupted; where one
         fails, or it is interrupted, the others are stopped."""
         answers: list[Any] = [None] * len(calls)

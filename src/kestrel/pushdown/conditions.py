@@ -14,7 +14,7 @@ from kestrel.graph.steps import TimeRange
 from kestrel.model.layout import Role, layout
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.pushdown.query import RecordQuery
-from kestrel.pushdown.request import Condition, Wanted
+from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.text import batched
 
 MANY = 10_000
@@ -30,7 +30,7 @@ EITHER_END = dict.fromkeys(("src_port", "dst_port"), ("src_port", "dst_port"))
 Lookup = Callable[[ValuesOf], Sequence[str | int | float]]
 
 
-def wanted_by(query: RecordQuery, span: TimeRange | None, values: Lookup | None) -> list[Wanted]:
+def wanted_by(query: RecordQuery, span: TimeRange | None, values: Lookup | None) -> list[FetchRequest]:
     """What brings the records of a query about attributes; `values` looks up those of a variable (None: they are not known yet)."""
     if query.any_of is None:
         return [_within(span, ((_any_of_type(query.type),),))]
@@ -41,17 +41,17 @@ def wanted_by(query: RecordQuery, span: TimeRange | None, values: Lookup | None)
     return found
 
 
-def _within(span: TimeRange | None, groups: tuple[tuple[Condition, ...], ...], kinds: tuple[str, ...] = ()) -> Wanted:
-    return Wanted(span.since if span else None, span.until if span else None, groups, kinds)
+def _within(span: TimeRange | None, groups: tuple[tuple[FieldPredicate, ...], ...], kinds: tuple[str, ...] = ()) -> FetchRequest:
+    return FetchRequest(span.since if span else None, span.until if span else None, groups, kinds)
 
 
-def _any_of_type(type_name: str) -> Condition:
+def _any_of_type(type_name: str) -> FieldPredicate:
     """Every record with an entity of a type."""
     columns = [c for role in roles_of(type_name) for c, _ in _columns(role, layout().type_of(role.name).columns, ANYTHING)]
-    return Condition(tuple(dict.fromkeys(columns)), "EXISTS")
+    return FieldPredicate(tuple(dict.fromkeys(columns)), "EXISTS")
 
 
-def _conditions(test: Test, values: Lookup | None) -> Iterator[Condition]:
+def _conditions(test: Test, values: Lookup | None) -> Iterator[FieldPredicate]:
     """A comparison as conditions, one of which holds where it does: its values in batches."""
     listed: list[str | int | float] = []
     accented: list[str | int | float] = []
@@ -84,7 +84,7 @@ def _widened(value: str, test: Test) -> str:
     return "".join("%" if not s.isascii() or (s == "_" and not value.isascii()) else "_" if literal and s in "%_" else s for s, literal in pattern)
 
 
-def _condition(test: Test, wanted: Pattern) -> Condition:
+def _condition(test: Test, wanted: Pattern) -> FieldPredicate:
     """What a record is like that tells of an entity for which the comparison holds, in whatever role."""
     path = test.path
     text = vocabulary().entity(path.end).attributes.get(path.attribute)
@@ -99,8 +99,10 @@ def _condition(test: Test, wanted: Pattern) -> Condition:
         for name, pattern in told:
             for column, fitting in _columns(role, (name,), pattern):
                 fits.setdefault(fitting, []).append(column)
-    first, *rest = [Condition(tuple(dict.fromkeys(columns)), p.operator, p.values) for p, columns in fits.items()] or [Condition((), "EXISTS")]
-    return Condition(first.columns, first.operator, first.values, tuple(rest))
+    first, *rest = [FieldPredicate(tuple(dict.fromkeys(columns)), p.operator, p.values) for p, columns in fits.items()] or [
+        FieldPredicate((), "EXISTS")
+    ]
+    return FieldPredicate(first.columns, first.operator, first.values, tuple(rest))
 
 
 def _columns(role: Role, names: Sequence[str] | Mapping[str, str], wanted: Pattern) -> Iterator[tuple[str, Pattern]]:
@@ -127,11 +129,11 @@ def keys_of(type_name: str) -> tuple[tuple[str, ...], ...]:
 
 def by_keys(
     type_name: str, keys: Mapping[str, Sequence[str | int]], span: TimeRange | None, roles: Sequence[Role], kinds: tuple[str, ...] = ()
-) -> Iterator[Wanted]:
+) -> Iterator[FetchRequest]:
     """What brings the records that have, in one of the roles, an entity with one of these values of its key columns."""
     if type_name == "network-traffic":
         ports = tuple(dict.fromkeys(v for values in keys.values() for v in values))
-        yield _within(span, (tuple(Condition((f"network.{end}",), "=", ports) for end in ("src_port", "dst_port")),), kinds)
+        yield _within(span, (tuple(FieldPredicate((f"network.{end}",), "=", ports) for end in ("src_port", "dst_port")),), kinds)
         return
     for group in keys_of(type_name):
         listed = list(dict.fromkeys(v for name in group for v in keys.get(name, ())))
@@ -141,18 +143,18 @@ def by_keys(
                 for column, pattern in _columns(role, group, Pattern("=", tuple(part))):
                     fits.setdefault(pattern, []).append(column)
             for pattern, columns in fits.items():
-                yield _within(span, ((Condition(tuple(columns), pattern.operator, pattern.values),),), kinds)
+                yield _within(span, ((FieldPredicate(tuple(columns), pattern.operator, pattern.values),),), kinds)
 
 
-def by_unique_ids(ids: Sequence[str], span: TimeRange | None, roles: Sequence[str]) -> Iterator[Wanted]:
+def by_unique_ids(ids: Sequence[str], span: TimeRange | None, roles: Sequence[str]) -> Iterator[FetchRequest]:
     """What brings the records that have one of these processes, by the sensor's unique ids."""
     for part in batched(ids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.x_unique_id" for s in roles), "=", tuple(part)),),))
+        yield _within(span, ((FieldPredicate(tuple(f"{s}.x_unique_id" for s in roles), "=", tuple(part)),),))
 
 
-def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, roles: Sequence[str]) -> Iterator[Wanted]:
+def by_pids(host: str, pids: Sequence[int], span: TimeRange | None, roles: Sequence[str]) -> Iterator[FetchRequest]:
     """What brings the records of a host with a process of one of these pids."""
     label = host.partition(".")[0]
-    there = Condition(("host",), "=", tuple(dict.fromkeys((host, label))), (Condition(("host",), "LIKE", (f"{label}.%",)),))
+    there = FieldPredicate(("host",), "=", tuple(dict.fromkeys((host, label))), (FieldPredicate(("host",), "LIKE", (f"{label}.%",)),))
     for part in batched(pids, MANY):
-        yield _within(span, ((Condition(tuple(f"{s}.pid" for s in roles), "=", tuple(part)), there),))
+        yield _within(span, ((FieldPredicate(tuple(f"{s}.pid" for s in roles), "=", tuple(part)), there),))

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import TimeRange
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class FieldPredicate:
     """A record has, in one of these columns of the record layout, a value that fits. `operator`: `=` (one of `values`, whatever their
     case), LIKE (`%` and `_`), `>`, `>=`, `<`, `<=`, or EXISTS."""
 
     columns: tuple[str, ...]
     operator: str
     values: tuple[str | int | float, ...] = ()
-    others: tuple[Condition, ...] = ()
+    others: tuple[FieldPredicate, ...] = ()
     """Conditions any of which will do as well."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FetchRequest:
     """Records in `range` (None: all time; either end may be open) for which every condition of one group holds. `any_of` None: all
     records. `kinds`: those of these kinds of event only; none named: of any. A source may bring more, never fewer."""
 
     start: Any = None
     stop: Any = None
-    any_of: tuple[tuple[Condition, ...], ...] | None = None
+    any_of: tuple[tuple[FieldPredicate, ...], ...] | None = None
     kinds: tuple[str, ...] = ()
 
     @classmethod
-    def within(cls, span: TimeRange | None) -> Wanted:
+    def within(cls, span: TimeRange | None) -> FetchRequest:
         """Every record of a time range."""
         return cls(span.since, span.until) if span else cls()
 
@@ -85,8 +85,22 @@ class TooMuch(KestrelError):
         )
 
 
-class Fetcher(Protocol):
-    """A live source. Every method raises KestrelError if it cannot answer wholly."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a check: `state` is `good`, `weak` or `bad` (no hunt is possible)."""
+
+    what: str
+    state: Literal["good", "weak", "bad"]
+    found: str
+
+
+class Connector(Protocol):
+    """A data source that is queried. Every method raises KestrelError if it cannot answer completely."""
+
+    @property
+    def address(self) -> str:
+        """What distinguishes the source from others, without secrets."""
+        ...
 
     cost: Cost
     bound: int
@@ -101,17 +115,21 @@ class Fetcher(Protocol):
         """The columns of the record layout that its records can fill; None: all that their log formats do."""
         ...
 
-    def size(self, wanted: Wanted) -> Size:
+    def size(self, wanted: FetchRequest) -> Size:
         """How much there is."""
         ...
 
-    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+    def fetch(self, wanted: FetchRequest, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the records to files of a folder, one JSON document a line. `told` hears of records as they come; so many are
         `expected`."""
         ...
 
-    def explain(self, wanted: Wanted) -> str:
+    def explain(self, wanted: FetchRequest) -> str:
         """What would be asked, in the source's own language."""
+        ...
+
+    def check(self) -> Iterator[Finding]:
+        """What stands in the way of a hunt, and what the source has."""
         ...
 
     def stop(self) -> None:
@@ -146,6 +164,6 @@ class Recognition:
 class Recogniser(Protocol):
     """A remote source that can say which of its documents are in a known log format."""
 
-    def recognition(self, wanted: Wanted) -> Recognition:
+    def recognition(self, wanted: FetchRequest) -> Recognition:
         """The documents of a time range. Raises KestrelError."""
         ...

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from kestrel.errors import KestrelError
 
-OPTIONAL = frozenset({"recognition"})
+OPTIONAL = frozenset({"recognition", "check"})
 """The methods that a fetcher may lack."""
 
 
@@ -30,12 +30,17 @@ def found(group: str) -> dict[str, EntryPoint]:
     return {e.name: e for e in entry_points(group=group)}
 
 
-def call(entry: EntryPoint, expected: type[Any] | None, uri: str, name: str) -> Any:
+def is_own(entry: EntryPoint) -> bool:
+    """Whether a plug-in is part of Kestrel."""
+    return entry.value.startswith("kestrel.")
+
+
+def call(entry: EntryPoint, expected: type[Any] | None, *arguments: Any) -> Any:
     """What the function of a plug-in returns, which must be of a type where one is expected. Raises PluginFailed, KestrelError."""
     opener = guarded(entry, entry.load)()
     if not callable(opener):
         raise PluginFailed(entry, f"it is a `{type(opener).__name__}`, not a function")
-    result = guarded(entry, opener)(uri, name)
+    result = guarded(entry, opener)(*arguments)
     if expected is not None and not isinstance(result, expected):
         raise PluginFailed(entry, f"it returned a `{type(result).__name__}`, not a `{expected.__name__}`")
     return result
@@ -43,7 +48,7 @@ def call(entry: EntryPoint, expected: type[Any] | None, uri: str, name: str) -> 
 
 def guarded(entry: EntryPoint, act: Callable[..., Any]) -> Callable[..., Any]:
     """A function of a plug-in whose failures become PluginFailed; Kestrel's own errors pass through."""
-    if entry.value.startswith("kestrel."):
+    if is_own(entry):
         return act
 
     def guard(*arguments: Any, **named: Any) -> Any:

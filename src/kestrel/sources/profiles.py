@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kestrel.config import expand, load_yaml, settings_folder, wrong_line
 from kestrel.errors import KestrelError
-from kestrel.formats.format import bundle_format
-from kestrel.graph.steps import Source
-from kestrel.sources.files import files_source
 from kestrel.text import listed, nearest
 
 PREFIX = "STIXSHIFTER_"
@@ -64,17 +60,6 @@ class BadProfile(KestrelError):
 
     def __init__(self, name: str, where: str, why: str) -> None:
         super().__init__(f"{f'the profile `{name}`' if name else 'no profile'} can{'not' if name else ''} be used: {where} {why}")
-
-
-class UnknownConnector(KestrelError):
-    code: ClassVar[str] = "K0405"
-
-    def __init__(self, name: str, connector: str) -> None:
-        super().__init__(
-            f"the profile `{name}` asks for the connector `{connector}`, and none can have that name",
-            None,
-            'the connector `file` reads log files: set the connection to `{"path": "logs/*.json"}`; others are those of STIX-shifter',
-        )
 
 
 def settings_file() -> Path:
@@ -155,85 +140,3 @@ def _from_file() -> dict[str, Any]:
         raise BadProfile("", f"`{path}`", f"is not valid YAML (line {line})" if line else "is not valid YAML") from None
     profiles = data.get("profiles") if isinstance(data, dict) else None
     return profiles if isinstance(profiles, dict) else {}
-
-
-def _clock(name: str, value: object) -> str:
-    """The UTC offset of local times, `+02:00`; empty if the profile leaves it to the records. Raises BadProfile."""
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.lower() in ("utc", "z"):
-        return "+00:00"
-    if isinstance(value, str) and (found := re.fullmatch(r"([+-])(\d\d?):?([0-5]\d)?", value)) and int(found[2]) <= 24:
-        return f"{found[1]}{int(found[2]):02}:{found[3] or '00'}"
-    raise BadProfile(name, "its `clock`", "must be `utc` or an offset like `+02:00`")
-
-
-def open_profile(uri: str, name: str) -> Source:
-    """The source a profile describes."""
-    found = profile(name)
-    match found.connector:
-        case "file":
-            log_format = found.connection.get("log_format", found.connection.get("shape"))
-            clock = _clock(name, found.connection.get("clock"))
-            return files_source(uri, _paths(found, found.connection.get("path")), log_format if isinstance(log_format, str) else None, clock)
-        case "stix_bundle" | "stix-bundle" if is_local_bundle(found):
-            return files_source(uri, _paths(found, _bundle(found)), bundle_format())
-        case "elastic_ecs" | "elastic" | "opensearch" if is_native(found):
-            from kestrel.sources.elastic.place import place_of
-
-            return Source(uri, (), place=place_of(found).address)
-        case _:
-            from kestrel.sources.stixshifter import installed
-            from kestrel.sources.stixshifter.fetch import Shifter, address
-            from kestrel.sources.stixshifter.trouble import NotInstalled
-
-            if not installed.may_be(found.connector):
-                raise UnknownConnector(name, found.connector)
-            if not installed.is_here(found.connector):
-                raise NotInstalled(found.connector, name)
-            return Source(uri, (), place=address(Shifter(found).profile))
-
-
-def _paths(found: Profile, path: Any) -> list[str]:
-    """The paths and globs of a connection, one or a list. Raises BadProfile."""
-    paths = [path] if isinstance(path, str) else path
-    if not isinstance(paths, list) or not paths or not all(isinstance(p, str) and p for p in paths):
-        raise BadProfile(found.name, "its connection", 'needs a path, like `{"path": "logs/*.json"}`')
-    if found.base:
-        return [p if p.startswith("file:") else str(found.base / Path(p).expanduser()) for p in paths]
-    return paths
-
-
-def _bundle(found: Profile) -> Any:
-    """The location of a bundle: the connector's `url`, Kestrel 1.x's `host`, or a `path`."""
-    return next((v for key in ("path", "url", "host") if (v := found.connection.get(key))), None)
-
-
-def is_local_bundle(found: Profile) -> bool:
-    """Whether a profile names STIX bundles on this machine, which Kestrel reads itself."""
-    if found.connector not in ("stix_bundle", "stix-bundle"):
-        return False
-    named = _bundle(found)
-    return not any(isinstance(p, str) and "://" in p and not p.startswith("file:") for p in (named if isinstance(named, list) else [named]))
-
-
-def needs_connector(found: Profile) -> bool:
-    """Whether a connector of STIX-shifter asks for a profile's records."""
-    return found.connector != "file" and not is_native(found) and not is_local_bundle(found)
-
-
-def is_native(found: Profile) -> bool:
-    """Whether Kestrel asks the server itself: Elasticsearch and OpenSearch, unless an option says otherwise."""
-    options = found.connection.get("options")
-    asked = options.get("native", True) if isinstance(options, dict) else True
-    return found.connector in ("elastic", "opensearch") or (found.connector == "elastic_ecs" and asked not in (False, "false", "False", 0))
-
-
-def open_elastic(uri: str, name: str) -> Source:
-    """The schemes `elastic` and `opensearch`: the same profiles, asked natively."""
-    found = profile(name)
-    from kestrel.sources.elastic.place import CONNECTORS, place_of
-
-    if found.connector not in CONNECTORS:
-        raise BadProfile(name, "its connector", f"is `{found.connector}`, and `{uri.partition(':')[0]}://` asks one of {listed(CONNECTORS)}")
-    return Source(uri, (), place=place_of(found).address)

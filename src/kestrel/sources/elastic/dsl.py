@@ -13,7 +13,7 @@ from kestrel.formats.expression import Node
 from kestrel.formats.format import LogFormat
 from kestrel.formats.inverse import Pattern, leaves
 from kestrel.formats.reading import SHOWN_ONLY
-from kestrel.pushdown.request import Condition, Wanted
+from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.sources.elastic.fields import NOTHING, Fields, Query, any_of, remote_formats
 
 SHORT = 256
@@ -27,7 +27,7 @@ SLACK = timedelta(minutes=5)
 """A document's clock may be this far from the time its record is taken to be of."""
 
 
-def query_of(wanted: Wanted, fields: Fields) -> Query:
+def query_of(wanted: FetchRequest, fields: Fields) -> Query:
     """The documents that may be wanted."""
     must = [fields.holding_time(wanted.start, wanted.stop, SLACK)]
     if wanted.kinds:
@@ -59,13 +59,13 @@ def _all(queries: Sequence[Query | None]) -> Query | None:
     return known[0] if len(known) == 1 else {"bool": {"filter": known}}
 
 
-def _fitting(condition: Condition, fields: Fields) -> Query | None:
+def _fitting(condition: FieldPredicate, fields: Fields) -> Query | None:
     """Documents in which a condition or one of its others may hold; None for all of them."""
     each = [_fitting_itself(c, fields) for c in (condition, *condition.others)]
     return None if None in each else any_of(_once([q for q in each if q is not None]))
 
 
-def _fitting_itself(condition: Condition, fields: Fields) -> Query | None:
+def _fitting_itself(condition: FieldPredicate, fields: Fields) -> Query | None:
     wanted = Pattern(condition.operator, condition.values)
     found: list[Query] = []
     for log_format in remote_formats():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kestrel.errors import KestrelError
-from kestrel.pushdown.request import Cost, Recognition, Size, TooMuch, Wanted
+from kestrel.pushdown.request import Cost, FetchRequest, Recognition, Size, TooMuch
 from kestrel.sources.elastic.answer import Expired
 from kestrel.sources.elastic.client import COUNT, Client, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields
@@ -117,7 +117,7 @@ class Elastic:
 
     # -- what the store asks ---------------------------------------------------------------------------------------
 
-    def size(self, wanted: Wanted) -> Size:
+    def size(self, wanted: FetchRequest) -> Size:
         """How many documents there may be, and what changes when one comes, goes or is written anew."""
         with self._timed():
             query = query_of(wanted, self.fields)
@@ -137,14 +137,14 @@ class Elastic:
             raise self.client.failed(asked, "its answer has no number of documents")
         return number, told
 
-    def recognition(self, wanted: Wanted) -> Recognition:
+    def recognition(self, wanted: FetchRequest) -> Recognition:
         """Which documents of a time range are in a known log format."""
         from kestrel.sources.elastic.recognise import recognition
 
         with self._timed():
             return recognition(self, wanted)
 
-    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+    def fetch(self, wanted: FetchRequest, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the documents into one file, several slices at once. Raises TooMuch, and KestrelError for what the server does."""
         with self._timed():
             query, file = query_of(wanted, self.fields), into / "documents.ndjson"
@@ -156,7 +156,7 @@ class Elastic:
             self._fetch_exactly(query, file, SLICES if total > WORTH else 1, told)
             return [file]
 
-    def explain(self, wanted: Wanted) -> str:
+    def explain(self, wanted: FetchRequest) -> str:
         """The request, as JSON."""
         import json
 

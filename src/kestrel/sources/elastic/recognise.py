@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kestrel.formats import expression
 from kestrel.formats.format import LogFormat, recognise
-from kestrel.pushdown.request import Recognition, Wanted
+from kestrel.pushdown.request import FetchRequest, Recognition
 from kestrel.sources.elastic.fields import CLOCK, NOTHING, Fields, Query, any_of, remote_formats
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SHOWN = 12
 """Fields of an example that are shown."""
 
 
-def recognition(source: Elastic, wanted: Wanted) -> Recognition:
+def recognition(source: Elastic, wanted: FetchRequest) -> Recognition:
     """Raises KestrelError."""
     fields = source.fields
     within = fields.holding_time(wanted.start, wanted.stop, timedelta(0)) or {"match_all": {}}

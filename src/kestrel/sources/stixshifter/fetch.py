@@ -14,7 +14,7 @@ from typing import Any
 
 from kestrel.config import packaged
 from kestrel.errors import KestrelError
-from kestrel.pushdown.request import Cost, Size, Wanted
+from kestrel.pushdown.request import Cost, FetchRequest, Size
 from kestrel.sources.elastic.trouble import Stopped
 from kestrel.sources.profiles import BadProfile, Profile
 from kestrel.sources.stixshifter import brings
@@ -69,13 +69,13 @@ class Shifter:
 
     # -- what the store asks ---------------------------------------------------------------------------------------
 
-    def size(self, wanted: Wanted) -> Size:
+    def size(self, wanted: FetchRequest) -> Size:
         """A connector cannot tell; what came a moment ago counts as unchanged."""
         if time.monotonic() - self._came > FRESH:
             self._turn, self._came = self._turn + 1, time.monotonic()
         return Size(None, str(self._turn))
 
-    def fetch(self, wanted: Wanted, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+    def fetch(self, wanted: FetchRequest, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the records as STIX bundles. What has more records than the connector hands over is asked for in halves of its time."""
         self._stopped.clear()
         self._timeless = self._brought = 0
@@ -91,7 +91,7 @@ class Shifter:
         self._everything = bool(self.manners.get("any_time"))
         return files
 
-    def explain(self, wanted: Wanted) -> str:
+    def explain(self, wanted: FetchRequest) -> str:
         """The patterns, and what the connector makes of them."""
         self._stopped.clear()
         lines = []
@@ -133,19 +133,19 @@ class Shifter:
 
     # -- how -------------------------------------------------------------------------------------------------------
 
-    def _patterns(self, child: Child, wanted: Wanted) -> list[Pattern]:
+    def _patterns(self, child: Child, wanted: FetchRequest) -> list[Pattern]:
         """What is asked. Everything of the range, where the conditions cannot be asked for; nothing, where that would be all of the past:
         conditions without a start only complete what is known. A source that gives everything for any range has given that by then."""
         if self.manners.get("any_time"):
             if wanted.any_of is not None and self._everything:
                 return []
-            wanted = Wanted()
+            wanted = FetchRequest()
         patterns = patterns_of(wanted, self.known)
         if patterns is None and wanted.start is None:
             self._note("it cannot ask for the creation of processes by their unique id, so what came before START is not completed")
             return []
         if patterns is None or wanted.any_of is None:
-            patterns = patterns_of(Wanted(wanted.start, wanted.stop), self.known)
+            patterns = patterns_of(FetchRequest(wanted.start, wanted.stop), self.known)
             if not patterns:
                 raise NotTranslated(self.profile.name, self.connector, "any record", "its mapping knows no attribute that Kestrel asks for")
             parts = apart(patterns[0], self.known)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from kestrel.config import packaged
-from kestrel.pushdown.request import Condition, Wanted
+from kestrel.pushdown.request import FetchRequest, FieldPredicate
 
 SLACK = timedelta(seconds=1)
 """Connectors cut times to seconds or milliseconds, and take STOP in or out."""
@@ -45,7 +45,7 @@ class Span:
     stop: datetime
 
     @classmethod
-    def around(cls, wanted: Wanted) -> Span:
+    def around(cls, wanted: FetchRequest) -> Span:
         """A range that holds what is wanted, whatever a connector does to its ends."""
         start = max(FIRST, wanted.start.astimezone(UTC) - SLACK) if wanted.start else FIRST
         stop = wanted.stop.astimezone(UTC) + 2 * SLACK if wanted.stop else LAST
@@ -83,7 +83,7 @@ class Pattern:
         return tuple(replace(self, span=s) for s in self.span.halves() or ())
 
 
-def patterns_of(wanted: Wanted, known: Known) -> list[Pattern] | None:
+def patterns_of(wanted: FetchRequest, known: Known) -> list[Pattern] | None:
     """The patterns that together find every wanted record; None where the conditions cannot be asked for."""
     span = Span.around(wanted)
     if wanted.any_of is None:
@@ -123,7 +123,7 @@ def literal(value: str | int | float) -> str:
     return repr(value)
 
 
-def _comparisons(condition: Condition, known: Known) -> list[str]:
+def _comparisons(condition: FieldPredicate, known: Known) -> list[str]:
     """Comparisons of which one holds wherever the condition does; none where that cannot be said."""
     found: list[str] = []
     vocabulary = _vocabulary()

@@ -1,15 +1,14 @@
-"""What stands between a profile and a hunt: is the cluster there, does it let us in, what does it hold, what do log formats miss in it."""
+"""The check of a cluster: does it answer, does it accept the credentials, which records does it have, and which fields are missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from kestrel.errors import KestrelError
 from kestrel.formats import expression
 from kestrel.formats.format import LogFormat
-from kestrel.pushdown.request import Recognition, Wanted
+from kestrel.pushdown.request import FetchRequest, Finding, Recognition
 from kestrel.sources.elastic.dsl import Events, of_events
 from kestrel.sources.elastic.fetch import Elastic
 from kestrel.sources.elastic.fields import NUMBERS, TIMES, WORDS, remote_formats
@@ -18,15 +17,6 @@ from kestrel.sources.elastic.recognise import recognition
 NEEDED = ("process.x_unique_id", "process.pid", "process.name", "process.command_line", "parent.x_unique_id", "parent.pid", "parent.name")
 """Columns without which processes are not told apart, or not found by what hunters ask for most."""
 SEARCHABLE = WORDS | NUMBERS | TIMES | {"wildcard", "ip"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `state`: good, weak (works, with less than it could), or bad."""
-
-    what: str
-    state: Literal["good", "weak", "bad"]
-    told: str
 
 
 def examine(source: Elastic) -> Iterator[Finding]:
@@ -49,7 +39,7 @@ def examine(source: Elastic) -> Iterator[Finding]:
         yield _indices(told, total)
         yield from (Finding("indices", "weak", notice) for notice in source.notices)
         source.notices.clear()
-        found = recognition(source, Wanted())
+        found = recognition(source, FetchRequest())
     except KestrelError as error:
         yield Finding("indices", "bad", _said(error))
         return

@@ -1,4 +1,4 @@
-"""What stands between a profile and a hunt: is its connector here, does its server answer, can it ask, what does it bring."""
+"""The check of a profile that STIX-shifter queries: is its connector installed, does its server answer, which attributes does it have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from kestrel.errors import KestrelError
-from kestrel.pushdown.request import Wanted
+from kestrel.pushdown.request import FetchRequest, Finding
 from kestrel.sources.stixshifter.fetch import Shifter
 from kestrel.sources.stixshifter.installed import installed
 
@@ -14,32 +14,30 @@ NEEDED = ("process.x_unique_id", "process.pid", "process.name", "process.command
 """Columns without which processes are not told apart, or not found by what hunters ask for most."""
 
 
-def examine(source: Shifter) -> Iterator[tuple[str, str, str]]:
+def examine(source: Shifter) -> Iterator[Finding]:
     """What was looked at, `good`, `weak` or `bad`, and what was found, until something makes the rest pointless."""
     here = next((c for c in installed() if c.name == source.connector), None)
-    yield (
-        ("connector", "good", f"{here.name} {here.version} in {here.folder}")
-        if here
-        else ("connector", "bad", f"{source.connector} is not installed: `kestrel connectors install {source.connector}`")
-    )
     if not here:
+        yield Finding("connector", "bad", f"{source.connector} is not installed: `kestrel connectors install {source.connector}`")
         return
+    yield Finding("connector", "good", f"{here.name} {here.version} in {here.folder}")
     try:
         brings = source.brings
     except KestrelError as error:
-        yield "profile", "bad", _said(error)
+        yield Finding("profile", "bad", _said(error))
         return
     try:
         source.ping()
-        yield "server", "good", "it answers"
+        yield Finding("server", "good", "it answers")
     except KestrelError as error:
-        yield "server", "bad", _said(error)
+        yield Finding("server", "bad", _said(error))
     try:
-        yield "pattern", "good", source.explain(Wanted(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)))
+        yield Finding("pattern", "good", source.explain(FetchRequest(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC))))
     except KestrelError as error:
-        yield "pattern", "bad", _said(error)
+        yield Finding("pattern", "bad", _said(error))
     missing = [c for c in NEEDED if brings is not None and c not in brings]
-    yield "attributes", "weak" if missing else "good", f"it never brings {', '.join(missing)}" if missing else "it brings what tells processes apart"
+    told = f"it never brings {', '.join(missing)}" if missing else "it brings what tells processes apart"
+    yield Finding("attributes", "weak" if missing else "good", told)
 
 
 def _said(error: KestrelError) -> str:
