@@ -33,7 +33,7 @@ bench: $(VENV)/.dev
 	$(RUN)/python -m benchmarks.speed
 
 sample: $(VENV)/.dev
-	$(RUN)/python -m kestrel.demo.simulate --story
+	$(RUN)/python -m tools.simulator --story
 
 # Built in one folder always: the names in the bundle hang on where it is built.
 labextension: $(VENV)/.dev

@@ -83,7 +83,7 @@ def stage(folder: Path) -> Iterator[None]:
     """The folder and the environment a page runs in; set back afterwards."""
     before, where = dict(os.environ), Path.cwd()
     (folder / "kestrel.yaml").touch()
-    with resources.as_file(resources.files("kestrel.demo") / "data" / "host101.ndjson.gz") as data:
+    with resources.as_file(resources.files("kestrel.demo") / "data" / "host101.ndjson.zst") as data:
         try:
             for name in [n for n in os.environ if n.startswith(("STIXSHIFTER_", "KESTREL_"))]:
                 del os.environ[name]

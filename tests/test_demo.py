@@ -20,7 +20,7 @@ HUNT = (DEMO / "hunt.hf").read_text(encoding="utf-8")
 
 @pytest.fixture
 def host101(monkeypatch: pytest.MonkeyPatch) -> None:
-    with resources.as_file(DEMO / "data" / "host101.ndjson.gz") as path:
+    with resources.as_file(DEMO / "data" / "host101.ndjson.zst") as path:
         monkeypatch.setenv("STIXSHIFTER_HOST101_CONNECTOR", "file")
         monkeypatch.setenv("STIXSHIFTER_HOST101_CONNECTION", json.dumps({"path": str(path)}))
         monkeypatch.setenv("STIXSHIFTER_HOST101_CONFIG", "{}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections import Counter
@@ -13,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import zstandard
 
 from kestrel import Session
 from kestrel.cli import main
@@ -180,7 +180,7 @@ def test_a_record_of_several_entities_counts_once(session: Session, tmp_path: Pa
 
 
 def test_the_timeline_of_the_demo_counts_its_lines(session: Session) -> None:
-    with gzip.open(str(resources.files("kestrel.demo") / "data" / "host101.ndjson.gz"), "rt", encoding="utf-8") as lines:
+    with zstandard.open(str(resources.files("kestrel.demo") / "data" / "host101.ndjson.zst"), "rt", encoding="utf-8") as lines:
         records = [json.loads(line) for line in set(lines)]
     codes = Counter((r["event"]["provider"], str(r["event"]["code"])) for r in records)
     found = view(session, "p = GET process FROM demo://host101\nDISP p AS TIMELINE")

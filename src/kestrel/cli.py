@@ -308,7 +308,7 @@ def _obstacle(path: Path) -> str | None:
 def _demo(options: argparse.Namespace) -> int:
     folder = resources.files("kestrel.demo")
     text = (folder / "hunt.hf").read_text(encoding="utf-8")
-    with resources.as_file(folder / "data" / "host101.ndjson.gz") as data:
+    with resources.as_file(folder / "data" / "host101.ndjson.zst") as data:
         os.environ["STIXSHIFTER_HOST101_CONNECTOR"] = "file"
         os.environ["STIXSHIFTER_HOST101_CONNECTION"] = f'{{"path": {_json_text(str(data))}}}'
         if options.format == "text":

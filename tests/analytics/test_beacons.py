@@ -13,7 +13,7 @@ import pytest
 
 from kestrel import Session
 from kestrel.analytics import Outcome, find
-from kestrel.demo.story import HOME
+from tools.simulator.story import HOME
 from kestrel.errors import KestrelError
 from kestrel.result import Table
 from tests.analytics.variables import Given, table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import zstandard
 import json
 import os
 import uuid
@@ -20,7 +20,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.server import Server
 from tests.servers.software import KINDS, locked
 
-SAMPLE = Path(__file__).parents[2] / "src" / "kestrel" / "demo" / "data" / "host101.ndjson.gz"
+SAMPLE = Path(__file__).parents[2] / "src" / "kestrel" / "demo" / "data" / "host101.ndjson.zst"
 
 
 class Indexed(Protocol):
@@ -102,7 +102,7 @@ def indexed() -> Iterator[Indexed]:
 @pytest.fixture(scope="session")
 def sample_documents() -> list[dict[str, Any]]:
     """The documents of the demo's sample, in the order of the file."""
-    with gzip.open(SAMPLE, "rt", encoding="utf-8") as lines:
+    with zstandard.open(SAMPLE, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
@@ -124,7 +124,7 @@ def _sample_on(server: Server) -> Index:
         if not (server.folder / "sample").exists():
             index.delete()
             index.create()
-            with gzip.open(SAMPLE, "rt", encoding="utf-8") as lines:
+            with zstandard.open(SAMPLE, "rt", encoding="utf-8") as lines:
                 index.add(lines)
             (server.folder / "sample").touch()
     return index

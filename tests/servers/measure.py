@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import zstandard
 import tempfile
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ def measure(kind: str, folder: Path) -> str:
             index = Index(lease.server, f"ecs-measure-{number}")
             index.create()
             begin = time.monotonic()
-            with gzip.open(SAMPLE, "rt", encoding="utf-8") as lines:
+            with zstandard.open(SAMPLE, "rt", encoding="utf-8") as lines:
                 count = index.add(lines)
             speeds.append(count / (time.monotonic() - begin))
         memory = psutil.Process(lease.server.pid).memory_info().rss

@@ -9,7 +9,7 @@ from kestrel.errors import KestrelError
 from kestrel.graph.steps import Source
 from kestrel.sources.files import files_source
 
-SETS = {"host101": "host101.ndjson.gz"}
+SETS = {"host101": "host101.ndjson.zst"}
 
 
 class NoSuchSample(KestrelError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import string
 from random import Random
 
-from kestrel.demo.life import CONHOST, Life
-from kestrel.demo.plan import Plan
-from kestrel.demo.programs import DESKTOP_SERVICES, GROUPED_SERVICES, SCHEDULE, SVCHOST
-from kestrel.demo.world import DAYS, MINUTE, NETWORK_SERVICE, SECOND, Account, Boot, Host, Process, Sensing, at
+from tools.simulator.life import CONHOST, Life
+from tools.simulator.plan import Plan
+from tools.simulator.programs import DESKTOP_SERVICES, GROUPED_SERVICES, SCHEDULE, SVCHOST
+from tools.simulator.world import DAYS, MINUTE, NETWORK_SERVICE, SECOND, Account, Boot, Host, Process, Sensing, at
 
 DOMAIN = "corp.example"
 _SID = "S-1-5-21-2079883792-3656946353-945924832"

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from kestrel.demo.programs import SCHEDULE
-from kestrel.demo.world import (
+from tools.simulator.programs import SCHEDULE
+from tools.simulator.world import (
     BEGIN,
     DAY,
     DAYS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from random import Random
 
-from kestrel.demo.world import BEGIN, MINUTE, SECOND, Process
+from tools.simulator.world import BEGIN, MINUTE, SECOND, Process
 
 REUSED = 0.65
 """How often a new process gets the pid of one that ended."""

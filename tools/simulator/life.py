@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from kestrel.demo.plan import Plan
-from kestrel.demo.programs import ON_DEMAND, PROGRAMS, SVCHOST, TASKS, Service
-from kestrel.demo.world import END, HOUR, MINUTE, SECOND, SYSTEM, Account, Boot, Host, Process, at, youngest
+from tools.simulator.plan import Plan
+from tools.simulator.programs import ON_DEMAND, PROGRAMS, SVCHOST, TASKS, Service
+from tools.simulator.world import END, HOUR, MINUTE, SECOND, SYSTEM, Account, Boot, Host, Process, at, youngest
 
 CONHOST = "\\??\\C:\\Windows\\system32\\conhost.exe 0x4"
 TASK_CONHOST = "\\??\\C:\\Windows\\system32\\conhost.exe 0xffffffff -ForceV1"

@@ -1,4 +1,4 @@
-"""Makes sample data: `python -m kestrel.demo.simulate --seed 7 --out FILE.ndjson.gz --truth FILE.json`.
+"""Makes sample data: `python -m tools.simulator --seed 7 --out FILE.ndjson.zst --truth FILE.json`.
 
 `--story` alone makes the sample that ships with the package anew.
 """
@@ -6,25 +6,28 @@
 from __future__ import annotations
 
 import argparse
-import gzip
-import io
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from kestrel.demo import sensors, winlogbeat
-from kestrel.demo.deeds import Network, do
-from kestrel.demo.hosts import HOSTS, populate, processes
-from kestrel.demo.identify import identify
-from kestrel.demo.plan import STORY, drawn
-from kestrel.demo.story import attack
-from kestrel.demo.truth import truth
-from kestrel.demo.world import World
+import zstandard
+
+from tools.simulator import sensors, winlogbeat
+from tools.simulator.deeds import Network, do
+from tools.simulator.hosts import HOSTS, populate, processes
+from tools.simulator.identify import identify
+from tools.simulator.plan import STORY, drawn
+from tools.simulator.story import attack
+from tools.simulator.truth import truth
+from tools.simulator.world import World
 
 STORY_SEED = 103
-SHIPPED = Path(__file__).parent / "data"
+SHIPPED = Path(__file__).parents[2] / "src" / "kestrel" / "demo" / "data" / "host101.ndjson.zst"
+TRUTH = Path(__file__).parents[2] / "tests" / "simulate" / "host101.truth.json"
+LEVEL, WINDOW = 19, 24
+"""The compression level of the log file, and the base-2 logarithm of the bytes that are searched for repetitions."""
 
 
 def simulate(seed: int, story: bool = False, size: float = 1.0) -> World:
@@ -55,10 +58,8 @@ def lines(world: World) -> Iterator[str]:
 
 def packed(world: World) -> bytes:
     """The log file, compressed; the same bytes for the same world."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile("", "wb", 9, buffer, mtime=0) as file:  # gzip.compress writes other headers in other Pythons
-        file.writelines(f"{line}\n".encode() for line in lines(world))
-    return buffer.getvalue()
+    parameters = zstandard.ZstdCompressionParameters.from_level(LEVEL, window_log=WINDOW, enable_ldm=True)
+    return zstandard.ZstdCompressor(compression_params=parameters).compress("".join(f"{line}\n" for line in lines(world)).encode())
 
 
 def truth_text(world: World) -> str:
@@ -72,17 +73,17 @@ def truth_text(world: World) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser("python -m kestrel.demo.simulate", description="Make sample data and its truth.")
+    parser = argparse.ArgumentParser("python -m tools.simulator", description="Make sample data and its truth.")
     parser.add_argument("--seed", type=int, default=STORY_SEED)
     parser.add_argument("--size", type=float, default=1.0, help="how much goes on; 1 gives about 20,000 documents")
     parser.add_argument("--story", action="store_true", help="follow the plan of the shipped hunt")
-    parser.add_argument("--out", type=Path, metavar="FILE.ndjson.gz", help="without it, the files of the package")
+    parser.add_argument("--out", type=Path, metavar="FILE.ndjson.zst", help="without it, the shipped sample and its truth")
     parser.add_argument("--truth", type=Path, metavar="FILE.json")
     given = parser.parse_args(arguments)
     if given.out is None:
         if not given.story or given.seed != STORY_SEED:
             parser.error("--out is needed")
-        given.out, given.truth = SHIPPED / "host101.ndjson.gz", SHIPPED / "host101.truth.json"
+        given.out, given.truth = SHIPPED, TRUTH
     world = simulate(given.seed, given.story, given.size)
     given.out.write_bytes(packed(world))
     if given.truth:

@@ -17,8 +17,8 @@ import re
 import zlib
 from typing import Any, assert_never
 
-from kestrel.demo.programs import PROGRAMS
-from kestrel.demo.world import (
+from tools.simulator.programs import PROGRAMS
+from tools.simulator.world import (
     SYSTEM,
     Account,
     Connection,

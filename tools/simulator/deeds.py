@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
 
-from kestrel.demo.programs import KEYS, PROGRAMS, SITES, WRITTEN, Habit
-from kestrel.demo.world import (
+from tools.simulator.programs import KEYS, PROGRAMS, SITES, WRITTEN, Habit
+from tools.simulator.world import (
     BEGIN,
     END,
     HOUR,

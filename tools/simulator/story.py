@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
-from kestrel.demo.deeds import Network
-from kestrel.demo.life import TASK_CONHOST, Life
-from kestrel.demo.plan import HUNTED_DAY
-from kestrel.demo.programs import SCHEDULE
-from kestrel.demo.world import DAYS, MINUTE, SECOND, SYSTEM, Process, at
+from tools.simulator.deeds import Network
+from tools.simulator.life import TASK_CONHOST, Life
+from tools.simulator.plan import HUNTED_DAY
+from tools.simulator.programs import SCHEDULE
+from tools.simulator.world import DAYS, MINUTE, SECOND, SYSTEM, Process, at
 
 HOME = ("9.148.5.93", 443)
 COMMANDS = ('"{path}" /update /silent', '"{path}" /svc', '"{path}" /check /channel:stable')

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import replace
 from random import Random
 
-from kestrel.demo.programs import EXECUTABLE
-from kestrel.demo.world import (
+from tools.simulator.programs import EXECUTABLE
+from tools.simulator.world import (
     LOCAL_SERVICE,
     NETWORK_SERVICE,
     SECOND,

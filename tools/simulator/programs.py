@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kestrel.demo.world import LOCAL_SERVICE, NETWORK_SERVICE, SYSTEM, Account, basename
+from tools.simulator.world import LOCAL_SERVICE, NETWORK_SERVICE, SYSTEM, Account, basename
 
 SYSTEM32 = "C:\\Windows\\System32"
 MICROSOFT = "Microsoft Corporation"

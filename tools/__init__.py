@@ -1,0 +1,1 @@
+"""What makes the files of the repository; not part of the package."""
