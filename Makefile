@@ -5,7 +5,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin
 BUILD = /tmp/kestrel-labextension
 
-.PHONY: demo notebook test test-offline servers check fmt bench sample labextension clean
+.PHONY: demo notebook test test-all test-offline fuzz coverage servers check fmt bench sample labextension clean
 
 demo: $(VENV)/.installed
 	$(RUN)/kestrel demo
@@ -13,8 +13,19 @@ demo: $(VENV)/.installed
 notebook: $(VENV)/.jupyter
 	$(RUN)/jupyter lab huntbooks/scheduled-task-hunt.ipynb
 
+# What an engineer runs all the time: no server, no browser, nothing slow.
 test: $(VENV)/.dev
+	$(RUN)/python -m pytest -n 2 -m "not server and not browser and not slow"
+
+test-all: $(VENV)/.dev
 	$(RUN)/python -m pytest -n 2
+
+# Many examples in every property test.
+fuzz: $(VENV)/.dev
+	KESTREL_FUZZ=1 $(RUN)/python -m pytest -n 2 tests/fuzz tests/syntax tests/test_oracle.py tests/test_stix_bundle.py
+
+coverage: $(VENV)/.dev
+	$(RUN)/python -m pytest -n 2 -m "not server and not browser and not slow" --cov --cov-report=term:skip-covered
 
 # With another interpreter: make test-offline PYTHON=/usr/bin/python3 VENV=.venv-3.11.2
 test-offline: $(VENV)/.dev

@@ -39,6 +39,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     (folder / "kestrel.yaml").touch()
     monkeypatch.setenv("KESTREL_CONFIG", str(folder / "kestrel.yaml"))
     monkeypatch.setenv("KESTREL_STIXSHIFTER_CONFIG", str(folder / "stixshifter.yaml"))
+    monkeypatch.delenv("KESTREL_FORMATS", raising=False)
     monkeypatch.setenv("KESTREL_CONNECTORS", str(folder / "connectors"))
     for scheme in ("HOST101", "LAB"):
         for part in ("CONNECTOR", "CONNECTION", "CONFIG"):

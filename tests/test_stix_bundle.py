@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kestrel import Session
@@ -19,6 +19,7 @@ from kestrel.model.vocabulary import vocabulary
 from kestrel.stix.bundle import NotWritten, bundle_of, rows_of
 from kestrel.stix.forms import FORMS
 from tests.events import connection, creation, write
+from tests.examples import examples
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -174,7 +175,7 @@ names = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.sampled_from(sorted(vocabulary().types)), st.lists(st.dictionaries(names, values), max_size=3))
 def test_any_rows_come_back_as_they_were(type_name: str, given_rows: list[Row]) -> None:
     rows = [entity(type_name, n, **r) for n, r in enumerate(given_rows)]

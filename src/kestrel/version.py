@@ -1,3 +1,3 @@
 """Which Kestrel this is."""
 
-__version__ = "2.1.0.dev0"
+__version__ = "2.1.0"

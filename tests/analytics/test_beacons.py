@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.simulator.story import HOME
 
 from kestrel import Session
 from kestrel.analytics import Outcome, find
-from tools.simulator.story import HOME
 from kestrel.errors import KestrelError
 from kestrel.result import Table
 from tests.analytics.variables import Given, table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zstandard
 import json
 import os
 import uuid
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import zstandard
 
 from tests.servers.index import Index
 from tests.servers.lease import Lease, NotStarted

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zstandard
 import tempfile
 import time
 from pathlib import Path
 
 import psutil
+import zstandard
 
 from tests.servers.fixtures import SAMPLE
 from tests.servers.index import Index

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import zstandard
-
 from tools.simulator.__main__ import SHIPPED, STORY_SEED, TRUTH, lines, packed, simulate, truth_text
 from tools.simulator.truth import truth
 from tools.simulator.world import at
+
 from tests.simulate.reading import Life, Reading
 
 SEEDS = range(1, 10)

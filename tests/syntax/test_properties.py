@@ -6,11 +6,12 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kestrel.errors import HuntErrors
 from kestrel.syntax import parse, to_text, tree
+from tests.examples import examples
 
 Strategy = st.SearchStrategy[Any]
 
@@ -158,13 +159,13 @@ def comes_back(hunt: tree.Hunt) -> None:
     assert to_text(parse(written)) == written
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(hunt)
 def test_any_tree_comes_back(hunt: tree.Hunt) -> None:
     comes_back(hunt)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(text, st.sampled_from(["x = a WHERE name = {}", "x = NEW [{}]", "DISP a WHERE name IN ({}, 'b')", "x = LOAD {}"]))
 def test_any_string_comes_back(value: str, frame: str) -> None:
     written = to_text(tree.Hunt((tree.Disp(tree.Expression(tree.Word("v"), where=tree.IsNull(tree.Path(None, "name")))),)))
@@ -175,19 +176,19 @@ def test_any_string_comes_back(value: str, frame: str) -> None:
     assert not parse(frame.format(literal)).notices
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.text(max_size=80))
 def test_any_text_reads_or_tells(text: str) -> None:
     reads_or_tells(text)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(NAMES), text), max_size=20).map("".join))
 def test_any_heap_of_words_reads_or_tells(text: str) -> None:
     reads_or_tells(text)
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(st.data())
 def test_a_damaged_hunt_reads_or_tells(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(HUNTS))
