@@ -11,7 +11,7 @@ import pytest
 from kestrel.analytics.builtin import BUILT_IN
 from kestrel.cli import COMMANDS as CLI_COMMANDS
 from kestrel.model.vocabulary import vocabulary
-from kestrel.syntax.parser import COMMANDS, RESERVED
+from kestrel.syntax.grammar import COMMANDS, RESERVED
 from tests.docs import FENCE, PAGES, ROOT, RUN, TABLES, blocks, made, run_page
 
 LANGUAGE = ROOT / "docs" / "language"

@@ -20,7 +20,7 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 from kestrel.display.notebook import DATA
 from kestrel.kernel.install import install, uninstall
 from kestrel.kernel.progress import Progress
-from kestrel.syntax.parser import COMMANDS
+from kestrel.syntax.grammar import COMMANDS
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 HUNT = "p = GET process FROM demo://host101 WHERE name = 'amcet.exe'\n"

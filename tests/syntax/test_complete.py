@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from kestrel.syntax import parse
 from kestrel.syntax.complete import Completion, complete
 from kestrel.syntax.context import Attribute, Context, EntityType, Reference, Relation, Variable
-from kestrel.syntax.expect import EXPRESSION_CLAUSES, FIND_CLAUSES, GET_CLAUSES, OFFERED_UNITS, OPERATORS
+from kestrel.syntax.grammar import AGGREGATIONS, CLAUSES_OF, COMMANDS, OFFERED_UNITS, OPERATORS, TRANSFORMS, VIEWS
 from kestrel.syntax.help import Help, help_at
 from kestrel.syntax.offers import keywords
-from kestrel.syntax.parser import AGGREGATIONS, COMMANDS, TRANSFORMS, VIEWS
 
 EVERY = {"id": Attribute(), "first_observed": Attribute("when it was first seen", "time"), "number_observed": Attribute("", "number")}
 TYPES = {
@@ -310,7 +309,8 @@ def test_any_text_has_an_answer(text: str, data: st.DataObject) -> None:
 
 def test_every_keyword_is_told() -> None:
     operators = {o for kind in OPERATORS.values() for o in kind}
-    used = {*COMMANDS, *TRANSFORMS, *VIEWS, *AGGREGATIONS, *GET_CLAUSES, *FIND_CLAUSES, *EXPRESSION_CLAUSES, *OFFERED_UNITS, *operators}
+    clauses = {"SORT BY" if c == "SORT" else c for allowed in CLAUSES_OF.values() for c in allowed}
+    used = {*COMMANDS, *TRANSFORMS, *VIEWS, *AGGREGATIONS, *clauses, *OFFERED_UNITS, *operators}
     assert used | {"STOP", "OFFSET", "BY", "AS", "WITH", "ON", "TO", "ANY", "AND", "OR", "ASC", "DESC", "BIN", "ESCAPE"} == set(keywords())
     assert all("form" in keywords()[c] and "example" in keywords()[c] for c in COMMANDS)
 

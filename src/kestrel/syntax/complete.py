@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from kestrel.syntax.context import Context, Variable
 from kestrel.syntax.expect import bind, expected
+from kestrel.syntax.grammar import YIELDING
 from kestrel.syntax.offers import Item
-from kestrel.syntax.parser import STATEMENT, TYPE, WORD, YIELDING
+from kestrel.syntax.scanner import STATEMENT, TYPE, WORD
 
 MADE = re.compile(
     rf"\s*(?P<name>{WORD.pattern})\s*=\s*(?:(?P<command>{'|'.join(YIELDING)})\b\s*)?(?P<word>{TYPE.pattern})?(?:\s*\(\s*(?P<inner>{WORD.pattern}))?",

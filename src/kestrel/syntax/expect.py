@@ -11,40 +11,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from kestrel.syntax.context import Attribute, Context, Variable
-from kestrel.syntax.offers import Fits, Item, Offers, Owner, any_type, follow, keywords
-from kestrel.syntax.parser import (
+from kestrel.syntax.grammar import (
     AGGREGATIONS,
-    BARE,
-    BETWEEN,
+    CLAUSES,
+    CLAUSES_OF,
     COMMANDS,
-    GIVEN,
-    PATH,
-    POOL,
+    OFFERED_SPANS,
+    OFFERED_UNITS,
+    OPERATORS,
     RESERVED,
-    START_ATTRIBUTE,
+    TESTS,
+    TIMES,
     TRANSFORMS,
-    TYPE,
     UNITS,
     VIEWS,
-    WORD,
     YIELDING,
 )
+from kestrel.syntax.offers import Fits, Item, Offers, Owner, any_type, follow, keywords
+from kestrel.syntax.scanner import BARE, BETWEEN, GIVEN, PATH, POOL, START_ATTRIBUTE, TYPE, WORD
 
-GET_CLAUSES = ("FROM", "WHERE", "START", "LAST", "LIMIT")
-FIND_CLAUSES = ("WHERE", "DEPTH", "START", "LAST", "LIMIT")
-EXPRESSION_CLAUSES = ("WHERE", "ATTR", "SORT BY", "LIMIT")
-CLAUSE_WORDS = frozenset({"FROM", "WHERE", "START", "STOP", "LAST", "LIMIT", "ATTR", "SORT", "DEPTH", "AS"})
-TIMES = {"START", "LAST"}
-OFFERED_UNITS = ("DAYS", "HOURS", "MINUTES", "SECONDS")
-OFFERED_SPANS = ("1 HOUR", "1 DAY", "7 DAYS")
-TESTS = ("IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET")
-OPERATORS = {
-    "text": ("=", "LIKE", "IN", "!=", "MATCHES", "NOT", "IS NULL", "IS NOT NULL", "ISSUBSET", "ISSUPERSET", "<", "<=", ">", ">="),
-    "number": ("=", "IN", "!=", "<", "<=", ">", ">=", "NOT", "IS NULL", "IS NOT NULL", "LIKE", "MATCHES"),
-    "time": ("=", "<", "<=", ">", ">=", "!=", "NOT", "IS NULL", "IS NOT NULL"),
-    "any": ("=", "!=", "IN", "NOT", "IS NULL", "IS NOT NULL"),
-}
-"""The operators for each kind of value, the likeliest first."""
 UNKNOWN = Attribute()
 
 SIGN = re.compile(r"==|!=|<=|>=|=|<|>")
@@ -162,7 +147,7 @@ class _Reader:
 
     def get(self) -> Variable:
         owner = Owner(self.type())
-        self.clauses(owner, GET_CLAUSES)
+        self.clauses(owner, CLAUSES_OF["GET"])
         return Variable(owner.type)
 
     def find(self) -> Variable:
@@ -175,7 +160,7 @@ class _Reader:
         can = not self.at_cursor or ties(verb, kind, None, True)
         by = can and self.keyword("BY") is not None
         self.variable(lambda given: ties(verb, kind, given, by))
-        self.clauses(Owner(kind), FIND_CLAUSES)
+        self.clauses(Owner(kind), CLAUSES_OF["FIND"])
         return Variable(kind)
 
     def new(self) -> Variable:
@@ -302,7 +287,7 @@ class _Reader:
         if transform:
             self.need_sign(")")
         owner = self.owner(name)
-        self.clauses(owner, (*EXPRESSION_CLAUSES, "AS") if display else EXPRESSION_CLAUSES)
+        self.clauses(owner, CLAUSES_OF["DISP" if display else "expression"])
         while not display and self.sign("+"):
             self.clauses(self.owner(self.variable(lambda given: owner.type in (None, given))), ("WHERE",))
         return self.variables.get(name or "")
@@ -311,7 +296,7 @@ class _Reader:
 
     def clauses(self, owner: Owner, allowed: Sequence[str]) -> None:
         """Clauses in any order, each once; what is none of them is passed over up to the next statement."""
-        left = list(allowed)
+        left = ["SORT BY" if clause == "SORT" else clause for clause in allowed]
         lost = False
         while not self.begins_statement(lost) and not self.text.startswith("+", self.place):
             word = self.keyword(*left)
@@ -344,6 +329,8 @@ class _Reader:
                 self.number()
                 if self.keyword("OFFSET"):
                     self.number()
+            case "OFFSET":
+                self.number()
             case "ATTR":
                 given: set[str] = set()
                 while name := self.attribute(owner, without=given):
@@ -675,7 +662,7 @@ class _Reader:
 
     def begins_clause(self) -> bool:
         found = WORD.match(self.text, self.place)
-        return found is not None and found.group().upper() in CLAUSE_WORDS
+        return found is not None and found.group().upper() in CLAUSES
 
     def begins_statement(self, lost: bool = False) -> bool:
         """Whether a command or `variable =` stands here; after something unreadable, the latter only where a line begins."""

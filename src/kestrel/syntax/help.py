@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kestrel.syntax.complete import complete
 from kestrel.syntax.context import Context, Relation, Variable
+from kestrel.syntax.grammar import COMMANDS
 from kestrel.syntax.offers import Item, keywords, percent, summary
-from kestrel.syntax.parser import COMMANDS
 
 NAME = re.compile(r"[\w@$-]+(?:\[\*\])?")
 READ = re.compile(r"^(?:[^'\"#\n]|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")*\Z", re.MULTILINE)

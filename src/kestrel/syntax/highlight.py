@@ -9,9 +9,9 @@ from typing import Any
 from pygments.lexer import RegexLexer, bygroups, default, include, words
 from pygments.token import Comment, Keyword, Literal, Name, Number, Operator, Punctuation, String, Whitespace
 
-from kestrel.syntax.parser import AGGREGATIONS, ATTRIBUTE, COMMANDS, ISO, JOINING, NUMBER, TRANSFORMS, TYPE, UNITS, VIEWS, WORD, YIELDING
+from kestrel.syntax.grammar import AGGREGATIONS, CLAUSES, COMMANDS, JOINING, OTHER_WORDS, TRANSFORMS, UNITS, VIEWS, YIELDING
+from kestrel.syntax.scanner import ATTRIBUTE, ISO, NUMBER, TYPE, WORD
 
-CLAUSES = tuple("FROM WHERE START STOP LAST LIMIT OFFSET ATTR SORT BY DEPTH ANY AS WITH ON TO REPLACE ASC DESC".split())
 TESTS = tuple(w for w in JOINING if w not in ("AND", "OR", "NOT"))
 ESCAPE = r"ESCAPE(?=\s*[rR]?['\"])"
 groups: Callable[..., Any] = bygroups
@@ -43,7 +43,7 @@ class KestrelLexer(RegexLexer):
             include("values"),
             (rf"({KIND})(:)(?=[^\W\d])", groups(Name.Class, Punctuation), "paths"),
             (rf"{PATH}(?=\s*(?:[=<>]|!=)|\s+(?:NOT\s+)?(?:{'|'.join(TESTS)})\b)", Name.Attribute),
-            (words((*COMMANDS, *CLAUSES), prefix=r"\b", suffix=r"\b"), Keyword),
+            (words((*COMMANDS, *CLAUSES, *OTHER_WORDS), prefix=r"\b", suffix=r"\b"), Keyword),
             (words((*JOINING, "NULL"), prefix=r"\b", suffix=r"\b"), Operator.Word),
             (rf"\b{ESCAPE}", Operator.Word),
             (rf"({NAME})(\.)({PATH})", groups(Name, Punctuation, Name.Attribute)),

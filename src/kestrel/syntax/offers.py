@@ -11,7 +11,7 @@ from typing import Literal
 
 from kestrel.config import packaged
 from kestrel.syntax.context import Attribute, Context, EntityType, Variable
-from kestrel.syntax.parser import POOL, WORD
+from kestrel.syntax.scanner import POOL, WORD
 
 Kind = Literal[
     "keyword", "operator", "type", "variable", "attribute", "reference", "relation", "source", "file", "analytics", "time", "parameter", "view"

@@ -5,71 +5,18 @@ from __future__ import annotations
 import bisect
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NoReturn, cast
 
 from kestrel.errors import HuntErrors, KestrelError
-from kestrel.syntax import strings, tree
-from kestrel.syntax.habits import ADVICE, LOOKALIKES, advice, foreign
-from kestrel.syntax.mistakes import (
-    NEXT,
-    BadEscape,
-    BadTime,
-    BesidePlus,
-    DottedText,
-    LookAlike,
-    Misplaced,
-    OpenBracket,
-    OpenString,
-    StixOnly,
-    TooDeep,
-    TwiceGiven,
-    TwoObservations,
-    Unexpected,
-    WrongOperand,
-)
+from kestrel.syntax import tree
+from kestrel.syntax.clauses import Clauses
+from kestrel.syntax.grammar import AGGREGATIONS, CLAUSES, CLAUSES_OF, COMMANDS, EVERY, RESERVED, TRANSFORMS, YIELDING
+from kestrel.syntax.habits import ADVICE, LOOKALIKES, advice
+from kestrel.syntax.mistakes import BesidePlus, LookAlike, TwoObservations, Unexpected, WrongOperand
+from kestrel.syntax.scanner import AMOUNT, BETWEEN, FOUND, GIVEN, MISNAMED, REFERENCE, STATEMENT, WORD, canonical
 from kestrel.text import Source, Span, nearest
-
-COMMANDS = ("GET", "FIND", "NEW", "LOAD", "SAVE", "SORT", "GROUP", "JOIN", "APPLY", "DISP", "INFO", "DESCRIBE", "EXPLAIN")
-YIELDING = ("GET", "FIND", "NEW", "LOAD", "SORT", "GROUP", "JOIN")
-TRANSFORMS = ("TIMESTAMPED", "ADDOBSID", "RECORDS")
-CLAUSES = ("FROM", "WHERE", "START", "LAST", "LIMIT", "OFFSET", "ATTR", "SORT", "DEPTH", "AS", "WITH", "BY", "STOP")
-VIEWS = ("TREE", "GRAPH", "TIMELINE", "CHART", "TABLE")
-AGGREGATIONS = ("MIN", "MAX", "SUM", "AVG", "COUNT", "NUNIQUE")
-JOINING = ("AND", "OR", "NOT", "IN", "LIKE", "MATCHES", "IS", "ISSUBSET", "ISSUPERSET")
-RESERVED = frozenset({*COMMANDS, *JOINING, "FROM", "WHERE", "ATTR", "LIMIT", "START", "STOP", "BY"})
-UNITS = {"D": "DAY", "DAY": "DAY", "H": "HOUR", "HOUR": "HOUR", "M": "MINUTE", "MINUTE": "MINUTE", "S": "SECOND", "SECOND": "SECOND"}
-UNITS |= {f"{u}S": v for u, v in UNITS.items() if len(u) > 1}
-DEEPEST = 100
-EVERY = 2**62
-"""The LIMIT of an OFFSET that stands alone."""
-
-SPACE = re.compile(r"\s*")
-COMMENT = re.compile(r"#[^\n]*")
-BETWEEN = re.compile(r"(?:\s+|#[^\n]*)*")
-WORD = re.compile(r"[^\W\d]\w*")
-TYPE = re.compile(r"[^\W\d]\w*(?:-\w+)*")
-ATTRIBUTE = re.compile(r"[^\W\d@][\w@]*(?:-\w+)*(?:\[\*\])?(?:\.(?:[\w@]+(?:-\w+)*(?:\[\*\])?|'[^'\n]*'|\"[^\"\n]*\"))*")
-PATH = re.compile(rf"(?:(?P<type>{TYPE.pattern}):(?!//))?(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
-NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.:/\\-])")
-ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\d\d:?\d\d)?)?(?![\w.:-])")
-BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
-POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
-OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
-QUALIFIERS = ("FOLLOWEDBY", "WITHIN", "REPEATS")
-"""Operators between and after observations in STIX patterns, which hunts do not support."""
-AMOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-START_ATTRIBUTE = re.compile(r"start\b(?!\s*(?:t?['\"]|[0-9$]))", re.IGNORECASE)
-"""`start` as the attribute of traffic: no time follows."""
-REFERENCE = re.compile(rf"(?P<variable>{WORD.pattern})\.(?P<attribute>{ATTRIBUTE.pattern}|@timestamp)")
-FOUND = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[^\s,()\[\]{}'\"]+|.", re.DOTALL)
-"""What a mistake shows of the text: a quoted text, a word, or a character."""
-MISNAMED = re.compile(r"[^\W\d][^\n=]*?\s*(:=|<-|==|\uff1d)|[^\s=(]+(?:[^\S\n]*,[^\S\n]*[^\s=(]+)*[^\S\n]*=(?!=)")
-"""What was meant to name a result."""
-GIVEN = re.compile(rf"\$(?P<name>{WORD.pattern})\s*=(?!=)")
-STATEMENT = re.compile(rf"^[^\S\n]*(?:(?:{'|'.join(COMMANDS)})\b|\$?{WORD.pattern}\s*=(?!=))", re.IGNORECASE | re.MULTILINE)
-SAFE_PART = re.compile(r"[\w@]+(?:-\w+)*(?:\[\*\])?")
 
 
 def parse(text: str, name: str = "<hunt>") -> tree.Hunt:
@@ -114,29 +61,8 @@ def _plain(value: tree.Value, text: str) -> Plain:
             return text
 
 
-class _Parser:
-    def __init__(self, text: str, outside: bool = False) -> None:
-        self.text = text
-        self.outside = outside
-        """Whether this is a value from outside a hunt, where there are no variables and a dot needs no quotes."""
-        self.place = 0
-        self.end = 0
-        """Where the last thing read ended, before the white space after it."""
-        self.brackets = 0
-        self.observations = 0
-        """The number of STIX observations, `[ ]`, read so far."""
-        self.depth = 0
-        self.errors: list[KestrelError] = []
-        self.broken: set[str] = set()
-        """Every word of the statements that have a mistake: what they would have made is not known."""
-        self.began = 0
-        """Where the statement that is read begins."""
-        self.taken: tuple[str, ...] = ()
-        """What could still follow in the statement that was read last."""
-        self.comments: dict[int, tree.Comment] = {}
-        self.spared = False
-
-    # -- statements ----------------------------------------------------------------------------------------------
+class _Parser(Clauses):
+    """Reads statements; after a mistake, goes on at the next one."""
 
     def hunt(self) -> tree.Hunt:
         statements: list[tree.Statement] = []
@@ -234,13 +160,6 @@ class _Parser:
             hint = f"a variable is shown by `DISP {word}`"
         self._fail("a command (GET, FIND, DISP, ...) or `variable = ...`", COMMANDS, hint)
 
-    def _is_assignment(self) -> bool:
-        match = WORD.match(self.text, self.place)
-        assert match is not None
-        after = BETWEEN.match(self.text, match.end())
-        assert after is not None
-        return self.text[after.end() : after.end() + 1] == "=" and self.text[after.end() + 1 : after.end() + 2] != "="
-
     def _assignment(self, start: int) -> tree.Assign:
         name = self._name("a variable name")
         self._expect("=")
@@ -318,7 +237,7 @@ class _Parser:
 
     def _get(self, start: int) -> tree.Get:
         kind = self._type()
-        found = self._clauses("GET", ("FROM", "WHERE", "START", "LAST", "LIMIT"))
+        found = self._clauses("GET", CLAUSES_OF["GET"])
         return tree.Get(kind, found.get("FROM", ()), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start))
 
     def _find(self, start: int) -> tree.Find:
@@ -327,7 +246,7 @@ class _Parser:
         verb = self._name("a relation, like CREATED or LINKED", hint=example)
         by = bool(self._keyword("BY"))
         variable = self._name("a variable", hint=example)
-        found = self._clauses("FIND", ("DEPTH", "WHERE", "START", "LAST", "LIMIT"))
+        found = self._clauses("FIND", CLAUSES_OF["FIND"])
         verb = tree.Word(verb.text.upper(), verb.span)
         return tree.Find(kind, verb, by, variable, found.get("DEPTH"), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start))
 
@@ -353,18 +272,6 @@ class _Parser:
         if not self._take("]"):
             self._fail("`,` or `]`")
         return tree.New(kind, tuple(rows), self._since(start))
-
-    def _still_open(self, opening: str, closing: str, place: int) -> None:
-        """Blame a bracket that nothing closes before the text, or the next statement, begins anew."""
-        if self.place >= len(self.text) or (self._fresh_line() and not self._peek(closing) and STATEMENT.match(self.text, self.place)):
-            raise OpenBracket(opening, closing, Span(place, place + 1))
-
-    def _fresh_line(self) -> bool:
-        """Whether nothing stands before this place on its line."""
-        before = self.place - 1
-        while before >= 0 and self.text[before] != "\n" and self.text[before].isspace():
-            before -= 1
-        return before < 0 or self.text[before] == "\n"
 
     def _row(self) -> tuple[tuple[str, tree.Value | None], ...]:
         opening = self.place
@@ -394,20 +301,6 @@ class _Parser:
     def _sort_by(self, start: int) -> tree.SortBy:
         variable = self._name("a variable", hint="write it like `SORT x BY name ASC`")
         return tree.SortBy(variable, self._sort(start), self._since(start))
-
-    def _sort(self, start: int) -> tree.Sort:
-        if not self._keyword("BY"):
-            self._fail("BY and an attribute", ("BY",), "write it like `SORT x BY name ASC`")
-        path = self._path()
-        ascending = False
-        if self._keyword("ASC"):
-            ascending = True
-        else:
-            self._keyword("DESC")
-        self.taken = () if ascending else ("ASC", "DESC")
-        if self._peek(","):
-            raise WrongOperand("SORT takes one attribute", Span(self.place, self.place + 1), "name the one that matters most")
-        return tree.Sort(path, ascending, self._since(start))
 
     def _group(self, start: int) -> tree.Group:
         variable = self._name("a variable", hint="write it like `g = GROUP x BY name WITH COUNT(pid)`")
@@ -520,7 +413,7 @@ class _Parser:
         if not match:
             self._fail("a variable and its attribute", (), f"write it like `DESCRIBE {self._peek_word() or 'x'}.pid`")
         word = tree.Word(match["variable"], Span(*match.span("variable")))
-        path = tree.Path(None, _canonical(match["attribute"]), Span(*match.span("attribute")))
+        path = tree.Path(None, canonical(match["attribute"]), Span(*match.span("attribute")))
         self._move(match.end())
         return tree.Describe(word, path, self._since(start))
 
@@ -546,570 +439,8 @@ class _Parser:
             if upper and upper not in RESERVED and self._follows("("):
                 self._fail("TIMESTAMPED, ADDOBSID or RECORDS before `(`", TRANSFORMS)
             variable = self._variable()
-        allowed = ("WHERE", "ATTR", "SORT", "LIMIT", "OFFSET", *(("AS",) if display else ()))
-        found = self._clauses("DISP" if display else "an expression", allowed)
+        found = self._clauses("DISP" if display else "an expression", CLAUSES_OF["DISP" if display else "expression"])
         self._view = found.get("AS")
         return tree.Expression(
             variable, transform, found.get("WHERE"), found.get("ATTR", ()), found.get("SORT"), found.get("LIMIT"), self._since(start)
         )
-
-    # -- clauses -------------------------------------------------------------------------------------------------
-
-    def _clauses(self, command: str, allowed: tuple[str, ...]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        own = {"START": "time", "LAST": "time"}
-        while True:
-            start = self.place
-            upper = self._peek_word().upper()
-            joining = self.taken if found and self.taken in (("ASC", "DESC"), ("AND", "OR"), ("`,`",)) else ()
-            stop = ("STOP",) if is_open(found.get("time")) else ()
-            self.taken = (*joining, *stop, *("SORT BY" if c == "SORT" else c for c in allowed if own.get(c, c) not in found))
-            if upper not in CLAUSES or self._is_assignment() or (upper == "SORT" and not self._is_sort_clause()):
-                return found
-            if upper not in allowed and not (upper == "STOP" and is_open(found.get("time"))):
-                if upper in ("BY", "AS", "WITH", "STOP", "OFFSET") or upper not in CLAUSES:
-                    if upper == "STOP":
-                        raise Misplaced("STOP before START", command, ("START t'...' STOP t'...'",), self._word().span)
-                    return found
-                shown = ["SORT BY" if c == "SORT" else c for c in allowed if c != "OFFSET"]
-                raise Misplaced("SORT BY" if upper == "SORT" else upper, command, shown, self._word().span)
-            word = self._word()
-            self.taken = ()
-            if upper == "STOP":
-                found["time"] = tree.Range(found["time"].start, self._time(), found["time"].span.to(self._since(start)))
-                continue
-            key = "time" if upper in ("START", "LAST") else upper
-            if key in found and not (key == "LIMIT" and found[key].count == EVERY):
-                raise TwiceGiven("the time" if key == "time" else upper, word.span)
-            before = found.get(key)
-            found[key] = self._clause(upper, start, found)
-            if key == "LIMIT" and before is not None:
-                found[key] = tree.Limit(found[key].count, before.offset, before.span.to(found[key].span))
-            if key == "OFFSET":
-                limit = found.get("LIMIT")
-                found["LIMIT"] = tree.Limit(limit.count if limit else EVERY, found.pop("OFFSET"), self._since(start))
-            if key in ("WHERE", "ATTR"):
-                self.taken = ("AND", "OR") if key == "WHERE" else ("`,`",)
-
-    def _is_sort_clause(self) -> bool:
-        return re.compile(r"SORT\s+BY\b", re.IGNORECASE).match(self.text, self.place) is not None
-
-    def _clause(self, upper: str, start: int, found: dict[str, Any]) -> Any:
-        match upper:
-            case "FROM":
-                return self._pools()
-            case "WHERE":
-                return self._pattern()
-            case "START":
-                return self._range(start)
-            case "LAST":
-                return self._last(start)
-            case "LIMIT":
-                count = self._count()
-                offset = self._count() if self._keyword("OFFSET") else 0
-                return tree.Limit(count, offset, self._since(start))
-            case "OFFSET":
-                return self._count()
-            case "ATTR":
-                paths = [self._path()]
-                while self._take(","):
-                    paths.append(self._path())
-                return tuple(paths)
-            case "SORT":
-                return self._sort(start)
-            case "DEPTH":
-                if self._keyword("ANY"):
-                    return "ANY"
-                hops = NUMBER.match(self.text, self.place)
-                if not hops or not re.fullmatch("[0-9]+", hops.group()) or int(hops.group()) < 1:
-                    self._fail("a number of hops, or ANY", ("ANY",))
-                self._move(hops.end())
-                return int(hops.group())
-            case "AS":
-                view = self._peek_word().upper()
-                if view not in VIEWS:
-                    self._fail("a view (TREE, GRAPH, TIMELINE, CHART or TABLE)", VIEWS)
-                self._word()
-                return view
-            case _:
-                raise AssertionError(upper)
-
-    def _range(self, start: int) -> tree.Range:
-        first = self._time()
-        stop = self._time() if self._keyword("STOP") else None
-        return tree.Range(first, stop, self._since(start))
-
-    def _last(self, start: int) -> tree.Last:
-        count = self._parameter() if self._peek("$") else None
-        if count is None:
-            match = re.compile(r"[0-9]+(?![.\d])").match(self.text, self.place)
-            if not match or len(match.group()) > 4000:
-                self._fail("a whole number and a unit, like `LAST 3 days`")
-            self._move(match.end())
-            return tree.Last(int(match.group()), cast(Any, self._unit()), self._since(start))
-        return tree.Last(count, cast(Any, self._unit()), self._since(start))
-
-    def _unit(self) -> str:
-        unit = UNITS.get(self._peek_word().upper())
-        if unit is None:
-            self._fail("a unit: days, hours, minutes or seconds", [u.lower() for u in UNITS])
-        self._word()
-        return unit
-
-    def _count(self) -> int | tree.Parameter:
-        if self._peek("$"):
-            return self._parameter()
-        start = self.place
-        if not NUMBER.match(self.text, start):
-            self._fail("a whole number")
-        number = self._number()
-        if not isinstance(number.value, int) or number.value < 0:
-            raise Unexpected(self.text[start : self.end], "a whole number, 0 or more", Span(start, self.end))
-        return number.value
-
-    def _pools(self) -> tuple[tree.Pool, ...]:
-        pools = list(self._split_pool())
-        while self._take(","):
-            pools += self._split_pool()
-        return tuple(pools)
-
-    def _split_pool(self) -> list[tree.Pool]:
-        """`scheme://a,b` is two sources of one scheme."""
-        pool = self._pool(several=True)
-        text = pool.text
-        if not isinstance(text, str) or pool.quoted or "://" not in text or text.startswith("file:"):
-            return [pool]
-        scheme, _, rest = text.partition("://")
-        if "/" in rest:
-            return [pool]
-        return [tree.Pool(f"{scheme}://{name}", False, pool.span) for name in rest.split(",") if name]
-
-    def _pool(self, what: str = "a data source, a file or a variable", several: bool = False) -> tree.Pool:
-        start = self.place
-        if self._peek("$"):
-            parameter = self._parameter()
-            return tree.Pool(parameter, False, parameter.span)
-        if self._peek("'") or self._peek('"'):
-            string = self._string()
-            return tree.Pool(string.value, True, string.span)
-        match = POOL.match(self.text, self.place)
-        if not match or match.group().upper() in RESERVED:
-            self._fail(what)
-        text = match.group()
-        if "://" in text:
-            cut = re.search(r",(?=[^\W\d][\w+.-]*://)", text)
-            text = text[: cut.start()] if cut else text
-            if not several or "/" in text.partition("://")[2]:
-                text = text.split(",", 1)[0] if several else text
-            text = text.rstrip(",")
-        self._move(start + len(text))
-        return tree.Pool(text, False, self._since(start))
-
-    # -- patterns ------------------------------------------------------------------------------------------------
-
-    def _pattern(self) -> tree.Pattern:
-        start = self.place
-        parts = [self._conjunction()]
-        self._qualifier()
-        while self._keyword("OR"):
-            parts.append(self._conjunction())
-            self._qualifier()
-        return parts[0] if len(parts) == 1 else tree.Or(tuple(parts), self._since(start))
-
-    def _conjunction(self) -> tree.Pattern:
-        start = self.place
-        before = self.observations
-        parts = [self._term()]
-        while joined := self._keyword("AND"):
-            between = self.observations
-            parts.append(self._term())
-            if before < between < self.observations:
-                raise TwoObservations("AND", joined.span)
-        return parts[0] if len(parts) == 1 else tree.And(tuple(parts), self._since(start))
-
-    def _term(self) -> tree.Pattern:
-        start = self.place
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise TooDeep(Span(start, start + 1))
-        try:
-            if self._keyword("NOT"):
-                return tree.Not(self._term(), self._since(start))
-            for opening, closing in (("(", ")"), ("[", "]")):
-                if self._take(opening):
-                    inside = opening == "["
-                    self.brackets += inside
-                    part = self._pattern()
-                    if not self._peek(closing):
-                        self._still_open(opening, closing, start)
-                        self._qualifier()
-                        if self._peek_word().upper() in ("START", "STOP") and not self._is_assignment():
-                            raise StixOnly(self._peek_word().upper(), self._word().span)
-                        if self._peek_word().upper() in COMMANDS:
-                            raise OpenBracket(opening, closing, Span(start, start + 1))
-                        self._fail(f"AND, OR or `{closing}`", ("AND", "OR"))
-                    self.brackets -= inside
-                    self.observations += inside
-                    self._take(closing)
-                    return part
-            return self._comparison()
-        finally:
-            self.depth -= 1
-
-    def _qualifier(self) -> None:
-        """Raise StixOnly if the pattern continues in a way that only STIX patterns can."""
-        word = self._peek_word().upper()
-        if word in QUALIFIERS and not self._is_assignment():
-            raise StixOnly(word, self._word().span)
-
-    def _comparison(self) -> tree.Pattern:
-        start = self.place
-        path = self._path()
-        if self._keyword("IS"):
-            negated = bool(self._keyword("NOT"))
-            if not self._keyword("NULL"):
-                self._fail("NULL or NOT NULL", ("NULL",), "for a value write `!=`" if negated else "for a value write `=`")
-            return tree.IsNull(path, negated, self._since(start))
-        negated = bool(self._keyword("NOT"))
-        operator = self._operator()
-        if re.compile(r"NULL(?![\w.])", re.IGNORECASE).match(self.text, self.place):
-            raise WrongOperand(
-                f"NULL is no value that `{operator}` could compare with", self._word().span, f"write `IS {'NOT ' if operator == '!=' else ''}NULL`"
-            )
-        value = self._value()
-        listed = isinstance(value, tree.ListOf)
-        if operator == "IN" and not listed and self._peek(","):
-            raise WrongOperand(
-                "IN takes a list, which stands in parentheses", value.span.to(Span(self.place, self.place + 1)), "write `IN (1, 2, 3)`"
-            )
-        match operator:
-            case "=" if listed:
-                operator = "IN"
-            case "!=" if listed:
-                operator, negated = "IN", not negated
-            case "IN" if not listed and not isinstance(value, tree.Reference | tree.Parameter):
-                value = tree.ListOf((cast(Any, value),), value.span)
-            case "IN" | "=" | "!=":
-                pass
-            case _ if listed and operator not in ("LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
-                raise WrongOperand(f"`{operator}` compares with one value, this is a list", value.span, "use IN for lists")
-        escape = self._escape(value) if operator == "LIKE" and self._keyword("ESCAPE") else ""
-        return tree.Comparison(path, cast(tree.Operator, operator), value, negated, escape, self._since(start))
-
-    def _escape(self, value: tree.Value) -> str:
-        """The character of ESCAPE."""
-        if not re.compile(r"[rR]?['\"]").match(self.text, self.place):
-            self._fail("a character in quotes", (), "write it like `LIKE '100!%' ESCAPE '!'`")
-        found = self._string()
-        if len(found.value) != 1 or found.value in "%_":
-            raise WrongOperand("ESCAPE takes one character other than `%` and `_`", found.span, "write it like `LIKE '100!%' ESCAPE '!'`")
-        for item in value.items if isinstance(value, tree.ListOf) else (value,):
-            if isinstance(item, tree.Reference):
-                raise WrongOperand("ESCAPE needs a literal pattern", item.span, "values of a variable are used as patterns without ESCAPE")
-        return found.value
-
-    def _operator(self) -> str:
-        match = OPERATOR.match(self.text, self.place)
-        if match:
-            longest = re.compile(r"[=<>!~]+").match(self.text, self.place)
-            assert longest is not None
-            if longest.group() in ADVICE:
-                raise WrongOperand(f"there is no operator `{longest.group()}`", Span(*longest.span()), ADVICE[longest.group()])
-            self._move(match.end())
-            return match.group().replace("==", "=")
-        word = self._peek_word().upper()
-        if word in ("IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
-            self._word()
-            return word
-        hint = None
-        if self.text[self.place : self.place + 1] in ("'", '"') or self._peek("("):
-            hint = "an operator is required between an attribute and its value, like `name = 'cmd.exe'`"
-        elif self._peek("["):
-            hint = "all values of a list are meant by `[*]`"
-        return self._fail("an operator (=, !=, <, >, IN, LIKE, MATCHES, IS NULL, ISSUBSET, ISSUPERSET)", JOINING, hint)
-
-    def _path(self) -> tree.Path:
-        match = PATH.match(self.text, self.place)
-        if not match or (match["type"] is None and match["attribute"].upper() in RESERVED and not START_ATTRIBUTE.match(self.text, self.place)):
-            hint = None
-            if re.compile(r"'[\w.]+'\s*[=!<>]|\"[\w.]+\"\s*[=!<>]").match(self.text, self.place):
-                hint = "an attribute is written without quotes, and stands before its value"
-            elif re.compile(r"['\"\d]").match(self.text, self.place):
-                hint = "every comparison names its attribute first: `pid = 1 OR pid = 2`, or `pid IN (1, 2)`"
-            elif self._peek("*"):
-                hint = "without ATTR every attribute that is not empty is shown"
-            self._fail("an attribute", (), hint)
-        self._move(match.end())
-        return tree.Path(match["type"], _canonical(match["attribute"]), Span(*match.span()))
-
-    # -- values --------------------------------------------------------------------------------------------------
-
-    def _value(self) -> tree.Value:
-        for opening, closing in (("(", ")"), ("[", "]")):
-            if self._peek(opening):
-                return self._list(opening, closing)
-        return self._scalar()
-
-    def _list(self, opening: str, closing: str) -> tree.ListOf:
-        start = self.place
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise TooDeep(Span(start, start + 1))
-        self._take(opening)
-        items: list[Any] = []
-        while not self._peek(closing):
-            self._still_open(opening, closing, start)
-            value = self._value()
-            items += value.items if isinstance(value, tree.ListOf) else [value]
-            if not self._take(","):
-                break
-        self._still_open(opening, closing, start)
-        if not self._peek(closing):
-            self._fail(f"`,` or `{closing}`")
-        self._take(closing)
-        self.depth -= 1
-        return tree.ListOf(tuple(items), self._since(start))
-
-    def _scalar(self) -> tree.Scalar:
-        start = self.place
-        if re.compile(r"[tT]['\"]").match(self.text, start):
-            return cast(tree.Time, self._time())
-        if re.compile(r"[rR]?['\"]").match(self.text, start):
-            return self._string()
-        if re.compile(r"[hHbB]['\"]").match(self.text, start):
-            raise StixOnly(f"{self.text[start].lower()}''", Span(start, start + 2))
-        if self._peek("$"):
-            return self._parameter()
-        if match := ISO.match(self.text, start):
-            return cast(tree.Time, self._time())
-        if match := NUMBER.match(self.text, start):
-            return self._number()
-        reference = REFERENCE.match(self.text, start)
-        if (reference and reference.group()[-1] in "'\"") or (reference and "[*]" in reference.group()):
-            self._move(reference.end())
-            return tree.Reference(reference["variable"], _canonical(reference["attribute"]), Span(*reference.span()))
-        match = BARE.match(self.text, start)
-        if not match or match.group().upper() in RESERVED or foreign(match.group()[0]):
-            self._fail("a value", (), "a list is written `(1, 2, 3)`" if self._peek("{") else None)
-        text = match.group()
-        span = Span(*match.span())
-        self._move(match.end())
-        if text.lower() in ("true", "false"):
-            return tree.Boolean(text.lower() == "true", span)
-        reference = REFERENCE.fullmatch(text)
-        if reference:
-            return tree.Reference(reference["variable"], _canonical(reference["attribute"]), span)
-        if "." in text and not text[0].isdigit() and not self.outside:
-            raise DottedText(text, span)
-        return tree.Text(text, span)
-
-    def _number(self) -> tree.Number:
-        match = NUMBER.match(self.text, self.place)
-        if not match:
-            self._fail("a number")
-        self._move(match.end())
-        text = match.group()
-        span = Span(*match.span())
-        if len(text) > 4000:
-            raise Unexpected(text, "a number of fewer digits", span)
-        if "x" in text.lower():
-            value = int(text, 16)
-            if value >= 10**4000:
-                raise Unexpected(text, "a number of fewer digits", span)
-            return tree.Number(value, span)
-        if re.fullmatch(r"[-+]?\d+", text):
-            return tree.Number(int(text), span)
-        fraction = float(text)
-        if fraction in (float("inf"), float("-inf")):
-            raise Unexpected(text, "a smaller number", span)
-        return tree.Number(fraction, span)
-
-    def _time(self) -> tree.Time | tree.Parameter:
-        start = self.place
-        if self._peek("$"):
-            return self._parameter()
-        if match := re.compile(r"[tT]?(['\"])([^'\"\n]*)\1").match(self.text, start):
-            text = match.group(2)
-        elif match := ISO.match(self.text, start):
-            text = match.group()
-        elif match := re.compile(r"[tT]?['\"]").match(self.text, start):
-            raise OpenString(match.group()[-1], False, Span(start, match.end()))
-        elif (
-            (match := re.compile(r"[^\s()\[\]{},'\"$]+").match(self.text, start))
-            and match.group().upper() not in RESERVED
-            and not foreign(match.group())
-        ):
-            raise BadTime(match.group(), Span(*match.span()))
-        else:
-            self._fail("a time, like t'2021-04-03T00:00:00Z'")
-        self._move(match.end())
-        moment = _moment(text)
-        if moment is None:
-            raise BadTime(text, Span(start, match.end()))
-        return tree.Time(moment, Span(start, match.end()))
-
-    def _parameter(self) -> tree.Parameter:
-        start = self.place
-        match = WORD.match(self.text, start + 1)
-        if not match:
-            self._fail("a parameter name after `$`")
-        self._move(match.end())
-        return tree.Parameter(match.group(), Span(start, match.end()))
-
-    def _string(self) -> tree.Text:
-        start = self.place
-        match = re.compile(r"([rR]?)(['\"])").match(self.text, start)
-        assert match is not None
-        raw, quote = bool(match.group(1)), match.group(2)
-        body = re.compile(rf"(?:[^\\{quote}\n]|\\.)*", re.DOTALL).match(self.text, match.end())
-        assert body is not None
-        if self.text[body.end() : body.end() + 1] != quote:
-            line = self.text[match.end() : body.end()]
-            swallowed = f"\\{quote}" in line
-            other = next((i for i, sign in enumerate(line) if LOOKALIKES.get(sign) in ("'", '"')), None)
-            self.place = body.end()
-            if other is not None and not swallowed:
-                raise LookAlike(line[other], Span(match.end() + other, match.end() + other + 1), f"`{quote}`, as at the beginning of the text")
-            raise OpenString(quote, swallowed, Span(start, match.end()))
-        span = Span(start, body.end() + 1)
-        self._move(body.end() + 1)
-        text = body.group()
-        if raw:
-            return tree.Text(text, span)
-        if self.brackets:
-            return tree.Text(strings.in_pattern(text), span)
-        try:
-            value, spared = strings.outside(text)
-        except ValueError:
-            raise BadEscape(span) from None
-        self.spared = self.spared or spared
-        return tree.Text(value, span)
-
-    # -- words and characters -----------------------------------------------------------------------------------------
-
-    def _type(self) -> tree.Word:
-        if self._peek("*"):
-            self._move(self.place + 1)
-            return tree.Word("*", Span(self.end - 1, self.end))
-        match = TYPE.match(self.text, self.place)
-        if not match or match.group().upper() in RESERVED:
-            self._fail("an entity type, like process", (), "the type comes first: `GET process FROM ... WHERE ...`" if match else None)
-        self._move(match.end())
-        return tree.Word(match.group(), Span(*match.span()))
-
-    def _variable(self) -> tree.Word:
-        return self._name("a variable")
-
-    def _name(self, what: str, allow_reserved: bool = False, hint: str | None = None) -> tree.Word:
-        match = WORD.match(self.text, self.place)
-        if not match or (not allow_reserved and match.group().upper() in RESERVED):
-            if match and what == "a variable" and match.group().upper() in YIELDING and not hint:
-                hint = f"name its result first: `x = {match.group().upper()} ...`"
-            elif match and what == "a variable name":
-                hint = f"`{match.group()}` is a word of the language"
-            self._fail(what, (), hint)
-        self._move(match.end())
-        return tree.Word(match.group(), Span(*match.span()))
-
-    def _word(self) -> tree.Word:
-        match = WORD.match(self.text, self.place)
-        assert match is not None
-        self._move(match.end())
-        return tree.Word(match.group(), Span(*match.span()))
-
-    def _peek_word(self) -> str:
-        match = WORD.match(self.text, self.place)
-        return match.group() if match else ""
-
-    def _follows(self, sign: str) -> bool:
-        match = WORD.match(self.text, self.place)
-        assert match is not None
-        after = SPACE.match(self.text, match.end())
-        return after is not None and self.text.startswith(sign, after.end())
-
-    def _keyword(self, word: str) -> tree.Word | None:
-        """The keyword, taken, if it stands here and does not begin the next statement (`desc = ...`)."""
-        here = self._peek_word().upper() == word and (word in RESERVED or not self._is_assignment())
-        return self._word() if here else None
-
-    def _peek(self, sign: str) -> bool:
-        return self.text.startswith(sign, self.place)
-
-    def _take(self, sign: str) -> bool:
-        if not self._peek(sign):
-            return False
-        self._move(self.place + len(sign))
-        return True
-
-    def _expect(self, sign: str) -> None:
-        if not self._take(sign):
-            self._fail(f"`{sign}`")
-
-    def _move(self, place: int) -> None:
-        self.place = self.end = place
-        self._space()
-
-    def _space(self) -> None:
-        while True:
-            match = SPACE.match(self.text, self.place)
-            assert match is not None
-            self.place = match.end()
-            comment = COMMENT.match(self.text, self.place)
-            if not comment:
-                return
-            trailing = bool(self.text[self.text.rfind("\n", 0, self.place) + 1 : self.place].strip())
-            self.comments[self.place] = tree.Comment(comment.group().rstrip(), trailing, Span(*comment.span()))
-            self.place = comment.end()
-
-    def _since(self, start: int) -> Span:
-        return Span(start, max(start, self.end))
-
-    def _fail(self, expected: str, words: Iterable[str] = (), hint: str | None = None) -> NoReturn:
-        match = FOUND.match(self.text, self.place)
-        if match is None:
-            end = len(self.text.rstrip())
-            raise Unexpected("", expected, Span(end, end + 1), words, hint)
-        found = match.group()
-        if self.place > self.began and self._fresh_line() and STATEMENT.match(self.text, self.place):
-            raise Unexpected(NEXT, expected, Span(self.end, self.end + 1), (), hint)
-        if found[0] not in "'\"" and (sign := foreign(found)):
-            self._look_alike(sign, found)
-        raise Unexpected(found, expected, Span(self.place, self.place + len(found)), words, hint)
-
-    def _look_alike(self, sign: str, found: str) -> NoReturn:
-        """Tell of a character that only looks like one of the language; a text in curly quotes is shown as it should be."""
-        place = self.place + found.index(sign)
-        quote = LOOKALIKES.get(sign, "")
-        if quote in ("'", '"'):
-            text = next(
-                (i for i in range(place + 1, len(self.text)) if LOOKALIKES.get(self.text[i]) == quote or self.text[i] in "'\"\n"), len(self.text)
-            )
-            if LOOKALIKES.get(self.text[text : text + 1]) == quote:
-                raise LookAlike(sign, Span(place, text + 1), f"`{quote}{self.text[place + 1 : text]}{quote}`")
-        raise LookAlike(sign, Span(place, place + 1))
-
-
-def is_open(clause: tree.TimeClause | None) -> bool:
-    """Whether a time is a START to which STOP may still be added."""
-    return isinstance(clause, tree.Range) and clause.stop is None
-
-
-def _canonical(attribute: str) -> str:
-    """An attribute path with quotes only around the parts that need them."""
-    parts = re.findall(r"'[^']*'|\"[^\"]*\"|[^.'\"]+", attribute)
-    return ".".join(_part(p) for p in parts)
-
-
-def _part(part: str) -> str:
-    bare = part[1:-1] if part[:1] in "'\"" else part
-    return bare if SAFE_PART.fullmatch(bare) else f'"{bare}"' if "'" in bare else f"'{bare}'"
-
-
-def _moment(text: str) -> datetime | None:
-    """ISO 8601 as UTC; a fraction finer than microseconds is cut."""
-    text = re.sub(r"(\.\d{6})\d+", r"\1", text.strip())
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

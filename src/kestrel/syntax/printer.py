@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from kestrel.syntax import tree
-from kestrel.syntax.parser import EVERY, POOL
+from kestrel.syntax.grammar import EVERY
+from kestrel.syntax.scanner import POOL
 from kestrel.syntax.strings import written
 
 INDENT = "    "

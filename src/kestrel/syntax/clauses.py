@@ -1,0 +1,183 @@
+"""The clauses of a statement."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from kestrel.syntax import tree
+from kestrel.syntax.grammar import CLAUSES, EVERY, RESERVED, TIMES, UNITS, VIEWS
+from kestrel.syntax.mistakes import Misplaced, TwiceGiven, Unexpected, WrongOperand
+from kestrel.syntax.patterns import Patterns
+from kestrel.syntax.scanner import NUMBER, POOL
+from kestrel.text import Span
+
+
+class Clauses(Patterns):
+    """Reads clauses."""
+
+    def _clauses(self, command: str, allowed: tuple[str, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        own = dict.fromkeys(TIMES, "time")
+        while True:
+            start = self.place
+            upper = self._peek_word().upper()
+            joining = self.taken if found and self.taken in (("ASC", "DESC"), ("AND", "OR"), ("`,`",)) else ()
+            stop = ("STOP",) if is_open(found.get("time")) else ()
+            self.taken = (*joining, *stop, *("SORT BY" if c == "SORT" else c for c in allowed if own.get(c, c) not in found))
+            if upper not in CLAUSES or self._is_assignment() or (upper == "SORT" and not self._is_sort_clause()):
+                return found
+            if upper not in allowed and not (upper == "STOP" and is_open(found.get("time"))):
+                if upper in ("BY", "AS", "WITH", "STOP", "OFFSET") or upper not in CLAUSES:
+                    if upper == "STOP":
+                        raise Misplaced("STOP before START", command, ("START t'...' STOP t'...'",), self._word().span)
+                    return found
+                shown = ["SORT BY" if c == "SORT" else c for c in allowed if c != "OFFSET"]
+                raise Misplaced("SORT BY" if upper == "SORT" else upper, command, shown, self._word().span)
+            word = self._word()
+            self.taken = ()
+            if upper == "STOP":
+                found["time"] = tree.Range(found["time"].start, self._time(), found["time"].span.to(self._since(start)))
+                continue
+            key = "time" if upper in TIMES else upper
+            if key in found and not (key == "LIMIT" and found[key].count == EVERY):
+                raise TwiceGiven("the time" if key == "time" else upper, word.span)
+            before = found.get(key)
+            found[key] = self._clause(upper, start, found)
+            if key == "LIMIT" and before is not None:
+                found[key] = tree.Limit(found[key].count, before.offset, before.span.to(found[key].span))
+            if key == "OFFSET":
+                limit = found.get("LIMIT")
+                found["LIMIT"] = tree.Limit(limit.count if limit else EVERY, found.pop("OFFSET"), self._since(start))
+            if key in ("WHERE", "ATTR"):
+                self.taken = ("AND", "OR") if key == "WHERE" else ("`,`",)
+
+    def _clause(self, upper: str, start: int, found: dict[str, Any]) -> Any:
+        match upper:
+            case "FROM":
+                return self._pools()
+            case "WHERE":
+                return self._pattern()
+            case "START":
+                return self._range(start)
+            case "LAST":
+                return self._last(start)
+            case "LIMIT":
+                count = self._count()
+                offset = self._count() if self._keyword("OFFSET") else 0
+                return tree.Limit(count, offset, self._since(start))
+            case "OFFSET":
+                return self._count()
+            case "ATTR":
+                paths = [self._path()]
+                while self._take(","):
+                    paths.append(self._path())
+                return tuple(paths)
+            case "SORT":
+                return self._sort(start)
+            case "DEPTH":
+                if self._keyword("ANY"):
+                    return "ANY"
+                hops = NUMBER.match(self.text, self.place)
+                if not hops or not re.fullmatch("[0-9]+", hops.group()) or int(hops.group()) < 1:
+                    self._fail("a number of hops, or ANY", ("ANY",))
+                self._move(hops.end())
+                return int(hops.group())
+            case "AS":
+                view = self._peek_word().upper()
+                if view not in VIEWS:
+                    self._fail("a view (TREE, GRAPH, TIMELINE, CHART or TABLE)", VIEWS)
+                self._word()
+                return view
+            case _:
+                raise AssertionError(upper)
+
+    def _range(self, start: int) -> tree.Range:
+        first = self._time()
+        stop = self._time() if self._keyword("STOP") else None
+        return tree.Range(first, stop, self._since(start))
+
+    def _last(self, start: int) -> tree.Last:
+        count = self._parameter() if self._peek("$") else None
+        if count is None:
+            match = re.compile(r"[0-9]+(?![.\d])").match(self.text, self.place)
+            if not match or len(match.group()) > 4000:
+                self._fail("a whole number and a unit, like `LAST 3 days`")
+            self._move(match.end())
+            return tree.Last(int(match.group()), cast(Any, self._unit()), self._since(start))
+        return tree.Last(count, cast(Any, self._unit()), self._since(start))
+
+    def _unit(self) -> str:
+        unit = UNITS.get(self._peek_word().upper())
+        if unit is None:
+            self._fail("a unit: days, hours, minutes or seconds", [u.lower() for u in UNITS])
+        self._word()
+        return unit
+
+    def _count(self) -> int | tree.Parameter:
+        if self._peek("$"):
+            return self._parameter()
+        start = self.place
+        if not NUMBER.match(self.text, start):
+            self._fail("a whole number")
+        number = self._number()
+        if not isinstance(number.value, int) or number.value < 0:
+            raise Unexpected(self.text[start : self.end], "a whole number, 0 or more", Span(start, self.end))
+        return number.value
+
+    def _pools(self) -> tuple[tree.Pool, ...]:
+        pools = list(self._split_pool())
+        while self._take(","):
+            pools += self._split_pool()
+        return tuple(pools)
+
+    def _split_pool(self) -> list[tree.Pool]:
+        """`scheme://a,b` is two sources of one scheme."""
+        pool = self._pool(several=True)
+        text = pool.text
+        if not isinstance(text, str) or pool.quoted or "://" not in text or text.startswith("file:"):
+            return [pool]
+        scheme, _, rest = text.partition("://")
+        if "/" in rest:
+            return [pool]
+        return [tree.Pool(f"{scheme}://{name}", False, pool.span) for name in rest.split(",") if name]
+
+    def _pool(self, what: str = "a data source, a file or a variable", several: bool = False) -> tree.Pool:
+        start = self.place
+        if self._peek("$"):
+            parameter = self._parameter()
+            return tree.Pool(parameter, False, parameter.span)
+        if self._peek("'") or self._peek('"'):
+            string = self._string()
+            return tree.Pool(string.value, True, string.span)
+        match = POOL.match(self.text, self.place)
+        if not match or match.group().upper() in RESERVED:
+            self._fail(what)
+        text = match.group()
+        if "://" in text:
+            cut = re.search(r",(?=[^\W\d][\w+.-]*://)", text)
+            text = text[: cut.start()] if cut else text
+            if not several or "/" in text.partition("://")[2]:
+                text = text.split(",", 1)[0] if several else text
+            text = text.rstrip(",")
+        self._move(start + len(text))
+        return tree.Pool(text, False, self._since(start))
+
+    def _sort(self, start: int) -> tree.Sort:
+        if not self._keyword("BY"):
+            self._fail("BY and an attribute", ("BY",), "write it like `SORT x BY name ASC`")
+        path = self._path()
+        ascending = False
+        if self._keyword("ASC"):
+            ascending = True
+        else:
+            self._keyword("DESC")
+        self.taken = () if ascending else ("ASC", "DESC")
+        if self._peek(","):
+            raise WrongOperand("SORT takes one attribute", Span(self.place, self.place + 1), "name the one that matters most")
+        return tree.Sort(path, ascending, self._since(start))
+
+
+def is_open(clause: tree.TimeClause | None) -> bool:
+    """Whether a time is a START to which STOP may still be added."""
+    return isinstance(clause, tree.Range) and clause.stop is None
