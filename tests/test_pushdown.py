@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from kestrel.graph.predicate import AttributePath, Operator
-from kestrel.graph.predicate import Test as Comparison
-from kestrel.graph.steps import TimeRange
+from kestrel.graph.steps import AttributePath, Operator, TimeRange
+from kestrel.graph.steps import Test as Comparison
 from kestrel.pushdown.conditions import wanted_by
 from kestrel.pushdown.query import RecordQuery
 from kestrel.pushdown.request import FetchRequest

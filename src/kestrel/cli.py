@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -13,8 +12,9 @@ from pathlib import Path
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from kestrel.display.output import prepare, takes_unicode
-from kestrel.errors import Bug, HuntErrors, KestrelError, draw
+from kestrel.display.output import prepare
+from kestrel.errors import HuntErrors, KestrelError, draw
+from kestrel.printing import CannotPrint, CannotSave, report, report_bug, saver, shower
 from kestrel.signals import Signals, Stopped
 from kestrel.text import Source
 from kestrel.version import __version__
@@ -58,10 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             return signals.status
-
-
-class CannotPrint(Exception):
-    """Standard output cannot be written; the sentence says why."""
 
 
 def _has_surroundings() -> bool:
@@ -256,7 +252,7 @@ def _run_book(options: argparse.Namespace) -> int:
     path = Path(options.file)
     try:
         book = read_book(path)
-        save = _saver(options.views.absolute() if options.views else None)
+        save = saver(options.views.absolute() if options.views else None)
     except (NoBook, CannotSave) as error:
         print(f"kestrel: {error}", file=sys.stderr)
         return 2
@@ -265,7 +261,7 @@ def _run_book(options: argparse.Namespace) -> int:
         return 2
     for name in with_parameters(book, dict(options.parameters)):
         print(f"note[unused-parameter]: parameter `${name}` was given and no cell uses it", file=sys.stderr)
-    show = (lambda _: None) if options.output else _shower(options.format)
+    show = (lambda _: None) if options.output else shower(options.format)
     output = options.output.absolute() if options.output else None
     if output and (why := _obstacle(output)):
         print(f"kestrel: cannot write {options.output}: {why}", file=sys.stderr)
@@ -281,7 +277,7 @@ def _run_book(options: argparse.Namespace) -> int:
         return 0
     except CellFailed as failed:
         print(f"cell {failed.number} failed:", file=sys.stderr)
-        _report(failed.error, "text" if output else options.format, show)
+        report(failed.error, "text" if output else options.format, show)
         return 1
     except CannotSave as error:
         print(f"kestrel: {error}", file=sys.stderr)
@@ -289,7 +285,7 @@ def _run_book(options: argparse.Namespace) -> int:
     except (BrokenPipeError, CannotPrint):
         raise
     except Exception:
-        _report_bug(Source(""), "text", show)
+        report_bug(Source(""), "text", show)
         return 1
     finally:
         if output:
@@ -359,15 +355,15 @@ def _fmt(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> int:
-    show = _shower(options.format)
+    show = shower(options.format)
     try:
         for result in _configuration():
             show(result)
     except HuntErrors as error:
-        _report(error, options.format, show)
+        report(error, options.format, show)
         return 1
     except KestrelError as error:
-        _report(HuntErrors(Source(""), [error]), options.format, show)
+        report(HuntErrors(Source(""), [error]), options.format, show)
         return 1
     return 0
 
@@ -409,12 +405,12 @@ def _check_source(options: argparse.Namespace) -> int:
     from kestrel.result import Table
     from kestrel.session import Session
 
-    show = _shower(options.format)
+    show = shower(options.format)
     with Session(log_format=options.log_format) as session:
         try:
             rows = tuple(session.examine(options.name))
         except HuntErrors as error:
-            _report(error, options.format, show)
+            report(error, options.format, show)
             return 1
     show(Table(options.name, ("checked", "state", "found"), rows, len(rows)))
     return 1 if any(state == "bad" for _, state, _ in rows) else 0
@@ -437,7 +433,7 @@ def _list_connectors(options: argparse.Namespace) -> int:
     from kestrel.sources.stixshifter.installed import installed
 
     rows = tuple((c.name, c.version, str(c.folder)) for c in installed())
-    _shower(options.format)(Table("connectors", ("connector", "version", "folder"), rows, len(rows)))
+    shower(options.format)(Table("connectors", ("connector", "version", "folder"), rows, len(rows)))
     return 0
 
 
@@ -449,7 +445,7 @@ def _check_connector(options: argparse.Namespace) -> int:
     from kestrel.sources.stixshifter.connector import ShifterConnector
     from kestrel.sources.stixshifter.trouble import NotInstalled
 
-    show = _shower(options.format)
+    show = shower(options.format)
     try:
         found = profile(options.name.removeprefix("stixshifter://"))
         try:
@@ -461,7 +457,7 @@ def _check_connector(options: argparse.Namespace) -> int:
             return 0
         rows = tuple((f.what, f.state, f.found) for f in made.check())
     except KestrelError as error:
-        _report(HuntErrors(Source(""), [error]), options.format, show)
+        report(HuntErrors(Source(""), [error]), options.format, show)
         return 1
     show(Table(options.name, ("looked at", "state", "found"), rows, len(rows)))
     return 1 if any(state == "bad" for _, state, _ in rows) else 0
@@ -485,16 +481,16 @@ def _read(options: argparse.Namespace) -> Source | None:
 
 
 def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, Any] | None = None, views: Path | None = None) -> int:
-    show = _shower(options.format)
+    show = shower(options.format)
     with _hunting(options.signals, log_format=getattr(options, "log_format", None)) as (_, stream):
         try:
-            save = _saver(views)
+            save = saver(views)
             for result in stream(source.text, source.name, parameters):
                 show(result)
                 save(result)
             return 0
         except HuntErrors as error:
-            _report(error, options.format, show)
+            report(error, options.format, show)
             return 1
         except (Stopped, BrokenPipeError, CannotPrint):
             raise
@@ -502,7 +498,7 @@ def _hunt(source: Source, options: argparse.Namespace, parameters: Mapping[str, 
             print(f"kestrel: {error}", file=sys.stderr)
             return 1
         except Exception:
-            _report_bug(source, options.format, show)
+            report_bug(source, options.format, show)
             return 1
 
 
@@ -534,84 +530,3 @@ def _hunting(signals: Signals, rows: int | EllipsisType | None = ..., log_format
                 print(f"kestrel: the records could not be cached for the next run ({trouble})", file=sys.stderr)
     if signals.number:
         raise KeyboardInterrupt
-
-
-class CannotSave(Exception):
-    """A view could not be written; the sentence is for the user."""
-
-
-def _saver(folder: Path | None) -> Callable[[Result], None]:
-    """What keeps the views of a hunt: nothing where no folder is named."""
-    if folder is None:
-        return lambda _: None
-    from kestrel.display.saving import Saver
-
-    def save(result: Result) -> None:
-        try:
-            saver.take(result)
-        except OSError as error:
-            raise CannotSave(f"{error.filename}: {error.strerror}") from error
-
-    try:
-        saver = Saver(folder)
-    except OSError as error:
-        raise CannotSave(f"{folder}: {error.strerror}") from error
-    return save
-
-
-def _report(error: HuntErrors, form: str, show: Callable[[Result], None]) -> None:
-    from kestrel.session import failures
-
-    for failure in failures(error):
-        if form == "text":
-            sys.stdout.flush()
-            print(failure.drawn, file=sys.stderr)
-        else:
-            show(failure)
-
-
-def _shower(form: str) -> Callable[[Result], None]:
-    """What prints a result. It raises BrokenPipeError, CannotPrint."""
-    printed = _printer(form)
-
-    def show(result: Result) -> None:
-        try:
-            printed(result)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise CannotPrint(error.strerror or str(error)) from error
-
-    return show
-
-
-def _printer(form: str) -> Callable[[Result], None]:
-    if form == "json":
-        from kestrel.display.jsonlines import to_line
-
-        def line(result: Result) -> None:
-            sys.stdout.write(to_line(result, ascii=not takes_unicode()) + "\n")
-            sys.stdout.flush()
-
-        return line
-    from rich.console import Console
-
-    from kestrel.display.terminal import show
-
-    class Output(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # as a BrokenPipeError; rich would end the process
-
-    console = Output(highlight=False, width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160")))
-    return lambda result: show(console, result)
-
-
-def _report_bug(source: Source, form: str, show: Callable[[Result], None]) -> None:
-    error = Bug()
-    traceback.print_exc(file=sys.stderr)
-    if form == "json":
-        from kestrel.result import Failure
-
-        show(Failure(error.code, error.message, error.hint, None, None, draw(source, error)))
-    else:
-        print(draw(source, error), file=sys.stderr)

@@ -13,8 +13,7 @@ from kestrel.engine.variable import Variable
 from kestrel.engine.views import Views
 from kestrel.formats.format import log_formats
 from kestrel.graph.origin import Origin
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE, Step, content_id, read_by, read_for
+from kestrel.graph.steps import TABLE, AttributePath, Step, content_id, read_by, read_for
 from kestrel.lower import Define, Draw
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Info, Input, Made, Summary, Table, View

@@ -15,8 +15,7 @@ from weakref import WeakSet
 
 from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.origin import Named, Origin
-from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import Get, Load, Source, Step, read_by
+from kestrel.graph.steps import AttributePath, Get, Load, Source, Step, ValuesOf, read_by
 from kestrel.ingest.file_states import Readings
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
 from kestrel.result import Failure, Result

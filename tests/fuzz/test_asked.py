@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kestrel import Session
-from kestrel.graph import predicate
+from kestrel.graph import steps
 from kestrel.pushdown import RecordQuery, ask
 from tests.events import connection, creation, guid, write
 from tests.test_oracle import NAMES, PORTS, Record, Tree, patterns, quoted, satisfies, text
@@ -57,7 +57,7 @@ def mentions(record: Record) -> list[tuple[str, Told]]:
     return found
 
 
-def shows(told: Told, test: predicate.Test) -> bool:
+def shows(told: Told, test: steps.Test) -> bool:
     value = told.get(test.path.text())
     if value is None:
         return False

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from kestrel import Session
 from kestrel.engine.answers import Answers
 from kestrel.errors import HuntErrors
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import type_of
+from kestrel.graph.steps import AttributePath, type_of
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Description, Info, Table
 from kestrel.settings import Settings

@@ -12,8 +12,7 @@ import duckdb
 from kestrel.engine.evaluate import Engine
 from kestrel.engine.find import among
 from kestrel.engine.variable import Variable, described, kind_of_type
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE
+from kestrel.graph.steps import TABLE, AttributePath
 from kestrel.ingest.sql import quoted_name
 from kestrel.stix.bundle import bundle_of
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from kestrel.engine.match import Scope
 from kestrel.engine.variable import shown_as
 from kestrel.formats.format import sensor_numbers, sensors
-from kestrel.graph.predicate import AttributePath
+from kestrel.graph.steps import AttributePath
 from kestrel.ingest.observations import PARTED, Events, inherent, observations, references
 from kestrel.ingest.sql import Statement, quoted_name
 from kestrel.model.layout import layout

@@ -9,8 +9,7 @@ from kestrel.engine.variable import Column, Variable
 from kestrel.engine.workspace import Workspace
 from kestrel.errors import KestrelError
 from kestrel.formats.format import log_formats
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE
+from kestrel.graph.steps import TABLE, AttributePath
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import Events, attribute, can_have, entity_type, has_attribute
 from kestrel.model.layout import OBJECTS, Role, layout

@@ -13,7 +13,7 @@ import duckdb
 
 from kestrel.engine.variable import described, kind_of_type
 from kestrel.graph.likes import characters
-from kestrel.graph.predicate import Scalar, Test, ValuesOf
+from kestrel.graph.steps import Scalar, Test, ValuesOf
 from kestrel.ingest.sql import Statement
 from kestrel.lower.expressions import in_words
 from kestrel.lower.mistakes import BadExpression

@@ -17,10 +17,10 @@ from kestrel.engine.on_demand import OnDemand
 from kestrel.engine.recognition import reasons
 from kestrel.engine.variable import Own, Variable
 from kestrel.engine.workspace import Workspace
-from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf, paths, tests
 from kestrel.graph.steps import (
     TABLE,
     Applied,
+    AttributePath,
     Find,
     Get,
     Group,
@@ -28,16 +28,20 @@ from kestrel.graph.steps import (
     Load,
     Merge,
     New,
+    Predicate,
     Refine,
     Rows,
     Source,
     Step,
     TimeRange,
+    ValuesOf,
     all_steps,
     content_id,
     inputs_of,
+    paths,
     read_by,
     sources_of,
+    tests,
     type_of,
 )
 from kestrel.ingest.database import PrivateFolder, lock

@@ -11,8 +11,7 @@ from kestrel.engine.match import Scope, moment
 from kestrel.engine.raw import originals
 from kestrel.engine.variable import Variable, shown_as
 from kestrel.engine.workspace import Workspace
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE
+from kestrel.graph.steps import TABLE, AttributePath
 from kestrel.ingest.sql import Statement
 from kestrel.model.layout import layout
 

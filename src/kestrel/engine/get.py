@@ -12,8 +12,7 @@ from kestrel.engine.frames import limited, scope_of
 from kestrel.engine.match import Scope, matcher, within_range
 from kestrel.engine.variable import NO_ROWS, Variable
 from kestrel.engine.workspace import ValuesTable, Workspace
-from kestrel.graph.predicate import Predicate
-from kestrel.graph.steps import Get, Merge, Refine, TimeRange
+from kestrel.graph.steps import Get, Merge, Predicate, Refine, TimeRange
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import observations
 

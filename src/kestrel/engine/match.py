@@ -14,8 +14,7 @@ from kestrel.engine.comparison import Comparer
 from kestrel.engine.variable import Own
 from kestrel.engine.workspace import ValuesTable, Workspace
 from kestrel.formats.transforms import guid_key
-from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test, paths
-from kestrel.graph.steps import TimeRange
+from kestrel.graph.steps import All, Any_, AttributePath, Complement, Missing, Predicate, Test, TimeRange, paths
 from kestrel.ingest.observations import Events, entity_type, inherent, observations, references
 from kestrel.ingest.sql import Statement, quoted_name
 from kestrel.lower.columns import kind_of

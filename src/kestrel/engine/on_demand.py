@@ -16,8 +16,7 @@ from kestrel.engine.find import reached
 from kestrel.engine.match import Scope, matcher, within_range
 from kestrel.engine.variable import Variable
 from kestrel.engine.workspace import Evaluator, Workspace
-from kestrel.graph.predicate import All, Any_, AttributePath, Predicate, ValuesOf, paths, tests
-from kestrel.graph.steps import Find, Get, Source, TimeRange
+from kestrel.graph.steps import All, Any_, AttributePath, Find, Get, Predicate, Source, TimeRange, ValuesOf, paths, tests
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import entity_type, observations, references
 from kestrel.model.layout import Role, layout

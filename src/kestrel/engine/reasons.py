@@ -12,8 +12,7 @@ from kestrel.engine.match import Scope, matcher, within_range
 from kestrel.engine.variable import Variable
 from kestrel.engine.workspace import Evaluator, Workspace
 from kestrel.formats.unmapped import could_name
-from kestrel.graph.predicate import All, Any_, Complement, Missing, Predicate, Test
-from kestrel.graph.steps import Find, Get, Join, Refine
+from kestrel.graph.steps import All, Any_, Complement, Find, Get, Join, Missing, Predicate, Refine, Test
 from kestrel.ingest.account import types_text
 from kestrel.ingest.observations import observations
 from kestrel.lower.columns import kind_of

@@ -24,7 +24,9 @@ class NothingRecognised(KestrelError):
         super().__init__(
             f"{_unrecognised(uri, recognition, ranged)}, so nothing can be found",
             None,
-            "; ".join([*likeness(recognition), f"known log formats: {listed(n for n in log_formats() if n != 'stix')}"]),
+            "; ".join(
+                [*likeness(recognition), f"known log formats: {listed(sorted(f.name for f in log_formats().values() if not f.of_bundles), 12)}"]
+            ),
         )
 
 

@@ -11,8 +11,23 @@ from kestrel.engine.match import within_range
 from kestrel.engine.variable import Flat, Variable, described, kind_of_type, named
 from kestrel.engine.workspace import Evaluator, Workspace
 from kestrel.formats.transforms import guid_key
-from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test, paths
-from kestrel.graph.steps import Aggregate, Group, Join, Key, Merge, Refine, Rows
+from kestrel.graph.steps import (
+    Aggregate,
+    All,
+    Any_,
+    AttributePath,
+    Complement,
+    Group,
+    Join,
+    Key,
+    Merge,
+    Missing,
+    Predicate,
+    Refine,
+    Rows,
+    Test,
+    paths,
+)
 from kestrel.ingest.observations import entity_type
 from kestrel.ingest.sql import Statement, fresh
 from kestrel.lower.columns import kind_of, model_attributes

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import Step, TimeRange
+from kestrel.graph.steps import AttributePath, Step, TimeRange
 from kestrel.ingest.dataset import Dataset
 
 NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL.*|BIGNUM")

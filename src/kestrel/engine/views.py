@@ -13,8 +13,7 @@ from kestrel.engine.evaluate import Engine
 from kestrel.engine.frames import scope_of
 from kestrel.engine.match import Scope, within_range
 from kestrel.engine.variable import Variable, described, kind_of_type
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE, sources_of
+from kestrel.graph.steps import TABLE, AttributePath, sources_of
 from kestrel.ingest.observations import edges, entity_type, observations
 from kestrel.ingest.sql import Statement, fresh
 from kestrel.model.layout import layout

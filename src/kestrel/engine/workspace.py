@@ -10,8 +10,7 @@ from typing import Any, Protocol
 import duckdb
 
 from kestrel.engine.variable import Variable
-from kestrel.graph.predicate import AttributePath, ValuesOf
-from kestrel.graph.steps import Step
+from kestrel.graph.steps import AttributePath, Step, ValuesOf
 from kestrel.ingest.observations import Events
 from kestrel.ingest.sql import Statement
 from kestrel.result import Notice

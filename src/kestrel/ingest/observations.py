@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kestrel.formats import expression
 from kestrel.formats.transforms import quoted
-from kestrel.graph.predicate import AttributePath
+from kestrel.graph.steps import AttributePath
 from kestrel.ingest.further import Further
 from kestrel.ingest.sql import quoted_name
 from kestrel.model.layout import ADDRESSES, OBJECTS, Edge, Role, layout

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import Applied, Step
+from kestrel.graph.steps import Applied, AttributePath, Step
 from kestrel.text import Span
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE, Applied, Find, Get, Group, Join, Load, Merge, New, Refine, Rows, Step, type_of
+from kestrel.graph.steps import TABLE, Applied, AttributePath, Find, Get, Group, Join, Load, Merge, New, Refine, Rows, Step, type_of
 from kestrel.model.vocabulary import vocabulary
 
 EVENT_COLUMNS = {"event.code": "text", "event.provider": "text", "event.action": "text", "event.original": "text"}

@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from kestrel.errors import KestrelError
-from kestrel.graph.predicate import AttributePath
-from kestrel.graph.steps import TABLE, Step, type_of
+from kestrel.graph.steps import TABLE, AttributePath, Step, type_of
 from kestrel.lower.actions import Notice
 from kestrel.lower.columns import columns_beside
 from kestrel.lower.mistakes import BadReference, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable, WrongValue

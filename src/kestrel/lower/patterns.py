@@ -10,7 +10,7 @@ from typing import assert_never
 
 from kestrel.formats.transforms import CANONICAL
 from kestrel.graph.likes import can_escape, lookalikes
-from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
+from kestrel.graph.steps import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
 from kestrel.lower.actions import Notice
 from kestrel.lower.columns import has_rows, kind_of
 from kestrel.lower.expressions import LACKING, in_words

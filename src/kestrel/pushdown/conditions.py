@@ -9,8 +9,7 @@ from itertools import product
 from kestrel.formats import expression
 from kestrel.formats.inverse import ANYTHING, Pattern, leaves
 from kestrel.graph.likes import characters
-from kestrel.graph.predicate import Test, ValuesOf
-from kestrel.graph.steps import TimeRange
+from kestrel.graph.steps import Test, TimeRange, ValuesOf
 from kestrel.model.layout import Role, layout
 from kestrel.model.vocabulary import ADDRESS_TYPES, vocabulary
 from kestrel.pushdown.query import RecordQuery

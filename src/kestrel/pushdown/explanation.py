@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
 from kestrel.graph.steps import (
+    All,
+    Any_,
     Applied,
+    AttributePath,
+    Complement,
     Find,
     Get,
     Group,
     Join,
     Load,
     Merge,
+    Missing,
     New,
+    Predicate,
     Refine,
     Rows,
+    Scalar,
     Step,
+    Test,
     TimeRange,
+    ValuesOf,
     all_steps,
 )
 from kestrel.pushdown.query import RecordQuery

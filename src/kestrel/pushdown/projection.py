@@ -8,8 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kestrel.formats import expression
-from kestrel.graph.predicate import AttributePath, Predicate, ValuesOf, paths, tests
-from kestrel.graph.steps import Applied, Find, Get, Group, Join, Refine, Rows, Step, inputs_of, lenders_of, type_of
+from kestrel.graph.steps import (
+    Applied,
+    AttributePath,
+    Find,
+    Get,
+    Group,
+    Join,
+    Predicate,
+    Refine,
+    Rows,
+    Step,
+    ValuesOf,
+    inputs_of,
+    lenders_of,
+    paths,
+    tests,
+    type_of,
+)
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kestrel.graph.predicate import Test
-from kestrel.graph.steps import Source, Step, TimeRange
+from kestrel.graph.steps import Source, Step, Test, TimeRange
 
 
 @dataclass(frozen=True)

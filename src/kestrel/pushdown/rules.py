@@ -13,8 +13,7 @@ from functools import cache
 
 from kestrel.formats import expression
 from kestrel.formats.format import log_formats
-from kestrel.graph.predicate import All, Any_, AttributePath, Complement, Missing, Predicate, Test
-from kestrel.graph.steps import Find, Get, Step, sources_of, type_of
+from kestrel.graph.steps import All, Any_, AttributePath, Complement, Find, Get, Missing, Predicate, Step, Test, sources_of, type_of
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.pushdown.query import RecordQuery, Related

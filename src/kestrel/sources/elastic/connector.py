@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kestrel.graph.steps import Source
-from kestrel.pushdown.request import Connector, Finding
+from kestrel.pushdown.request import Connector, FetchRequest, Finding, Recognition
 from kestrel.sources.elastic.check import examine
 from kestrel.sources.elastic.fetch import Elastic
 from kestrel.sources.elastic.place import CONNECTORS, place_of
+from kestrel.sources.elastic.recognise import recognition
 from kestrel.sources.profiles import BadProfile, Profile, profile
 from kestrel.sources.stixshifter.connector import connect as connect_stix_shifter
 from kestrel.text import listed
@@ -20,6 +21,11 @@ class ElasticConnector(Elastic):
     @property
     def address(self) -> str:
         return self.place.address
+
+    def recognition(self, wanted: FetchRequest) -> Recognition:
+        """Which documents of a time range are in a known log format."""
+        with self.timed():
+            return recognition(self, wanted)
 
     def check(self) -> Iterator[Finding]:
         yield from examine(self)

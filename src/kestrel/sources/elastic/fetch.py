@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kestrel.errors import KestrelError
-from kestrel.pushdown.request import Cost, FetchRequest, Recognition, Size, TooMuch
+from kestrel.pushdown.request import Cost, FetchRequest, Size, TooMuch
 from kestrel.sources.elastic.answer import Expired
 from kestrel.sources.elastic.client import COUNT, Client, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields
@@ -119,7 +119,7 @@ class Elastic:
 
     def size(self, wanted: FetchRequest) -> Size:
         """How many documents there may be, and what changes when one comes, goes or is written anew."""
-        with self._timed():
+        with self.timed():
             query = query_of(wanted, self.fields)
             aggregation = {"written": {"stats": {"field": "_seq_no"}}}
             number, told = self.count(query, aggregation)
@@ -137,16 +137,9 @@ class Elastic:
             raise self.client.failed(asked, "its answer has no number of documents")
         return number, told
 
-    def recognition(self, wanted: FetchRequest) -> Recognition:
-        """Which documents of a time range are in a known log format."""
-        from kestrel.sources.elastic.recognise import recognition
-
-        with self._timed():
-            return recognition(self, wanted)
-
     def fetch(self, wanted: FetchRequest, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the documents into one file, several slices at once. Raises TooMuch, and KestrelError for what the server does."""
-        with self._timed():
+        with self.timed():
             query, file = query_of(wanted, self.fields), into / "documents.ndjson"
             total = expected if expected and expected > FEW else self._few(query, file, told)
             if total is None:
@@ -310,7 +303,7 @@ class Elastic:
             point.close()
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
+    def timed(self) -> Iterator[None]:
         began, client = time.perf_counter(), self.client
         client.stopped.clear()
         queries, size, took = client.queries, client.bytes, client.took

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kestrel.formats import expression
 from kestrel.formats.format import LogFormat, recognise
 from kestrel.pushdown.request import FetchRequest, Recognition
+from kestrel.sources.elastic.fetch import Elastic
 from kestrel.sources.elastic.fields import CLOCK, NOTHING, Fields, Query, any_of, remote_formats
-
-if TYPE_CHECKING:
-    from kestrel.sources.elastic.fetch import Elastic
 
 EXAMPLES = 20
 """Unrecognised documents that are fetched as examples."""
