@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from kestrel.display.foreign import cleaned
 from kestrel.display.html import LONGEST, ROWS, to_html
 from kestrel.display.markup import html_text
 from kestrel.display.notebook import DATA, bundle, packed, unpacked
+from kestrel.display.sanitizer import cleaned
 from kestrel.result import (
     Asked,
     Attribute,

@@ -9,8 +9,8 @@ from typing import Any, assert_never
 from xml.etree.ElementTree import Element
 
 from kestrel.display.drawn import headline, lines, moment
-from kestrel.display.foreign import cleaned
 from kestrel.display.markup import append, element, html_text
+from kestrel.display.sanitizer import cleaned
 from kestrel.display.svg import to_svg
 from kestrel.display.terminal import input_lines
 from kestrel.display.values import counted, instant, plain
