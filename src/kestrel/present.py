@@ -61,8 +61,14 @@ class Tables:
         variable = self.engine.evaluate(step)
         paths = columns or tuple(default_columns(self.engine, variable))
         self.engine.report_missing(step, columns)
-        table, total = self.answers.distinct(variable, paths)
-        rows = self.answers.rows(table, limit if limit is not None else most, offset) if paths else []
+        number = limit if limit is not None else most
+        table: str | None = None
+        few = self.answers.first(variable, paths, number, offset) if number is not None else None
+        if few is not None:
+            rows, total = few, self.engine.rows(variable)
+        else:
+            table, total = self.answers.distinct(variable, paths)
+            rows = self.answers.rows(table, number, offset) if paths else []
         total = max(0, total - offset)
         if limit is not None:
             total = min(total, limit)

@@ -11,6 +11,7 @@ import duckdb
 
 from kestrel.engine.evaluate import Engine
 from kestrel.engine.find import among
+from kestrel.engine.frames import first
 from kestrel.engine.variable import Variable, described, kind_of_type
 from kestrel.graph.steps import TABLE, AttributePath
 from kestrel.ingest.sql import quoted_name
@@ -48,6 +49,15 @@ class Answers:
         columns = ", ".join(f"f{n}" for n in range(len(wanted)))
         table = self.engine.select(variable, wanted, f"SELECT {columns}, min(place) AS place FROM {{frame}} GROUP BY ALL")
         return table, self.engine.work.count(table)
+
+    def first(self, variable: Variable, wanted: Sequence[AttributePath], number: int, offset: int) -> list[tuple[Any, ...]] | None:
+        """The wanted attributes of `number` entities after the first `offset`, computed for these alone. None if rows can be equal: then
+        which ones are shown depends on all of them."""
+        if variable.flat or not any(p.attribute == "id" and not p.references for p in wanted):
+            return None
+        few = first(self.engine.work, variable, number, offset)
+        table = self.engine.frame(few, wanted)
+        return self.engine.work.fetch(f"SELECT {', '.join(f'f{n}' for n in range(len(wanted)))} FROM {table} ORDER BY place")
 
     def rows(self, table: str, limit: int | None = None, offset: int = 0) -> list[tuple[Any, ...]]:
         """Rows of such a table in their order, `limit` of them after `offset`."""

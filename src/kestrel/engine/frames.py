@@ -65,6 +65,15 @@ def limited(work: Workspace, variable: Variable, limit: int | None, offset: int)
     return replace(variable, table=work.table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN ({kept})", statement))
 
 
+def first(work: Workspace, variable: Variable, number: int, offset: int) -> Variable:
+    """A variable of entities, with only `number` of them after the first `offset`, in the same order."""
+    statement = Statement()
+    order = ordered(statement, variable)
+    places = work.table(f"SELECT id, place FROM {order} ORDER BY place LIMIT {number} OFFSET {offset}", statement)
+    kept = work.table(f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {places})")
+    return replace(variable, table=kept, order=None, places=places)
+
+
 def frame(work: Workspace, statement: Statement, variable: Variable, wanted: Sequence[AttributePath], name: str) -> str:
     """A part of a statement with place (the order of the rows), n, id, and the wanted attributes as f0, f1, ...: one row an entity, or a row
     of the variable's list. `name`: the variable's. Raises NoSuchData, NoRawLines."""
