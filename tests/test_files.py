@@ -196,6 +196,7 @@ def test_of_an_archive_logs_are_read_and_the_others_named(tmp_path: Path) -> Non
     assert not (tmp_path.parent.parent / "evil.json").exists()
 
 
+@pytest.mark.slow
 def test_a_locked_member_and_a_bomb_are_named(tmp_path: Path) -> None:
     """The bomb is not unpacked: a gigabyte and a half of blanks after one record."""
     path = tmp_path / "a.zip"

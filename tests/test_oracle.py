@@ -173,6 +173,7 @@ def answers(records: list[Record], hunt: str) -> dict[str, set[str]]:
         return found
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(logs(), patterns, patterns, st.randoms(use_true_random=False))
 def test_hunts_mean_what_all_the_records_say(records: list[Record], first: Tree, second: Tree, chance: random.Random) -> None:

@@ -136,6 +136,7 @@ def test_the_attributes_of_a_process_and_its_relations(tmp_path: Path, session: 
     assert session["k"].to_dicts()[0]["key"] == "HKLM\\K"
 
 
+@pytest.mark.slow
 def test_the_forms_a_bundle_may_come_in(tmp_path: Path) -> None:
     records = [observed(n, {"0": process(n + 1, "a.exe", x_unique_id=GUID % n)}) for n in range(3)]
     whole = bundle(*records)

@@ -216,6 +216,7 @@ def test_a_bundle_of_others_is_not_loaded() -> None:
         rows_of({"type": "bundle", "objects": [{"type": "identity", "id": "identity--1"}, 5]})
 
 
+@pytest.mark.slow
 def test_get_from_a_written_bundle_finds_the_same_entities(tmp_path: Path, session: Session) -> None:
     """By the general rules: host and sensor's id, or host, pid, name and start."""
     logs = write(tmp_path / "a.json", [creation(1), creation(2, parent=1), creation(3, parent=9), *(connection(n, 2) for n in range(4))])

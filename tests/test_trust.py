@@ -71,6 +71,7 @@ def codes(session: Session, hunt: str, **parameters: Any) -> list[str]:
 # -- names ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no files with such names")
 def test_every_file_name_is_that_file_alone(here: Path, session: Session) -> None:
     for number, name in enumerate(NAMES, start=1):

@@ -59,6 +59,7 @@ def reading(seed: int) -> Reading:
 # -- the same for the same seed ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_bytes_each_time() -> None:
     assert packed(simulate(7, size=SMALL)) == packed(simulate(7, size=SMALL))
 

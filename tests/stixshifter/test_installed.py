@@ -47,6 +47,7 @@ def test_a_name_that_is_none_is_no_connector(monkeypatch: pytest.MonkeyPatch) ->
         install("../../etc", False, lambda _: None)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_installed_leaves_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)

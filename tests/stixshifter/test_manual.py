@@ -117,6 +117,7 @@ def test_the_page_shows_it(
     assert HUNT in sections()[code] and "s3cr3t" not in shown
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_cannot_be_installed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
