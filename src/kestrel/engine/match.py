@@ -21,7 +21,7 @@ from kestrel.lower.columns import kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
 
 SMALL = 200_000
-"""Fewer entities narrow what else is looked at; for more that would cost more than it saves."""
+"""Up to so many entities, further comparisons are made for these alone; for more that would cost more than it saves."""
 FEW = 8
 """The maximum number of sets that are joined in one statement."""
 MANY = 12

@@ -38,7 +38,7 @@ class OnDemand:
 
     def before_get(self, step: Get, span: TimeRange | None) -> None:
         """The records in which comparisons may hold, and those of the entities for which the pattern may."""
-        sources = self._narrow(step.sources, span)
+        sources = self._on_demand(step.sources, span)
         query = ask(step) if sources else None
         if query is None:
             return
@@ -77,7 +77,7 @@ class OnDemand:
 
     def before_find(self, step: Find, source: Variable, every: Sequence[Source], span: TimeRange | None) -> None:
         """The records that may show the relation, hop after hop, and those of the processes found."""
-        sources = self._narrow(every, span)
+        sources = self._on_demand(every, span)
         if not sources:
             return
         given = source.type
@@ -108,7 +108,7 @@ class OnDemand:
         dataset = variable.dataset
         if dataset is None or not dataset.is_live:
             return variable
-        sources = [s for s in dataset.sources if s.place and self.datasets.remote.is_narrow(s, dataset.span)]
+        sources = [s for s in dataset.sources if s.place and self.datasets.remote.is_on_demand(s, dataset.span)]
         if not sources or not any(_is_elsewhere(p, variable.type) for p in wanted):
             return variable
         ids = self._ids(variable.table)
@@ -124,11 +124,11 @@ class OnDemand:
 
     # -- what is brought -------------------------------------------------------------------------------------------
 
-    def _narrow(self, sources: Sequence[Source], span: TimeRange | None) -> list[Source]:
+    def _on_demand(self, sources: Sequence[Source], span: TimeRange | None) -> list[Source]:
         if not any(s.place for s in sources):
             return []
         self.datasets.remote.local(sources, span)
-        return [s for s in sources if s.place and self.datasets.remote.is_narrow(s, span)]
+        return [s for s in sources if s.place and self.datasets.remote.is_on_demand(s, span)]
 
     def _bring(self, sources: Sequence[Source], span: TimeRange | None, wanted: Iterable[FetchRequest]) -> None:
         every = list(wanted)

@@ -45,7 +45,7 @@ def reasons(remote: Remote, variable: Variable, is_empty: bool) -> Iterator[Noti
         return
     sources = [s for s in dataset.sources if s.place]
     known = dataset.account.read > dataset.account.unknown
-    if known and not dataset.account.unknown and not any(remote.is_narrow(s, dataset.span) for s in sources):
+    if known and not dataset.account.unknown and not any(remote.is_on_demand(s, dataset.span) for s in sources):
         return
     found = [(s, r) for s in sources if (r := remote.recognition(replace(s, files=()), dataset.span))]
     if not known and (strange := [(s, r) for s, r in found if r.total]) and not any(r.formats for _, r in found):

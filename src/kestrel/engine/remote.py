@@ -29,10 +29,10 @@ class Held:
     span: TimeRange | None
     size: Size
     files: list[str]
-    narrow: bool = False
+    on_demand: bool = False
     """Whether it is only what steps needed, and not all there is."""
     asked: set[FetchRequest] = field(default_factory=set)
-    """Of a narrow one: what was asked for."""
+    """Of one that is: what was requested."""
     failure: KestrelError | None = None
     """Why there is nothing, where others may answer for it."""
 
@@ -102,15 +102,15 @@ class Remote:
         self.failures += [f for f in lacking if f not in self.failures]
         return tuple(self._with_files(s, span) if s.place else s for s in sources)
 
-    def is_narrow(self, source: Source, span: TimeRange | None) -> bool:
+    def is_on_demand(self, source: Source, span: TimeRange | None) -> bool:
         """Whether only what steps need is fetched of a source in a time range."""
         held = self._found(replace(source, files=()), span)
-        return held is not None and held.narrow
+        return held is not None and held.on_demand
 
     def bring(self, source: Source, span: TimeRange | None, wanted: Sequence[FetchRequest]) -> None:
-        """Fetch what was not fetched yet of a narrow source."""
+        """Fetch what was not fetched yet of such a source."""
         held = self._found(replace(source, files=()), span)
-        assert held is not None and held.narrow, "what is fetched as a whole needs nothing more"
+        assert held is not None and held.on_demand, "what is fetched as a whole needs nothing more"
         fetcher = self.fetcher(source)
         try:
             for new in [w for w in dict.fromkeys(wanted) if w not in held.asked]:
@@ -135,7 +135,7 @@ class Remote:
 
     def ask_creations(self, source: Source, ids: Sequence[str], span: TimeRange) -> list[str]:
         """Files with the creation records of processes that were created before the records at hand; only what was not asked yet is."""
-        stop = span.until if self.is_narrow(source, span) else span.start
+        stop = span.until if self.is_on_demand(source, span) else span.start
         known = self.creations.setdefault((source.place, stop), Creations())
         new = [i for i in ids if i not in known.asked]
         fetcher = self.fetcher(source)
@@ -172,7 +172,7 @@ class Remote:
 
     def _found(self, source: Source, span: TimeRange | None) -> Held | None:
         """What is held of a time range, or of one around it."""
-        return next((h for h in self.held if h.source == source and (h.span == span or (not h.narrow and _covers(h.span, span)))), None)
+        return next((h for h in self.held if h.source == source and (h.span == span or (not h.on_demand and _covers(h.span, span)))), None)
 
     def _with_files(self, source: Source, span: TimeRange | None) -> Source:
         held = self._found(source, span)
@@ -184,7 +184,7 @@ class Remote:
         size = fetcher.size(wanted)
         if size.records is not None:
             if size.records > fetcher.whole:
-                return Held(source, span, size, [], narrow=True)
+                return Held(source, span, size, [], on_demand=True)
             if size.records > fetcher.bound:
                 raise TooMuch(source.uri, size.records, fetcher.bound)
             whole, done = self.progress or (0, 0)

@@ -85,7 +85,7 @@ class Snapshots:
         states = self.readings.states(sources)
         try:
             self.reading = (size_of(sources), 0, 0)
-            repeated = any(s.place and self.remote.is_narrow(s, span) for s in sources)
+            repeated = any(s.place and self.remote.is_on_demand(s, span) for s in sources)
             ask = self.remote.ask_creations
             found = open_dataset(self.con, fresh("d"), sources, span, self.cache, self.wanted, self._begun, ask, repeated)
         except OSError as error:

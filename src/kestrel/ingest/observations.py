@@ -19,7 +19,7 @@ PARTED = 64
 
 
 class Unread(Exception):
-    """A column is needed that was not read with the others: the store reads the rest and starts again. `table` is that of the records."""
+    """A column is needed that was not read with the others: the engine reads the rest and starts again. `table` is that of the records."""
 
     def __init__(self, column: str, table: str) -> None:
         super().__init__(column)
@@ -233,7 +233,7 @@ def observations(
     extra: Sequence[str] = (),
     roles: Collection[str] | None = None,
 ) -> str:
-    """SELECT id, rec, t, the attributes, and `extra` expressions: one row a observation. `{role}` names the role's number; in
+    """SELECT id, rec, t, the attributes, and `extra` expressions: one row an observation. `{role}` names the role's number; in
     `extra`, where a record has several rows, plus PARTED times the row's."""
     kind = entity_type(type_name)
     parts = []

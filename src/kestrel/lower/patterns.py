@@ -297,7 +297,7 @@ class Patterns(Names):
         return found.replace(tzinfo=None)
 
     def _regular(self, text: str, span: Span) -> str | None:
-        """An RE2 expression. What RE2 lacks of others' is told here; the store's engine has the last word."""
+        """An RE2 expression. Reports what RE2 does not have; DuckDB decides about the rest."""
         found = LACKING.search(re.sub(r"\\\\", "", text))
         if found:
             self.errors.append(BadExpression(f"it has `{found.group()}`", span, foreign=True))

@@ -57,7 +57,7 @@ class Key:
 class EntityType:
     """One type of `types.yaml`.
 
-    columns: what the store keeps for a role, name to SQL type. attributes: name to the expression that computes it from
+    columns: what is kept for a role, name to SQL type. attributes: name to the expression that computes it from
     the columns. canonical: attribute to the name of its canonical form. references: reference to the type it leads to.
     further: attributes kept together in the column `further`, name to value type. open: what the names of attributes begin
     with that only data knows, before a dot. keys: what identifies an entity, best first. id: `hash` (of the first key that has a

@@ -115,7 +115,7 @@ class Elastic:
         for index, lost in left_out(mappings, wanted_fields()).items():
             yield f"the index `{index}` does not keep {lost} (`_source` of its mapping), so these fields are missing from its documents"
 
-    # -- what the store asks ---------------------------------------------------------------------------------------
+    # -- what the engine queries ------------------------------------------------------------------------------------
 
     def size(self, wanted: FetchRequest) -> Size:
         """How many documents there may be, and what changes when one comes, goes or is written anew."""

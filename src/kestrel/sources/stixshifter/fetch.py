@@ -67,7 +67,7 @@ class Shifter:
         self._everything = False
         self._turn, self._came = 0, 0.0
 
-    # -- what the store asks ---------------------------------------------------------------------------------------
+    # -- what the engine queries ------------------------------------------------------------------------------------
 
     def size(self, wanted: FetchRequest) -> Size:
         """A connector cannot tell; what came a moment ago counts as unchanged."""
