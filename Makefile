@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin
 BUILD = /tmp/kestrel-labextension
+# The versions of the lock file, for the usual environment; others (VENV=...) take the newest that fit.
+LOCK = $(if $(filter .venv,$(VENV)),-c requirements-dev.txt)
 
-.PHONY: demo notebook test test-all test-offline fuzz coverage servers check fmt bench sample labextension clean
+.PHONY: demo notebook test test-all test-offline fuzz coverage servers check fmt bench sample labextension lock clean
 
 demo: $(VENV)/.installed
 	$(RUN)/kestrel demo
@@ -68,9 +70,16 @@ $(VENV)/.installed: pyproject.toml
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check -e . --group dev
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check $(LOCK) -e . --group dev
 	$(RUN)/python -m compileall -q src
 	touch $@ $(VENV)/.installed
+
+lock:
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check -e . --group dev
+	echo "# The development environment as it was tested last: versions for 'pip install -c'. 'make lock' renews it." > requirements-dev.txt
+	.venv-lock/bin/python -m pip freeze --exclude-editable >> requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .venv-*
