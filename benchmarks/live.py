@@ -7,7 +7,6 @@ session with one running server; 100,000 documents of the simulator's kind.
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import zstandard
 from tests.servers.fixtures import SAMPLE
 from tests.servers.index import Index
 from tests.servers.lease import Lease
@@ -102,7 +102,7 @@ def translate() -> None:
 
 
 def lines() -> Iterator[str]:
-    with gzip.open(SAMPLE, "rt", encoding="utf-8") as file:
+    with zstandard.open(SAMPLE, "rt", encoding="utf-8") as file:
         yield from file
 
 

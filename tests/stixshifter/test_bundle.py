@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from kestrel import Session
 from kestrel.cli import main
@@ -40,7 +40,7 @@ def served(tmp_path: Path) -> Iterator[str]:
 
 def observed() -> Iterator[dict[str, Any]]:
     """The records of the sample's second day as STIX 2.0, made by hand: processes, parents, files and connections."""
-    with gzip.open(SAMPLE, "rt", encoding="utf-8") as lines:
+    with zstandard.open(SAMPLE, "rt", encoding="utf-8") as lines:
         documents = [json.loads(line) for line in lines]
     seen = set()
     for document in documents:
