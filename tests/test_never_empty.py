@@ -339,3 +339,12 @@ def test_at_most_two_lines_a_cell(tmp_path: Path) -> None:
     found = log.run("p = GET process FROM $LOG WHERE name = 'P1.EXE'\nq = GET file FROM $LOG WHERE name = 'NO'\nr = GET process FROM $LOG")
     notices = [r for r in found if isinstance(r, Notice)]
     assert len(notices) == 2 and {d["code"] for d in notices[1].details} >= {"events-only", "no-time", "duplicates"}
+
+
+def test_an_application_protocol_is_not_looked_for_in_silence(tmp_path: Path, session: Session) -> None:
+    flow = {"ts": 1591367999.3, "uid": "C1", "id.orig_h": "10.0.0.1", "id.orig_p": 4000, "id.resp_h": "10.0.0.2", "id.resp_p": 80}
+    log = tmp_path / "conn.log"
+    log.write_text(json.dumps(flow | {"proto": "tcp", "service": "http"}) + "\n", encoding="utf-8")
+    results = session.run(f"n = GET network-traffic FROM '{log}' WHERE protocols[*] = 'http'")
+    assert not len(session["n"])
+    assert any("`http` may be in `x_application`" in str(getattr(r, "message", "")) for r in results)

@@ -12,11 +12,13 @@ from kestrel.engine.match import Scope, matcher, within_range
 from kestrel.engine.variable import Variable
 from kestrel.engine.workspace import Evaluator, Workspace
 from kestrel.formats.unmapped import could_name
-from kestrel.graph.steps import All, Any_, Complement, Find, Get, Join, Missing, Predicate, Refine, Test
+from kestrel.graph.steps import All, Any_, Complement, Find, Get, Join, Missing, Predicate, Refine, Test, tests
 from kestrel.ingest.account import types_text
 from kestrel.ingest.observations import observations
 from kestrel.lower.columns import kind_of
 from kestrel.result import Notice
+from kestrel.stix.records import TRANSPORTS
+from kestrel.text import listed
 
 ESCAPE = "\x01"
 
@@ -34,6 +36,9 @@ def reasons(work: Workspace, evaluator: Evaluator, variable: Variable) -> Iterat
     where = step.where
     if where is not None and (folded := _ignoring_case(where)) is not None:
         yield from _of_case(work, evaluator, step, variable, folded)
+    if where is not None and (names := _application_protocols(where)):
+        text = f"`protocols[*]` is the transport protocol, like `tcp`; {listed(names)} may be in `x_application`"
+        yield Notice("application-protocol", text)
     if isinstance(step, Find) and not evaluator.counts(evaluator.evaluate(step.input))[0]:
         yield Notice("empty-input", f"{evaluator.name_of(step.input)} is empty, so nothing is found from it")
         return
@@ -113,6 +118,12 @@ def _ignoring_case(predicate: Predicate) -> Predicate | None:
 
     found = folded(predicate)
     return found if changed else None
+
+
+def _application_protocols(predicate: Predicate) -> list[str]:
+    """The names that `protocols[*]` is compared with and that are no transport protocol."""
+    asked = (v for t in tests(predicate) if t.path.attribute == "protocols[*]" and not t.negated for v in t.values)
+    return [v for v in dict.fromkeys(asked) if isinstance(v, str) and v.lower() not in TRANSPORTS and "%" not in v]
 
 
 def _escaped(value: str) -> str:

@@ -128,7 +128,7 @@ class _Checked:
             parts = _extended(known[str(base)].parts, parts)
         for part in REQUIRED:
             if part not in parts:
-                raise self.wrong(None, f"it has no `{part}`", f"a log format has {listed(f'`{p}`' for p in REQUIRED)}")
+                raise self.wrong(None, f"it has no `{part}`", f"a log format has {listed(REQUIRED, 12)}")
         self._check_parts(parts, lines)
         return Definition(name, parts, self.file, is_shipped)
 
