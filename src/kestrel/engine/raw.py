@@ -16,7 +16,7 @@ from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.file_states import CLOSED, FOLDER, MISSING, state_of
-from kestrel.ingest.lines import batches, hold, parts_of
+from kestrel.ingest.lines import batches, hold, mend, parts_of, prepare
 from kestrel.ingest.sql import fresh
 from kestrel.scratch import prefix
 from kestrel.text import path_text
@@ -54,7 +54,9 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
         for log_format in dict.fromkeys(log_format for _, _, log_format, _ in files):
             parts = (part for _, path, s, _ in files if s == log_format for part in parts_of(0, Path(path), Path(scratch), {}))
             for batch in batches(parts):
+                prepare(con)
                 hold(con, batch, Path(scratch), {})
+                mend(con, Path(scratch))
                 for one in dict.fromkeys([*([log_formats()[log_format]] if log_format else []), *log_formats().values()]):
                     con.execute(f"INSERT INTO {found} {_keyed(one)} SEMI JOIN {wanted} w ON w.rec = k.rec")
                 for part in batch:

@@ -250,10 +250,10 @@ def recognise(record: Mapping[str, Any]) -> LogFormat | None:
 def ambiguities(formats: Collection[LogFormat]) -> Iterator[str]:
     """Pairs of log formats with equally many marks that could both recognise one record, as neither says what its records lack."""
     for one, other in combinations(formats, 2):
-        if len(one.marks) == len(other.marks) and not _excludes(one, other) and not _excludes(other, one):
+        if len(one.marks) == len(other.marks) and not excludes(one, other) and not excludes(other, one):
             yield f"`{one.name}` and `{other.name}` have equally many marks: one of them must name a mark of the other in `lacks`"
 
 
-def _excludes(one: LogFormat, other: LogFormat) -> bool:
+def excludes(one: LogFormat, other: LogFormat) -> bool:
     """Whether each record of the other log format has a field that this one lacks."""
     return any(all(any(p[: len(lack)] == lack for lack in one.lacks) for p in group) for group in other.marks)

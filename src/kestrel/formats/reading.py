@@ -42,13 +42,13 @@ class Reading:
         stand in it (DuckDB folds the case of struct fields): the later ones are in `apart`."""
         tree: dict[str, Any] = {}
         for path, kind in self._fields():
-            _place(tree, path, kind)
+            place(tree, path, kind)
         return tree
 
     @cached_property
     def apart(self) -> set[tuple[str, ...]]:
         """Fields the structure has no place for: they are read from the line itself."""
-        return {path for path, _ in self._fields() if _find(self.structure, path) is None}
+        return {path for path, _ in self._fields() if find(self.structure, path) is None}
 
     def _fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
         envelope = self.log_format.envelope
@@ -131,7 +131,7 @@ class Reading:
         last = instant(clocks["log"]) if "log" in clocks else instant(clocks["otherwise"])
         time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
         record, host = sql(str(envelope["record"])), sql(str(envelope["host"]))
-        whole = f"md5_number_lower({key or line})" if key or line else "NULL"
+        whole = f"md5_number_lower({key or line})" if key or line else "NULL"  # `hash` of long texts has collisions (decision 003)
         channel = f'CASE WHEN "$sensor" = 0 THEN lower({sql(str(envelope["provider"]))}) END'
         rec = f'CASE WHEN {record} IS NOT NULL THEN hash({host}, "$sensor", {channel}, {record}, {key_time}) ELSE {whole} END'
         columns = {
@@ -278,18 +278,20 @@ def _json_path(path: tuple[str, ...]) -> str:
     return quoted("$" + "".join(f'."{p}"' for p in path))
 
 
-def _place(tree: dict[str, Any], path: tuple[str, ...], kind: str) -> None:
+def place(tree: dict[str, Any], path: tuple[str, ...], kind: str) -> None:
+    """Put a field into a raw structure, unless there is one whose name differs only in case."""
     head, rest = path[0], path[1:]
     taken = next((k for k in tree if k.casefold() == head.casefold()), None)
     if taken is not None and (taken != head or isinstance(tree[taken], dict) != bool(rest)):
         return
     if rest:
-        _place(tree.setdefault(head, {}), rest, kind)
+        place(tree.setdefault(head, {}), rest, kind)
     else:
         tree.setdefault(head, kind)
 
 
-def _find(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
+def find(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
+    """What a raw structure has at a path, or None."""
     for part in path:
         if not isinstance(tree, dict) or part not in tree:
             return None

@@ -27,9 +27,10 @@ def exact(path: str | Path) -> str:
     return PATTERN.sub(r"[\g<0>]", os.path.abspath(path))
 
 
-def exact_literal(path: str | Path) -> str:
-    """The same as a SQL literal: what `read_csv` and its like take."""
-    return quoted(exact(path))
+def exact_literal(*paths: str | Path) -> str:
+    """The same as a SQL literal, of several files as a list: what `read_csv` and its like take."""
+    literals = [quoted(exact(path)) for path in paths]
+    return literals[0] if len(literals) == 1 else f"[{', '.join(literals)}]"
 
 
 def path_literal(path: str | Path) -> str:

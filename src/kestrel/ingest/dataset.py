@@ -224,9 +224,9 @@ def _build(
         reader = Reader(con, scratch, wanted, begun, account)
         for log_format, group in groupby(files, key=lambda f: f[1].log_format):
             reader.read([path for path, _ in group], log_formats()[log_format] if log_format else None)
-        reader.check()
         if live and span and ask:
             live |= _bring_creations(con, sources, files, span, reader, ask)
+        reader.finish()
         account.duplicates = _deduplicate(con)
         account.kept -= account.duplicates
         if repeated:
@@ -312,7 +312,7 @@ def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source]
     con.execute(f"USE {name}")
     try:
         account = Account(log_formats={log_format: 0 for p in parts for log_format in p.dataset.account.log_formats})
-        Reader(con, Path(), None, lambda _: None, account)
+        Reader(con, Path(), None, lambda _: None, account).finish()
         con.execute("CREATE TABLE files (src UINTEGER, path VARCHAR, log_format VARCHAR, state VARCHAR)")
         unread = frozenset().union(*(p.dataset.events.unread for p in parts))
         _widen(con, frozenset().union(*(p.dataset.events.columns for p in parts)) - unread)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -59,8 +61,6 @@ class Lines:
     relation: str
     long: list[str] = field(default_factory=list)
     mended: int = 0
-    several: int = 0
-    """How many records have a list of which not all values are read."""
     further: int = 0
     """Lines that only carry on the record of the line before."""
     plain: Path | None = None
@@ -166,22 +166,22 @@ def weight(file: Path) -> int:
     return file.stat().st_size * (10 if file.suffix in (".gz", ".zst", ".zip") else 1)
 
 
-def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path, unreadable: dict[str, str]) -> list[Lines]:
-    """Take the lines of files into the table `raw_lines`: each with whether it is a record (a blank one: neither), the number of its file
-    and, where it was mended or its dotted names are paths now, how it was written. A record with a list of several values where one is read
-    has a line for each: the further ones have the number `part` from 1, and all of them a common `key`. Where DuckDB's line reader fails, or loses
-    lines beyond its buffer without a word, they go by the careful road; the lines as they were read. What cannot be read is put into
-    `unreadable`."""
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """The empty table `raw_lines`: lines, each with whether it is a record (a blank one: neither), the number of its file and, where it was
+    mended or its dotted names are paths now, how it was written. A record with a list of several values where one is read has a line for
+    each: the further ones have the number `part` from 1, and all of them a common `key`."""
     con.execute("CREATE OR REPLACE TEMP TABLE raw_lines (l VARCHAR, valid BOOLEAN, src UINTEGER, original VARCHAR, part UINTEGER, key VARCHAR)")
+
+
+def hold(con: duckdb.DuckDBPyConnection, parts: Iterable[Part], scratch: Path, unreadable: dict[str, str]) -> list[Lines]:
+    """Take the lines of files into the table `raw_lines`. Where DuckDB's line reader fails, or loses lines beyond its buffer without a word,
+    they go by the careful road; the lines as they were read. What cannot be read is put into `unreadable`."""
     found: list[Lines] = []
     for part in parts:
         try:
             found.append(_held(con, part, scratch))
         except UnreadableFile as error:
             unreadable[error.name] = error.why
-    if found:
-        mended, found[0].several = _mend(con, scratch)
-        found[0].mended += mended
     return found
 
 
@@ -190,9 +190,11 @@ def _held(con: duckdb.DuckDBPyConnection, part: Part, scratch: Path) -> Lines:
     row = con.execute("SELECT coalesce(max(rowid) + 1, 0) FROM raw_lines").fetchone()
     first = int(row[0]) if row else 0
     whole = False
+    are_whole = measuring([part] if lines.plain else [])
     try:
         _fill(con, part.number, lines)
-        whole = lines.plain is None or _is_whole(con, lines.plain, first)
+        row = con.execute(f"SELECT count(*), coalesce(sum(strlen(l)), 0) FROM raw_lines WHERE rowid >= {first}").fetchone()
+        whole = are_whole({part.number: row or (0, 0)})
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
@@ -211,29 +213,61 @@ def _fill(con: duckdb.DuckDBPyConnection, number: int, lines: Lines) -> None:
         con.execute("CREATE OR REPLACE TEMP TABLE long_lines (l VARCHAR)")
         con.executemany("INSERT INTO long_lines VALUES (?)", [[text] for text in lines.long])
         source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
-    con.execute(f"INSERT INTO raw_lines SELECT l, {_valid('l')}, {number}, NULL, NULL, NULL FROM {source}")
+    con.execute(f"INSERT INTO raw_lines SELECT l, {validity('l')}, {number}, NULL, NULL, NULL FROM {source}")
     con.execute("DROP TABLE IF EXISTS long_lines")
 
 
-def _is_whole(con: duckdb.DuckDBPyConnection, file: Path, first: int) -> bool:
-    """Whether the lines taken from a file, from a row on, are all of its lines."""
-    row = con.execute(f"SELECT count(*), coalesce(sum(strlen(l)), 0) FROM raw_lines WHERE rowid >= {first}").fetchone()
-    number, size = row or (0, 0)
-    if compression(file) == "none":
-        begin = start(file)
-        ends = begin.find(b"\n")
-        if ends >= 0 and begin[ends - 1 : ends] != b"\r" and file.stat().st_size - size in (number, number - 1):
-            return True  # every line and one character for its end
+def measuring(parts: Sequence[Part]) -> Callable[[Mapping[int, tuple[int, int]]], bool]:
+    """Start to measure newline-delimited files, the packed ones in a thread. Calling the result with the lines and bytes found in each tells
+    whether these are all lines of the files."""
+    files: dict[int, list[Path]] = {}
+    for part in parts:
+        files.setdefault(part.number, []).append(part.lines.file)
+    measured: dict[Path, int | None] = {}
+
+    def measure() -> None:
+        for part in parts:
+            if compression(part.lines.file) != "none":
+                measured[part.lines.file] = _measured(part.lines.file)
+
+    def fits(file: Path, number: int, size: int) -> bool:
+        return file not in measured and _fits(file, number, size)
+
+    def are_whole(found: Mapping[int, tuple[int, int]]) -> bool:
+        thread.join()
+        for src, own in files.items():
+            number, size = found.get(src, (0, 0))
+            if len(own) == 1 and fits(own[0], number, size):
+                continue
+            sizes = [measured[file] if file in measured else _measured(file) for file in own]
+            if None in sizes or sum(filter(None, sizes)) != size:
+                return False
+        return True
+
+    thread = threading.Thread(target=measure, daemon=True)
+    thread.start()
+    return are_whole
+
+
+def _fits(file: Path, number: int, size: int) -> bool:
+    """Whether a file that is not packed has just so many bytes, and one character for the end of each line."""
+    begin = start(file)
+    ends = begin.find(b"\n")
+    return ends >= 0 and begin[ends - 1 : ends] != b"\r" and file.stat().st_size - size in (number, number - 1)
+
+
+def _measured(file: Path) -> int | None:
+    """The bytes of all lines of a file, without the characters that end them; None if it is damaged."""
     found = 0
     try:
         for block in blocks(file, 1 << 24):
             found += len(block) - block.count(b"\n") - block.count(b"\r")
-    except (CutOff, Damaged, Trailing):
-        return False
-    return bool(found == size)
+    except (CutOff, Damaged, Trailing, OSError):
+        return None
+    return found
 
 
-def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
+def mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
     """Mend the lines that DuckDB does not accept as JSON but that can be read, and turn dotted names into paths and lists into what log
     formats read; returns how many lines were mended, and how many records have a list of which not all values are read."""
     suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
@@ -270,7 +304,7 @@ def _mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
             con.executemany("INSERT INTO mended_lines VALUES (?, ?, ?, ?, ?, ?)", [list(one) for one in long])
         original = "CASE WHEN m.part = 0 THEN coalesce(nullif(m.kept, ''), CASE WHEN m.several = 0 THEN r.l END) END"
         con.execute(
-            f"INSERT INTO raw_lines SELECT m.l, {_valid('m.l')}, r.src, {original}, nullif(m.part, 0), nullif(m.key, '') "
+            f"INSERT INTO raw_lines SELECT m.l, {validity('m.l')}, r.src, {original}, nullif(m.part, 0), nullif(m.key, '') "
             "FROM mended_lines m JOIN raw_lines r ON r.rowid = m.number"
         )
         con.execute("DELETE FROM raw_lines WHERE rowid IN (SELECT number FROM mended_lines)")
@@ -283,23 +317,37 @@ def _clean(text: str) -> str:
     return mending.CONTROL.sub("\ufffd", text)
 
 
-def _valid(line: str) -> str:
+def validity(line: str) -> str:
     """SQL: whether a line is a record, NULL for a blank one."""
     return f"CASE WHEN json_valid({line}) AND starts_with(ltrim({line}, {BLANKS}), '{{') THEN true WHEN trim({line}, {BLANKS}) <> '' THEN false END"
 
 
+def together(parts: Sequence[Part]) -> str:
+    """A FROM item of the lines `l` of newline-delimited files, each with the number `src` of its file."""
+    if len(parts) == 1:
+        return f"(SELECT l, {parts[0].number}::UINTEGER AS src FROM {parts[0].lines.relation})"
+    packed = {compression(part.lines.file) for part in parts}
+    options = f"{_LINES}, filename='$file', compression={quoted(packed.pop() if len(packed) == 1 else 'auto_detect')}"
+    numbers = ", ".join(f"{quoted(os.path.abspath(part.lines.file))}: {part.number}" for part in parts)
+    relation = _lines_as_csv([part.lines.file for part in parts], options)
+    return f'(SELECT l, map_extract(MAP {{{numbers}}}, "$file")[1]::UINTEGER AS src FROM {relation})'
+
+
+_LINES = "columns={'l': 'VARCHAR'}, null_padding=false"
+
+
 def _csv(path: Path) -> str:
-    return _lines_as_csv(path, f"columns={{'l': 'VARCHAR'}}, null_padding=false, compression={quoted(compression(path))}")
+    return _lines_as_csv([path], f"{_LINES}, compression={quoted(compression(path))}")
 
 
 def _csv_copy(path: Path, columns: Mapping[str, str] = MappingProxyType({"l": "VARCHAR"})) -> str:
     """The same for a copy that Kestrel wrote, with these columns."""
     listed = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in columns.items())
-    return _lines_as_csv(path, f"columns={{{listed}}}, compression='none', max_line_size={4 * LONG}")
+    return _lines_as_csv([path], f"columns={{{listed}}}, compression='none', max_line_size={4 * LONG}")
 
 
-def _lines_as_csv(path: Path, options: str) -> str:
-    return f"read_csv({exact_literal(path)}, {EXACT}, delim='\x07', quote='', escape='', header=false, auto_detect=false, {options})"
+def _lines_as_csv(paths: Sequence[Path], options: str) -> str:
+    return f"read_csv({exact_literal(*paths)}, {EXACT}, delim='\x07', quote='', escape='', header=false, auto_detect=false, {options})"
 
 
 class _Copy:

@@ -12,15 +12,14 @@ from typing import Any
 import duckdb
 
 from kestrel.formats.format import ENVELOPE, OPTIONAL, LogFormat, log_formats, recognise
-from kestrel.formats.readers import mending
-from kestrel.formats.readers.packed import UnreadableFile, checking, compression
+from kestrel.formats.readers.packed import UnreadableFile
 from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.account import Account
-from kestrel.ingest.database import EXACT, exact_literal
 from kestrel.ingest.flows import FLOW, flow_id
 from kestrel.ingest.identity import own_id
-from kestrel.ingest.lines import LONG, Lines, Part, batches, hold, parts_of
+from kestrel.ingest.lines import Lines, Part, batches, hold, mend, parts_of, prepare, together
+from kestrel.ingest.objects import OF_A_PASS, read_mixed, read_uniform, suits
 from kestrel.model.layout import layout
 
 SAMPLE = 300
@@ -65,8 +64,10 @@ class Reader:
                 part.lines.discard()
         return range(first, self.files)
 
-    def check(self) -> None:
-        """Raise UnreadableFile if no file could be read."""
+    def finish(self) -> None:
+        """Drop what only reading takes. Raises UnreadableFile if no file could be read."""
+        for column in OF_A_PASS:
+            self.con.execute(f'ALTER TABLE events DROP COLUMN "{column}"')
         if self.account.unreadable and not self.readable:
             raise UnreadableFile(*next(iter(self.account.unreadable.items())))
 
@@ -87,6 +88,7 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
         "src UINTEGER",
         "sensor UTINYINT",
         "code INTEGER",
+        *(f'"{c}" {kind}' for c, kind in OF_A_PASS.items()),
         *(f'"{c}" TIMESTAMP' for c in CLOCKS),
         *(f'"{s}.id" UBIGINT' for s in (*PROCESSES, "network")),
         *(f'"{s}.{c}" {layout().column_type(f"{s}.{c}")}' for s in PROCESSES for c in ("x_unique_id", "pid", "name")),
@@ -109,31 +111,56 @@ def _read(
     given: LogFormat | None,
     account: Account,
 ) -> None:
-    found = [given] if given else []
-    if len(parts) == 1 and parts[0].lines.plain:
-        records = _sample(con, parts[0].lines.relation)
-        found = found or _formats_of(records)
-        if len(found) == 1 and _read_plain(con, parts[0].number, parts[0].lines.plain, found[0], records, wanted, account):
+    plain = [part for part in parts if part.lines.plain]
+    first = _sample(con, together(plain)) if plain else []
+    found = [given] if given else _formats_of(first)
+    prepare(con)
+    if found and suits(first) and (read := _read_fast(con, plain, found, first, wanted)):
+        number, aside = read
+        account.read += number
+        account.kept += number
+        account.log_formats[found[0].name] = account.log_formats.get(found[0].name, 0) + number
+        if len(plain) == len(parts) and not aside:
             return
-    lines = hold(con, parts, scratch, account.unreadable)
+        held = [part for part in parts if not part.lines.plain]
+    else:
+        held = list(parts)
+    lines = hold(con, held, scratch, account.unreadable)
     account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
     account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
-    _read_lines(con, lines, {p.number: p.path for p in parts}, found or _formats_of(_sample(con, "raw_lines")), wanted, account)
+    mended, several = mend(con, scratch)
+    account.mended += mended
+    account.several += several
+    others = [given] if given else _formats_of(_sample(con, "raw_lines"))
+    _read_lines(con, lines, {p.number: p.path for p in parts}, others, wanted, account)
 
 
-def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[dict[str, Any]]:
-    """The first records of lines; none where DuckDB cannot read those."""
+def _read_fast(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], found: Sequence[LogFormat], first: Sequence[str], wanted: Collection[str] | None
+) -> tuple[int, int] | None:
+    """Read newline-delimited files of the first of these log formats; the number of records, and of lines that were set aside."""
+    _widen(con, Reading(found[0], wanted).wanted)
+    records = [record for record in map(_parsed, first) if isinstance(record, dict)]
+    if len(parts) == len(found) == 1 and len(records) == len(first):
+        number = read_uniform(con, parts[0], found[0], wanted, records, _insert)
+        if number is not None:
+            return number, 0
+    return read_mixed(con, parts, Reading(found[0], wanted), _insert)
+
+
+def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+    """The first lines of a relation; none where DuckDB cannot read those."""
     try:
-        rows = con.execute(f"SELECT l FROM {relation} LIMIT {SAMPLE}").fetchall()
+        return [line for (line,) in con.execute(f"SELECT l FROM {relation} WHERE l IS NOT NULL LIMIT {SAMPLE}").fetchall()]
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
-        rows = []
-    return [r for r in (_parsed(text) for (text,) in rows) if isinstance(r, dict)]
+        return []
 
 
-def _formats_of(records: Sequence[dict[str, Any]]) -> list[LogFormat]:
+def _formats_of(lines: Sequence[str]) -> list[LogFormat]:
     """The log formats of some records, the most frequent first."""
+    records = (r for r in map(_parsed, lines) if isinstance(r, dict))
     seen = Counter(log_format.name for r in records if (log_format := recognise(r)))
     return [log_formats()[name] for name, _ in seen.most_common()]
 
@@ -156,65 +183,6 @@ def _insert(con: duckdb.DuckDBPyConnection, select: str) -> int:
         ids.append(flow_id('"network.x_outcome"' in select) + ' AS "network.id"')
     row = con.execute(f"INSERT INTO events BY NAME SELECT *{''.join(', ' + i for i in ids)} FROM ({select})").fetchone()
     return int(row[0]) if row else 0
-
-
-def _read_plain(
-    con: duckdb.DuckDBPyConnection,
-    number: int,
-    path: Path,
-    log_format: LogFormat,
-    records: Sequence[dict[str, Any]],
-    wanted: Collection[str] | None,
-    account: Account,
-) -> bool:
-    """The fast road: DuckDB parses the log format's fields straight from the file, for one log format with record numbers and not a
-    single line out of order. Ready for the events of the sample; where others come, once more for those too. False, with
-    nothing changed, where the file is not so."""
-    if any(map(mending.has_list, records)):
-        return False
-    expected = {log_format.event_of(r) for r in records}
-    for _ in range(2):
-        reading = Reading(log_format, wanted, expected)
-        if {code for _, code in expected} & set(reading.lossy()):
-            return False
-        strange = _try_plain(con, number, path, reading, account)
-        if not strange:
-            return strange is not None
-        expected |= strange
-    return False
-
-
-def _try_plain(con: duckdb.DuckDBPyConnection, number: int, path: Path, reading: Reading, account: Account) -> set[tuple[int, int]] | None:
-    """Read a file by the fast road; the events it was not ready for, none when it is done, None where it cannot be done."""
-    structure, dotted = mending.spellings(reading.structure)
-    spec = "{" + ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in structure.items()) + "}"
-    packed = f"compression={quoted(compression(path))}"
-    lines = f"read_json({exact_literal(path)}, {EXACT}, format='newline_delimited', columns={spec}, maximum_object_size={LONG * 16}, {packed})"
-    others = " OR ".join([*([f"coalesce({', '.join(dotted)}) IS NOT NULL"] if dotted else []), mending.holds_list(reading.structure)])
-    plain = f"CASE WHEN {others} THEN error('a dotted name or a list') ELSE true END"
-    rows = f"(SELECT *, {number}::UINTEGER AS src FROM {lines} WHERE {plain})"
-    whole = checking(path)
-    before = _count(con)
-    _widen(con, reading.wanted)
-    con.execute("BEGIN")
-    try:
-        read = _insert(con, reading.select(rows, None))
-        keyless = con.execute(f"SELECT count(*) FROM events WHERE rowid >= {before} AND rec IS NULL").fetchone()
-        seen = set(con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE rowid >= {before}").fetchall())
-    except duckdb.InterruptException:
-        con.execute("ROLLBACK")
-        raise
-    except duckdb.Error:
-        keyless, seen, read = None, set(), 0
-    strange = seen - set(reading.events or ())
-    if keyless != (0,) or strange or not whole():
-        con.execute("ROLLBACK")
-        return strange if strange and keyless == (0,) and all(code is not None for _, code in strange) else None
-    con.execute("COMMIT")
-    account.read += read
-    account.kept += read
-    account.log_formats[reading.log_format.name] = account.log_formats.get(reading.log_format.name, 0) + read
-    return set()
 
 
 def _at_once(con: duckdb.DuckDBPyConnection) -> str:
@@ -249,7 +217,7 @@ def _read_lines(
         if log_format not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
         _widen(con, [*reading.wanted, *(["part"] if values else [])])
-        before = _count(con)
+        before = _next_row(con)
         also = "part" if values and "part" not in log_format.envelope else ""
         added = _insert(con, reading.select(rows, "l", "j", also, "coalesce(key, l)" if values else None))
         if added:
@@ -265,7 +233,6 @@ def _read_lines(
     account.read += read - further - values
     account.broken += broken
     account.mended += sum(part.mended for part in lines)
-    account.several += sum(part.several for part in lines)
     account.unknown += left
     if left:
         account.strange += _unrecognised(con, paths)
@@ -288,12 +255,6 @@ def _unrecognised(con: duckdb.DuckDBPyConnection, paths: Mapping[int, Path]) -> 
     return found
 
 
-def _sql_type(kind: Any) -> str:
-    if isinstance(kind, dict):
-        return "STRUCT(" + ", ".join(f'"{n}" {_sql_type(t)}' for n, t in kind.items()) + ")"
-    return str(kind)
-
-
-def _count(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("SELECT count(*) FROM events").fetchone()
+def _next_row(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT coalesce(max(rowid) + 1, 0) FROM events").fetchone()
     return int(row[0]) if row else 0

@@ -27,6 +27,8 @@ SUSPECT = r"^[\x00-\x20]*[{\[]"
 """The beginning of an invalid line that can perhaps be mended (RE2)."""
 LONGEST = 1 << 17
 """Characters of all texts of a record with lists; values beyond them are not searched."""
+BEHIND = "'\\'"
+"""SQL of the character behind `[`: comparing is faster than `starts_with`."""
 BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
 
 
@@ -193,18 +195,19 @@ def vocabulary() -> Mapping[str, Any]:
     tree: dict[str, Any] = {}
     for log_format in log_formats().values():
         reading = Reading(log_format)
-        for path in (*_paths(reading.structure), *reading.apart):
+        for path in (*paths(reading.structure), *reading.apart):
             node = tree
             for part in path:
                 node = node.setdefault(part, {})
     return tree
 
 
-def _paths(structure: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def paths(structure: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Every path in a tree of names."""
     for name, kind in structure.items():
         yield (name,)
         if isinstance(kind, Mapping):
-            yield from ((name, *path) for path in _paths(kind))
+            yield from ((name, *path) for path in paths(kind))
 
 
 @cache
@@ -221,21 +224,23 @@ def lists() -> frozenset[tuple[str, ...]]:
 
 
 @cache
-def of_record() -> frozenset[tuple[str, ...]]:
-    """The paths that distinguish a record from others: its host, time, event type and number. Of a list there only the first value counts."""
-    return frozenset(path for log_format in log_formats().values() for path in Reading(log_format).of_record())
+def of_record(files: bool = False) -> frozenset[tuple[str, ...]]:
+    """The paths that distinguish a record from others: its host, time, event type and number. Of a list there only the first value counts.
+    `files`: not those of the rows of STIX bundles, which Kestrel writes."""
+    return frozenset(path for f in log_formats().values() if not (files and f.of_bundles) for path in Reading(f).of_record())
 
 
 @cache
 def _kinds() -> frozenset[tuple[tuple[str, ...], str]]:
     """Every path at which a log format reads a value, with its SQL type."""
-    return frozenset(leaf for log_format in log_formats().values() for leaf in _leaves(Reading(log_format).structure))
+    return frozenset(leaf for log_format in log_formats().values() for leaf in leaves(Reading(log_format).structure))
 
 
-def _leaves(structure: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+def leaves(structure: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The fields of a raw structure, each with its SQL type."""
     for name, kind in structure.items():
         if isinstance(kind, Mapping):
-            yield from (((name, *path), leaf) for path, leaf in _leaves(kind))
+            yield from (((name, *path), leaf) for path, leaf in leaves(kind))
         else:
             yield (name,), str(kind)
 
@@ -278,24 +283,14 @@ def _any_of(names: Collection[str]) -> str:
 @cache
 def _read_from_files() -> frozenset[tuple[str, ...]]:
     """The paths of log formats; the rows of STIX bundles are written by Kestrel."""
-    return frozenset(path for log_format in log_formats().values() if not log_format.of_bundles for path, _ in _leaves(Reading(log_format).structure))
+    return frozenset(path for log_format in log_formats().values() if not log_format.of_bundles for path, _ in leaves(Reading(log_format).structure))
 
 
-def has_list(record: Mapping[str, Any], at: tuple[str, ...] = ()) -> bool:
-    """Whether a record has a list where log formats read one value."""
-    for name, value in record.items():
-        if isinstance(value, list):
-            if (*at, name) in scalars():
-                return True
-        elif isinstance(value, Mapping) and has_list(value, (*at, name)):
-            return True
-    return False
-
-
-def holds_list(structure: Mapping[str, Any]) -> str:
-    """SQL that is true for a row of the raw structure with a list where log formats read one value: JSON is text there."""
-    fields = (".".join(f'"{part}"' for part in path) for path, _ in _leaves(structure) if path in scalars())
-    return f"coalesce({' OR '.join(f'(starts_with({f}, chr(91)) AND ends_with({f}, chr(93)))' for f in fields) or 'false'}, false)"
+def holds_list(structure: Mapping[str, Any], base: str) -> str:
+    """SQL that is true for a row with a list where log formats read one value: JSON is text there. `base`: where the structure is."""
+    fields = (base + ".".join(f'"{part}"' for part in path) for path, _ in leaves(structure) if path in scalars())
+    listed = (f"({f} >= '[' AND {f} < {BEHIND} AND ends_with({f}, ']'))" for f in fields)
+    return f"coalesce({' OR '.join(listed) or 'false'}, false)"
 
 
 @cache
@@ -321,7 +316,7 @@ def spellings(structure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def _spell(tree: dict[str, Any], at: tuple[str, ...], found: list[str]) -> None:
     for name, kind in list(tree.items()):
         if isinstance(kind, dict):
-            others = [".".join((name, *path)) for path in _paths(kind)]
+            others = [".".join((name, *path)) for path in paths(kind)]
             inner = dict(kind)
             _spell(inner, (*at, name), found)
             tree[name] = inner

@@ -1,0 +1,182 @@
+"""The fast roads for newline-delimited JSON: one parallel pass over a file in which DuckDB parses each line once, for the log format that most
+of the first lines have. Where all records have numbers and are of the event types of the first lines, the fields come straight from the file.
+Otherwise they come from its lines, and what cannot be read that way is set aside for the general road: lines that are not JSON objects,
+records of other log formats, dotted names that are paths, lists where log formats read one value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import takewhile
+from typing import Any
+
+import duckdb
+
+from kestrel.formats.format import LogFormat, excludes, log_formats
+from kestrel.formats.readers import mending
+from kestrel.formats.readers.packed import checking, compression
+from kestrel.formats.reading import Reading, find, place
+from kestrel.formats.transforms import quoted
+from kestrel.ingest.database import EXACT, exact_literal
+from kestrel.ingest.lines import LONG, Part, measuring, together, validity
+
+ASIDE, SIZE = "$aside", "$size"
+"""Columns of `events` for the time of a pass: a line that is set aside, and the bytes of each line."""
+OF_A_PASS = {ASIDE: "VARCHAR", SIZE: "UINTEGER"}
+FEW = 3
+"""The number of event types for which a file is uniform."""
+Insert = Callable[[duckdb.DuckDBPyConnection, str], int]
+"""Adds the rows of a SELECT to `events`, and returns their number."""
+
+
+class FirstPass:
+    """How records of one log format are recognised and read without changing their lines. `reading`: what is read."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.log_format = reading.log_format
+
+    def of_lines(self, lines: str) -> str:
+        """A SELECT of the columns over lines `l` with `src`, and of ASIDE and SIZE."""
+        parsed = f"CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(self.structure))})) END AS j"
+        aside = f'CASE WHEN ({" AND ".join(self._tests("j."))}) IS NOT true THEN l END AS "{ASIDE}"'
+        rows = f'(SELECT *, {aside}, strlen(l)::UINTEGER AS "{SIZE}" FROM (SELECT *, {parsed} FROM {lines} WHERE l IS NOT NULL))'
+        return self.reading.select(rows, "l", "j", f'"{ASIDE}", "{SIZE}"')
+
+    def of_file(self, part: Part) -> str:
+        """A SELECT of the columns straight from a file. It fails at a record that has to be set aside."""
+        fields = ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in self.structure.items())
+        options = f"columns={{{fields}}}, maximum_object_size={LONG * 16}, compression={quoted(compression(part.lines.file))}"
+        records = f"read_json({exact_literal(part.lines.file)}, {EXACT}, format='newline_delimited', {options})"
+        plain = f"CASE WHEN ({' AND '.join(self._tests(''))}) IS true THEN true ELSE error('a record to be set aside') END"
+        return self.reading.select(f"(SELECT *, {part.number}::UINTEGER AS src FROM {records} WHERE {plain})", None)
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        """What is parsed: the fields of the log format, and those that tell others; both also as dotted names."""
+        return self._spelt[0]
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether all fields that tell other log formats have a place in the structure."""
+        return all(find(self.structure, path) is not None for path in self._others())
+
+    @cached_property
+    def _spelt(self) -> tuple[dict[str, Any], list[str]]:
+        tree = json.loads(json.dumps(self.reading.structure))
+        for path in self._others():
+            place(tree, path, "VARCHAR")
+        spelt, names = mending.spellings(tree)
+        for path in sorted(mending.of_record(files=True)):
+            name = ".".join(path)
+            if path[:1] in self.log_format.lacks and not any(name.casefold() == known.casefold() for known in spelt):
+                spelt[name] = "VARCHAR"
+                names.append(f'"{name}"')
+        return spelt, names
+
+    def _others(self) -> Iterator[tuple[str, ...]]:
+        yield from self.log_format.lacks
+        for other in self._tried_before():
+            for group in other.marks:
+                yield from group
+
+    def _tried_before(self) -> Iterator[LogFormat]:
+        """The log formats with more marks that could recognise a record of this one."""
+        others = takewhile(lambda f: f is not self.log_format, log_formats().values())
+        return (f for f in others if not excludes(f, self.log_format) and not excludes(self.log_format, f))
+
+    def _tests(self, base: str) -> Iterator[str]:
+        """SQL that is true for a row to be read as it is. `base`: where the structure is."""
+        yield self._has_all(base, self.log_format.marks)
+        yield from (f"{self._value(base, path)} IS NULL" for path in self.log_format.lacks)
+        yield from (f"NOT ({self._has_all(base, other.marks)})" for other in self._tried_before())
+        yield from (f"{base}{name} IS NULL" for name in self._spelt[1])
+        yield f"NOT {mending.holds_list(self.reading.structure, base)}"
+        for path, kind in mending.leaves(self.reading.structure):
+            if kind.endswith("[]") and base:
+                yield f"({self._value(base, path)} IS NOT NULL OR NOT contains(l, {quoted(json.dumps(path[-1]))}))"
+
+    def _has_all(self, base: str, groups: Sequence[Sequence[tuple[str, ...]]]) -> str:
+        return " AND ".join(f"({' OR '.join(f'{self._value(base, path)} IS NOT NULL' for path in group)})" for group in groups)
+
+    def _value(self, base: str, path: tuple[str, ...]) -> str:
+        """SQL of the value of a field; where the structure has no place for it, what is NULL for lines without its name."""
+        if find(self.structure, path) is not None:
+            return base + ".".join(f'"{part}"' for part in path)
+        return f"nullif(contains(l, {quoted(path[-1] + chr(34))}), false)"
+
+
+def suits(lines: Sequence[str]) -> bool:
+    """Whether most of these lines can be read as they are."""
+    return sum(mending.expanded(line).texts == (line,) for line in lines) * 2 > len(lines)
+
+
+def read_uniform(
+    con: duckdb.DuckDBPyConnection,
+    part: Part,
+    log_format: LogFormat,
+    wanted: Collection[str] | None,
+    records: Sequence[Mapping[str, Any]],
+    insert: Insert,
+) -> int | None:
+    """Read a uniform newline-delimited file into `events`; the number of its records. `records`: the first ones. None, with nothing changed,
+    where the file is not uniform."""
+    events = {log_format.event_of(record) for record in records}
+    first = FirstPass(Reading(log_format, wanted, events))
+    if len(events) > FEW or not first.is_complete or {code for _, code in events} & set(first.reading.lossy()):
+        return None
+    new = f"rowid >= {_next_row(con)}"
+    whole = checking(part.lines.file)
+    con.execute("BEGIN")
+    try:
+        read = insert(con, first.of_file(part))
+        is_uniform = con.execute(f"SELECT count(*) = 0 FROM events WHERE {new} AND rec IS NULL").fetchone() == (True,)
+        seen = con.execute(f"SELECT DISTINCT sensor, CASE WHEN sensor > 0 THEN code ELSE 0 END FROM events WHERE {new}").fetchall()
+        if is_uniform and events.issuperset(seen) and whole():
+            con.execute("COMMIT")
+            return read
+    except duckdb.InterruptException:
+        con.execute("ROLLBACK")
+        raise
+    except duckdb.Error:
+        pass
+    con.execute("ROLLBACK")
+    return None
+
+
+def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: Reading, insert: Insert) -> tuple[int, int] | None:
+    """Read newline-delimited files into `events`, and put what is set aside into `raw_lines`; the number of records read, and that of lines
+    set aside. None, with nothing changed, where DuckDB cannot read all lines of the files."""
+    new = f"rowid >= {_next_row(con)}"
+    are_whole = measuring(parts)
+    con.execute("BEGIN")
+    try:
+        read = insert(con, FirstPass(reading).of_lines(together(parts)))
+    except duckdb.InterruptException:
+        con.execute("ROLLBACK")
+        raise
+    except duckdb.Error:
+        con.execute("ROLLBACK")
+        return None
+    found = con.execute(f'SELECT src, count(*), sum("{SIZE}"), count("{ASIDE}") FROM events WHERE {new} GROUP BY src').fetchall()
+    if not are_whole({src: (number, size) for src, number, size, _ in found}):
+        con.execute("ROLLBACK")
+        return None
+    aside = sum(number for *_, number in found)
+    if aside:
+        con.execute(f'INSERT INTO raw_lines BY NAME SELECT "{ASIDE}" AS l, {validity("l")} AS valid, src FROM events WHERE {new} AND l IS NOT NULL')
+        con.execute(f'DELETE FROM events WHERE {new} AND "{ASIDE}" IS NOT NULL')
+    con.execute("COMMIT")
+    return read - aside, aside
+
+
+def _next_row(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT coalesce(max(rowid) + 1, 0) FROM events").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _sql_type(kind: Any) -> str:
+    if isinstance(kind, dict):
+        return "STRUCT(" + ", ".join(f'"{n}" {_sql_type(t)}' for n, t in kind.items()) + ")"
+    return str(kind)
