@@ -27,12 +27,29 @@ CLAUSE = {
     "DEPTH": "DEPTH 2",
     "AS": "AS TABLE",
 }
+OTHERS = (
+    "x = NEW process [{'name': 'a', 'pid': 3}, {'name': 'b'}]",
+    "x = LOAD a.json AS process",
+    "SAVE p TO found.csv REPLACE",
+    "x = SORT p BY pid ASC",
+    "x = GROUP p BY BIN(first_observed, 5 MINUTES), name WITH COUNT(pid) AS n, MAX(first_observed)",
+    "x = JOIN p, n BY pid, dst_port",
+    "APPLY scoring ON p, n WITH a=1, b='x'",
+    "x = p WHERE name = 'a' + p WHERE pid = 3 + p",
+    "DISP TIMESTAMPED(p) WHERE name IS NOT NULL AND (pid = 3 OR NOT name LIKE 'a!%' ESCAPE '!') ATTR name AS TREE",
+    "DESCRIBE p.name",
+    "INFO p",
+    "EXPLAIN p",
+)
+"""The commands that take no clauses in any order."""
 BEGINNING = {"GET": "x = GET process", "FIND": "x = FIND process CREATED BY p", "expression": "x = p", "DISP": "DISP p"}
 
 
 @st.composite
 def statements(draw: st.DrawFn) -> str:
-    """A statement with some of its clauses, in any order."""
+    """A statement with some of its clauses, in any order, or one without."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(st.sampled_from(OTHERS))
     kind = draw(st.sampled_from(sorted(CLAUSES_OF)))
     chosen = draw(st.lists(st.sampled_from(CLAUSES_OF[kind]), unique=True))
     if {"START", "LAST"} <= set(chosen):
@@ -46,10 +63,10 @@ def mistake_before(text: str, place: int) -> bool:
     return any(e.span is None or e.span.end <= place for e in errors)
 
 
-def offered(text: str) -> dict[str, int]:
-    """The keywords that are offered at the end of a text, each with the place where it would begin."""
+def offered(text: str, *more: str) -> dict[str, int]:
+    """The keywords that are offered at the end of a text, each with the place where it would begin. `more`: further kinds of items."""
     found = complete(text, len(text), CONTEXT)
-    return {i.text: found.start for i in found.items if i.kind in ("keyword", "view")}
+    return {i.text: found.start for i in found.items if i.kind in ("keyword", "view", *more)}
 
 
 @examples(160)
@@ -68,8 +85,38 @@ def test_every_keyword_that_is_offered_can_be_read(statement: str) -> None:
 def test_every_keyword_that_can_be_read_is_offered(statement: str) -> None:
     for found in re.finditer(r"(?<![\w'])[A-Z]+\b(?!')", statement):
         if found.start() and found.group() in KEYWORDS:
-            words = [w.rstrip("(") for w in offered(statement[: found.start()])]
+            words = [w.rstrip("(") for w in offered(statement[: found.start()], "operator")]
             assert any(found.group() in w.split() for w in words) or found.group() == "NOT", (statement[: found.start()], found.group(), words)
+
+
+@pytest.mark.parametrize("statement", OTHERS)
+def test_closing_brackets_and_needed_words_are_offered(statement: str) -> None:
+    assert not parse_partly(statement)[1], statement
+    for found in re.finditer(r"(?<=[\w'}])[\])}]", statement):
+        items = complete(f"{statement[: found.start()]} ", found.start() + 1, CONTEXT).items
+        assert found.group() in [i.text for i in items], statement[: found.start()]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("GET process WHERE pid = 4 WHERE ", "name"),
+        ("DISP p FROM x WHERE ", "name"),
+        ("FIND process WHERE ", "name"),
+        ("GET process nonsense WHERE ", "name"),
+        ("GET process WHERE ) pid 3 AND ", "name"),
+        ("GET process WHERE pid IN (1 2 AND 3) AND ", "name"),
+        ("GET process WHERE pid NULL = 3 OR ", "name"),
+        ("DISP p LIMIT many ATTR ", "name"),
+        ("DISP p AS PICTURE ATTR ", "name"),
+        ("x = GROUP p name WITH COUNT(", "name"),
+        ("x = p LIMIT 3 + p WHERE ", "name"),
+        ("APPLY scoring p WITH a=", "p."),
+    ],
+)
+def test_mistakes_before_the_cursor_are_passed_over(text: str, word: str) -> None:
+    assert parse_partly(f"{text}{word.rstrip('.')}")[1], "this is no mistake"
+    assert word in [i.text for i in complete(text, len(text), CONTEXT).items]
 
 
 @pytest.mark.parametrize("kind", sorted(CLAUSES_OF))

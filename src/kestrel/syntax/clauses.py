@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from kestrel.syntax import tree
@@ -18,13 +19,13 @@ class Clauses(Patterns):
 
     def _clauses(self, command: str, allowed: tuple[str, ...]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        own = dict.fromkeys(TIMES, "time")
         while True:
             start = self.place
-            upper = self._peek_word().upper()
+            left = _left(allowed, found)
+            upper = self._clause_word(left, is_open(found.get("time")))
             joining = self.taken if found and self.taken in (("ASC", "DESC"), ("AND", "OR"), ("`,`",)) else ()
             stop = ("STOP",) if is_open(found.get("time")) else ()
-            self.taken = (*joining, *stop, *("SORT BY" if c == "SORT" else c for c in allowed if own.get(c, c) not in found))
+            self.taken = (*joining, *stop, *("SORT BY" if c == "SORT" else c for c in left))
             if upper not in CLAUSES or self._is_assignment() or (upper == "SORT" and not self._is_sort_clause()):
                 return found
             if upper not in allowed and not (upper == "STOP" and is_open(found.get("time"))):
@@ -33,15 +34,17 @@ class Clauses(Patterns):
                         raise Misplaced("STOP before START", command, ("START t'...' STOP t'...'",), self._word().span)
                     return found
                 shown = ["SORT BY" if c == "SORT" else c for c in allowed if c != "OFFSET"]
-                raise Misplaced("SORT BY" if upper == "SORT" else upper, command, shown, self._word().span)
-            word = self._word()
+                word = self._word()
+                self._mistake(Misplaced("SORT BY" if upper == "SORT" else upper, command, shown, word.span))
+            else:
+                word = self._word()
             self.taken = ()
             if upper == "STOP":
-                found["time"] = tree.Range(found["time"].start, self._time(), found["time"].span.to(self._since(start)))
+                found["time"] = tree.Range(found["time"].start, self._time("STOP"), found["time"].span.to(self._since(start)))
                 continue
             key = "time" if upper in TIMES else upper
-            if key in found and not (key == "LIMIT" and found[key].count == EVERY):
-                raise TwiceGiven("the time" if key == "time" else upper, word.span)
+            if upper in allowed and upper not in left:
+                self._mistake(TwiceGiven("the time" if key == "time" else upper, word.span))
             before = found.get(key)
             found[key] = self._clause(upper, start, found)
             if key == "LIMIT" and before is not None:
@@ -51,6 +54,10 @@ class Clauses(Patterns):
                 found["LIMIT"] = tree.Limit(limit.count if limit else EVERY, found.pop("OFFSET"), self._since(start))
             if key in ("WHERE", "ATTR"):
                 self.taken = ("AND", "OR") if key == "WHERE" else ("`,`",)
+
+    def _clause_word(self, left: Sequence[str], may_stop: bool) -> str:
+        """The word here, in capitals: perhaps one of the clauses that are left, or STOP."""
+        return self._peek_word().upper()
 
     def _clause(self, upper: str, start: int, found: dict[str, Any]) -> Any:
         match upper:
@@ -69,43 +76,46 @@ class Clauses(Patterns):
             case "OFFSET":
                 return self._count()
             case "ATTR":
-                paths = [self._path()]
-                while self._take(","):
-                    paths.append(self._path())
-                return tuple(paths)
+                return self._paths()
             case "SORT":
                 return self._sort(start)
             case "DEPTH":
-                if self._keyword("ANY"):
-                    return "ANY"
-                hops = NUMBER.match(self.text, self.place)
-                if not hops or not re.fullmatch("[0-9]+", hops.group()) or int(hops.group()) < 1:
-                    self._fail("a number of hops, or ANY", ("ANY",))
-                self._move(hops.end())
-                return int(hops.group())
+                return "ANY" if self._keyword("ANY") else self._hops()
             case "AS":
-                view = self._peek_word().upper()
-                if view not in VIEWS:
-                    self._fail("a view (TREE, GRAPH, TIMELINE, CHART or TABLE)", VIEWS)
-                self._word()
-                return view
+                return self._view_name()
             case _:
                 raise AssertionError(upper)
 
+    def _hops(self) -> int:
+        hops = NUMBER.match(self.text, self.place)
+        if not hops or not re.fullmatch("[0-9]+", hops.group()) or int(hops.group()) < 1:
+            self._fail("a number of hops, or ANY", ("ANY",))
+        self._move(hops.end())
+        return int(hops.group())
+
+    def _view_name(self) -> str:
+        view = self._peek_word().upper()
+        if view not in VIEWS:
+            self._fail("a view (TREE, GRAPH, TIMELINE, CHART or TABLE)", VIEWS)
+        self._word()
+        return view
+
     def _range(self, start: int) -> tree.Range:
-        first = self._time()
-        stop = self._time() if self._keyword("STOP") else None
+        first = self._time("START")
+        stop = self._time("STOP") if self._keyword("STOP") else None
         return tree.Range(first, stop, self._since(start))
 
     def _last(self, start: int) -> tree.Last:
-        count = self._parameter() if self._peek("$") else None
-        if count is None:
-            match = re.compile(r"[0-9]+(?![.\d])").match(self.text, self.place)
-            if not match or len(match.group()) > 4000:
-                self._fail("a whole number and a unit, like `LAST 3 days`")
-            self._move(match.end())
-            return tree.Last(int(match.group()), cast(Any, self._unit()), self._since(start))
+        count = self._parameter() if self._peek("$") else self._span_count()
         return tree.Last(count, cast(Any, self._unit()), self._since(start))
+
+    def _span_count(self) -> int:
+        """The number of LAST."""
+        match = re.compile(r"[0-9]+(?![.\d])").match(self.text, self.place)
+        if not match or len(match.group()) > 4000:
+            self._fail("a whole number and a unit, like `LAST 3 days`")
+        self._move(match.end())
+        return int(match.group())
 
     def _unit(self) -> str:
         unit = UNITS.get(self._peek_word().upper())
@@ -164,18 +174,24 @@ class Clauses(Patterns):
         return tree.Pool(text, False, self._since(start))
 
     def _sort(self, start: int) -> tree.Sort:
-        if not self._keyword("BY"):
-            self._fail("BY and an attribute", ("BY",), "write it like `SORT x BY name ASC`")
+        self._need("BY", "BY and an attribute", "write it like `SORT x BY name ASC`")
         path = self._path()
-        ascending = False
-        if self._keyword("ASC"):
-            ascending = True
-        else:
-            self._keyword("DESC")
-        self.taken = () if ascending else ("ASC", "DESC")
+        order = self._keyword("ASC", "DESC")
+        ascending = order is not None and order.text.upper() == "ASC"
+        self.taken = () if order else ("ASC", "DESC")
         if self._peek(","):
             raise WrongOperand("SORT takes one attribute", Span(self.place, self.place + 1), "name the one that matters most")
         return tree.Sort(path, ascending, self._since(start))
+
+
+def _left(allowed: Sequence[str], found: Mapping[str, Any]) -> list[str]:
+    """The clauses that may still follow."""
+    limit = found.get("LIMIT")
+    taken = {"START", "LAST"} if "time" in found else set()
+    taken |= {key for key in found if key != "LIMIT"}
+    if limit:
+        taken |= ({"LIMIT"} if limit.count != EVERY else set()) | ({"OFFSET"} if limit.offset or limit.count == EVERY else set())
+    return [clause for clause in allowed if clause not in taken]
 
 
 def is_open(clause: tree.TimeClause | None) -> bool:

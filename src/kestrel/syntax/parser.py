@@ -29,7 +29,7 @@ def parse(text: str, name: str = "<hunt>") -> tree.Hunt:
 
 def parse_partly(text: str) -> tuple[tree.Hunt, list[KestrelError], frozenset[str]]:
     """The statements that can be read, the mistakes of the others, and every word of those."""
-    parser = _Parser(text)
+    parser = Parser(text)
     hunt = parser.hunt()
     return hunt, parser.errors, frozenset(parser.broken)
 
@@ -40,7 +40,7 @@ Plain = str | int | float | bool | datetime | list["Plain"]
 def read_value(text: str) -> Plain:
     """A value given from outside a hunt, as the language reads it: a number, a time, true or false, quoted text or a list.
     Anything else is the text itself, and so is a number whose spelling would be lost (`007`)."""
-    parser = _Parser(text, outside=True)
+    parser = Parser(text, outside=True)
     parser._space()
     try:
         value = parser._value()
@@ -61,7 +61,7 @@ def _plain(value: tree.Value, text: str) -> Plain:
             return text
 
 
-class _Parser(Clauses):
+class Parser(Clauses):
     """Reads statements; after a mistake, goes on at the next one."""
 
     def hunt(self) -> tree.Hunt:
@@ -168,7 +168,7 @@ class _Parser(Clauses):
     def _yielding(self) -> tree.Yielding:
         start = self.place
         self.taken = ()
-        upper = self._peek_word().upper()
+        upper = self._yielding_word()
         readers: dict[str, Callable[[int], tree.Yielding]] = {
             "GET": self._get,
             "FIND": self._find,
@@ -185,6 +185,10 @@ class _Parser(Clauses):
             self._fail("GET, FIND, NEW, LOAD, SORT, GROUP, JOIN or a variable", YIELDING, self._no_command(upper))
         expression = self._expression()
         return self._merge(expression, start) if self._peek("+") else expression
+
+    def _yielding_word(self) -> str:
+        """The word here, in capitals: perhaps a command that makes a variable."""
+        return self._peek_word().upper()
 
     def _no_command(self, upper: str) -> str | None:
         """What to say of a result that no command gives."""
@@ -211,15 +215,19 @@ class _Parser(Clauses):
         """`+` and its operands; a WHERE belongs to the operand before it, and the last operand has none because that would be ambiguous."""
         operands = [self._operand(first)]
         while self._take("+"):
-            operand = self._expression()
+            operand = self._expression(beside=first)
             operands.append(self._operand(operand))
             if operand.where is not None and not self._peek("+"):
-                after = BETWEEN.match(self.text, operand.variable.span.end)
-                assert after is not None
-                self.place, self.taken = after.end(), ("`+`",)
-                self._no_statement()
+                self._no_where(operand)
         self.taken = ("`+`",)
         return tree.Merge(tuple(operands), self._since(start))
+
+    def _no_where(self, last: tree.Expression) -> None:
+        """The last operand has a WHERE."""
+        after = BETWEEN.match(self.text, last.variable.span.end)
+        assert after is not None
+        self.place, self.taken = after.end(), ("`+`",)
+        self._no_statement()
 
     def _operand(self, expression: tree.Expression) -> tree.Word | tree.Expression:
         """An operand of `+`. Raises BesidePlus for a clause that is not allowed there."""
@@ -237,18 +245,36 @@ class _Parser(Clauses):
 
     def _get(self, start: int) -> tree.Get:
         kind = self._type()
+        self._about_type(kind)
         found = self._clauses("GET", CLAUSES_OF["GET"])
         return tree.Get(kind, found.get("FROM", ()), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start))
 
     def _find(self, start: int) -> tree.Find:
         kind = self._type()
         example = f"write it like `FIND {kind.text} CREATED BY x`"
-        verb = self._name("a relation, like CREATED or LINKED", hint=example)
-        by = bool(self._keyword("BY"))
-        variable = self._name("a variable", hint=example)
+        verb = self._verb(kind, example)
+        by = self._by(kind, verb)
+        variable = self._related(kind, verb, by, example)
+        self._about_type(kind)
         found = self._clauses("FIND", CLAUSES_OF["FIND"])
         verb = tree.Word(verb.text.upper(), verb.span)
         return tree.Find(kind, verb, by, variable, found.get("DEPTH"), found.get("WHERE"), found.get("time"), found.get("LIMIT"), self._since(start))
+
+    def _about_type(self, kind: tree.Word) -> None:
+        """The attributes that follow are those of a type."""
+
+    def _about_variable(self, variable: tree.Word) -> None:
+        """The attributes that follow are those of a variable."""
+
+    def _verb(self, kind: tree.Word, hint: str) -> tree.Word:
+        return self._name("a relation, like CREATED or LINKED", hint=hint)
+
+    def _by(self, kind: tree.Word, verb: tree.Word) -> bool:
+        return bool(self._keyword("BY"))
+
+    def _related(self, kind: tree.Word, verb: tree.Word, by: bool, hint: str) -> tree.Word:
+        """The variable of FIND."""
+        return self._variable(hint)
 
     def _new(self, start: int) -> tree.New:
         example = 'a list, like `[\'cmd.exe\']` or `[{"name": "cmd.exe"}]`'
@@ -256,56 +282,56 @@ class _Parser(Clauses):
             self._fail(example)
         kind = None if self._peek("[") else self._type()
         opening = self.place
-        if not self._take("["):
-            self._fail(example)
+        self._expect("[", example)
         rows: list[Any] = []
         while not self._peek("]"):
             self._still_open("[", "]", opening)
-            rows.append(self._row() if self._peek("{") else self._scalar())
+            rows.append(self._row(kind) if self._peek("{") else self._scalar())
             if rows and isinstance(rows[-1], tuple) != isinstance(rows[0], tuple):
                 raise WrongOperand(
                     "NEW takes values or rows of attributes, not both", Span(opening, self.end), 'write every row as {"name": "cmd.exe"}'
                 )
             if not self._take(","):
                 break
-        self._still_open("[", "]", opening)
-        if not self._take("]"):
-            self._fail("`,` or `]`")
+        self._close("[", "]", opening, "`,` or `]`")
         return tree.New(kind, tuple(rows), self._since(start))
 
-    def _row(self) -> tuple[tuple[str, tree.Value | None], ...]:
+    def _row(self, kind: tree.Word | None) -> tuple[tuple[str, tree.Value | None], ...]:
         opening = self.place
         self._expect("{")
         cells: list[tuple[str, tree.Value | None]] = []
         while not self._peek("}"):
             self._still_open("{", "}", opening)
-            name = self._string().value if self._peek("'") or self._peek('"') else self._path().attribute
-            if not self._take(":"):
-                self._fail("`:`", (), 'write a row as {"name": "cmd.exe", "pid": 123}')
+            name = self._cell_name(kind)
+            self._expect(":", "`:`", 'write a row as {"name": "cmd.exe", "pid": 123}')
             null = re.compile(r"(?:null|none)(?![\w.])", re.IGNORECASE).match(self.text, self.place) is not None
             cells.append((name, None if null else self._value()))
             if null:
                 self._word()
             if not self._take(","):
                 break
-        self._still_open("{", "}", opening)
-        if not self._take("}"):
-            self._fail("`,` or `}`")
+        self._close("{", "}", opening, "`,` or `}`")
         return tuple(cells)
 
+    def _cell_name(self, kind: tree.Word | None) -> str:
+        """The attribute of a value in a row."""
+        return self._string().value if self._peek("'") or self._peek('"') else self._path().attribute
+
     def _load(self, start: int) -> tree.Load:
-        path = self._pool("a file")
+        path = self._file()
         kind = self._type() if self._keyword("AS") else None
         return tree.Load(path, kind, self._since(start))
 
     def _sort_by(self, start: int) -> tree.SortBy:
-        variable = self._name("a variable", hint="write it like `SORT x BY name ASC`")
+        variable = self._variable("write it like `SORT x BY name ASC`")
+        self._about_variable(variable)
         return tree.SortBy(variable, self._sort(start), self._since(start))
 
     def _group(self, start: int) -> tree.Group:
-        variable = self._name("a variable", hint="write it like `g = GROUP x BY name WITH COUNT(pid)`")
-        if not self._keyword("BY"):
-            self._fail("BY and attributes to group by", ("BY",), "write it like `g = GROUP x BY name WITH COUNT(pid)`")
+        example = "write it like `g = GROUP x BY name WITH COUNT(pid)`"
+        variable = self._variable(example)
+        self._about_variable(variable)
+        self._need("BY", "BY and attributes to group by", example)
         self.taken = ("WITH",)
         keys = [self._group_key()]
         while self._take(","):
@@ -319,14 +345,12 @@ class _Parser(Clauses):
 
     def _group_key(self) -> tree.Path | tree.Bin:
         start = self.place
-        if not (self._peek_word().upper() == "BIN" and self._follows("(")):
+        if not self._function(("BIN",)):
             return self._path()
-        self._word()
         self._expect("(")
         path = self._path()
         example = "the size of a bin: `BIN(pid, 100)`, `BIN(first_observed, 5 minutes)`"
-        if not self._take(","):
-            self._fail(f"`,` and {example}")
+        self._expect(",", f"`,` and {example}")
         amount = AMOUNT.match(self.text, self.place)
         if not amount:
             self._fail(example)
@@ -334,21 +358,19 @@ class _Parser(Clauses):
         size = float(amount.group()) if "." in amount.group() else int(amount.group())
         if not 0 < size < 2**63:
             raise Unexpected(amount.group(), "a size above 0" if not size else "a smaller size", Span(*amount.span()))
-        unit = self._unit() if not self._peek(")") else None
+        unit = None if self._peek(")") else self._bin_unit()
         if unit and not 1e-6 <= size * {"DAY": 86400, "HOUR": 3600, "MINUTE": 60, "SECOND": 1}[unit] <= 1e11:
             raise Unexpected(amount.group(), "a size from a millionth of a second to a million days", Span(*amount.span()))
         self._expect(")")
         return tree.Bin(path, size, cast(Any, unit), self._since(start))
 
+    def _bin_unit(self) -> str:
+        return self._unit()
+
     def _aggregation(self) -> tree.Aggregation:
         start = self.place
-        word = self._peek_word().upper()
-        if word not in AGGREGATIONS:
-            self._fail("an aggregation (MIN, MAX, SUM, AVG, COUNT or NUNIQUE)", AGGREGATIONS)
-        self._word()
-        example = f"`({{}})`, like `{word}(pid)`"
-        if not self._take("("):
-            self._fail(example.format("attribute"))
+        word = self._aggregating()
+        self._expect("(", f"`(attribute)`, like `{word}(pid)`")
         if self._peek("*"):
             self._fail("an attribute", (), "COUNT takes an attribute; GROUP without WITH has a column `count`")
         path = self._path()
@@ -357,17 +379,25 @@ class _Parser(Clauses):
         name = self._name("a name for the column").text if self._keyword("AS") else None
         return tree.Aggregation(cast(Any, word), path, name, self._since(start))
 
+    def _aggregating(self) -> str:
+        """The name of an aggregation."""
+        word = self._peek_word().upper()
+        if word not in AGGREGATIONS:
+            self._fail("an aggregation (MIN, MAX, SUM, AVG, COUNT or NUNIQUE)", AGGREGATIONS)
+        self._word()
+        return word
+
     def _join(self, start: int) -> tree.Join:
         left = self._variable()
-        if not self._take(","):
-            self._fail("`,` and a second variable", (), "write it like `JOIN a, b BY pid, pid`")
+        self._expect(",", "`,` and a second variable", "write it like `JOIN a, b BY pid, pid`")
         right = self._variable()
         keys = None
         self.taken = ("BY",)
         if self._keyword("BY"):
+            self._about_variable(left)
             first = self._path()
-            if not self._take(","):
-                self._fail(f"`,` and an attribute of `{right.text}`", (), "BY names one attribute of each variable, even if it is the same")
+            self._expect(",", f"`,` and an attribute of `{right.text}`", "BY names one attribute of each variable, even if it is the same")
+            self._about_variable(right)
             keys = (first, self._path())
             self.taken = ()
         elif self._peek_word().upper() in ("ON", "USING") and not self._is_assignment():
@@ -375,9 +405,8 @@ class _Parser(Clauses):
         return tree.Join(left, right, keys, self._since(start))
 
     def _apply(self, start: int) -> tree.Apply:
-        analytics = self._pool("an analytic, like risk or python://NAME")
-        if not self._keyword("ON"):
-            self._fail("ON and the variables to analyse", ("ON",), "write it like `APPLY risk ON x`")
+        analytics = self._analytic()
+        self._need("ON", "ON and the variables to analyse", "write it like `APPLY risk ON x`")
         variables = [self._variable()]
         while self._take(","):
             variables.append(self._variable())
@@ -397,10 +426,16 @@ class _Parser(Clauses):
 
     def _save(self, start: int) -> tree.Save:
         variable = self._variable()
-        if not self._keyword("TO"):
-            self._fail("TO and a file", ("TO",), "write it like `SAVE x TO found.csv`")
-        path = self._pool("a file")
+        self._need("TO", "TO and a file", "write it like `SAVE x TO found.csv`")
+        path = self._file()
         return tree.Save(variable, path, self._keyword("REPLACE") is not None, self._since(start))
+
+    def _file(self) -> tree.Pool:
+        """The file of LOAD and SAVE."""
+        return self._pool("a file")
+
+    def _analytic(self) -> tree.Pool:
+        return self._pool("an analytic, like risk or python://NAME")
 
     def _disp(self, start: int) -> tree.Disp:
         expression = self._expression(display=True)
@@ -409,28 +444,33 @@ class _Parser(Clauses):
     _view: Any = None
 
     def _describe(self, start: int) -> tree.Describe:
+        word, path = self._reference()
+        return tree.Describe(word, path, self._since(start))
+
+    def _reference(self) -> tuple[tree.Word, tree.Path]:
+        """`variable.attribute`."""
         match = REFERENCE.match(self.text, self.place)
         if not match:
             self._fail("a variable and its attribute", (), f"write it like `DESCRIBE {self._peek_word() or 'x'}.pid`")
         word = tree.Word(match["variable"], Span(*match.span("variable")))
         path = tree.Path(None, canonical(match["attribute"]), Span(*match.span("attribute")))
         self._move(match.end())
-        return tree.Describe(word, path, self._since(start))
+        return word, path
 
-    def _expression(self, display: bool = False) -> tree.Expression:
+    def _operand_variable(self, beside: tree.Expression | None) -> tree.Word:
+        """The variable of an expression. `beside`: the first operand of the `+` before it."""
+        return self._variable()
+
+    def _expression(self, display: bool = False, beside: tree.Expression | None = None) -> tree.Expression:
         start = self.place
         self._view = None
-        transform: Any = None
         upper = self._peek_word().upper()
-        if upper in TRANSFORMS and self._follows("("):
-            transform = upper
-            self._word()
+        transform: Any = self._function(TRANSFORMS)
+        if transform:
             opening = self.place
             self._expect("(")
             variable = self._variable()
-            self._still_open("(", ")", opening)
-            if not self._take(")"):
-                self._fail("`)`")
+            self._close("(", ")", opening, "`)`")
         else:
             follows = re.compile(r"[^\S\n]+([^\W\d]\w*)(?!\w|\s*=)").match(self.text, self.place + len(upper))
             if upper in TRANSFORMS and follows and follows.group(1).upper() not in (*CLAUSES, *COMMANDS):
@@ -438,7 +478,8 @@ class _Parser(Clauses):
                 self._fail("`(`", (), f"write `{upper}({follows.group(1)})`")
             if upper and upper not in RESERVED and self._follows("("):
                 self._fail("TIMESTAMPED, ADDOBSID or RECORDS before `(`", TRANSFORMS)
-            variable = self._variable()
+            variable = self._operand_variable(beside)
+        self._about_variable(variable)
         found = self._clauses("DISP" if display else "an expression", CLAUSES_OF["DISP" if display else "expression"])
         self._view = found.get("AS")
         return tree.Expression(

@@ -50,21 +50,25 @@ class Patterns(Values):
                     inside = opening == "["
                     self.brackets += inside
                     part = self._pattern()
-                    if not self._peek(closing):
-                        self._still_open(opening, closing, start)
-                        self._qualifier()
-                        if self._peek_word().upper() in ("START", "STOP") and not self._is_assignment():
-                            raise StixOnly(self._peek_word().upper(), self._word().span)
-                        if self._peek_word().upper() in COMMANDS:
-                            raise OpenBracket(opening, closing, Span(start, start + 1))
-                        self._fail(f"AND, OR or `{closing}`", ("AND", "OR"))
+                    self._close_pattern(opening, closing, start)
                     self.brackets -= inside
                     self.observations += inside
-                    self._take(closing)
                     return part
             return self._comparison()
         finally:
             self.depth -= 1
+
+    def _close_pattern(self, opening: str, closing: str, start: int) -> None:
+        """The end of brackets in a pattern."""
+        if self._take(closing):
+            return
+        self._still_open(opening, closing, start)
+        self._qualifier()
+        if self._peek_word().upper() in ("START", "STOP") and not self._is_assignment():
+            raise StixOnly(self._peek_word().upper(), self._word().span)
+        if self._peek_word().upper() in COMMANDS:
+            raise OpenBracket(opening, closing, Span(start, start + 1))
+        self._fail(f"AND, OR or `{closing}`", ("AND", "OR"))
 
     def _qualifier(self) -> None:
         """Raise StixOnly if the pattern continues in a way that only STIX patterns can."""
@@ -74,12 +78,9 @@ class Patterns(Values):
 
     def _comparison(self) -> tree.Pattern:
         start = self.place
-        path = self._path()
+        path = self._compared()
         if self._keyword("IS"):
-            negated = bool(self._keyword("NOT"))
-            if not self._keyword("NULL"):
-                self._fail("NULL or NOT NULL", ("NULL",), "for a value write `!=`" if negated else "for a value write `=`")
-            return tree.IsNull(path, negated, self._since(start))
+            return tree.IsNull(path, self._not_null(), self._since(start))
         negated = bool(self._keyword("NOT"))
         operator = self._operator()
         if re.compile(r"NULL(?![\w.])", re.IGNORECASE).match(self.text, self.place):
@@ -106,17 +107,38 @@ class Patterns(Values):
         escape = self._escape(value) if operator == "LIKE" and self._keyword("ESCAPE") else ""
         return tree.Comparison(path, cast(tree.Operator, operator), value, negated, escape, self._since(start))
 
+    def _compared(self) -> tree.Path:
+        """The attribute that a comparison is about."""
+        return self._path()
+
+    def _not_null(self) -> bool:
+        """NULL or NOT NULL; whether it is the latter."""
+        negated = bool(self._keyword("NOT"))
+        self._need("NULL", "NULL or NOT NULL", "for a value write `!=`" if negated else "for a value write `=`")
+        return negated
+
     def _escape(self, value: tree.Value) -> str:
         """The character of ESCAPE."""
-        if not re.compile(r"[rR]?['\"]").match(self.text, self.place):
-            self._fail("a character in quotes", (), "write it like `LIKE '100!%' ESCAPE '!'`")
-        found = self._string()
+        found = self._quoted("a character in quotes", "write it like `LIKE '100!%' ESCAPE '!'`")
         if len(found.value) != 1 or found.value in "%_":
             raise WrongOperand("ESCAPE takes one character other than `%` and `_`", found.span, "write it like `LIKE '100!%' ESCAPE '!'`")
         for item in value.items if isinstance(value, tree.ListOf) else (value,):
             if isinstance(item, tree.Reference):
                 raise WrongOperand("ESCAPE needs a literal pattern", item.span, "values of a variable are used as patterns without ESCAPE")
         return found.value
+
+    def _quoted(self, expected: str, hint: str) -> tree.Text:
+        """A text in quotes."""
+        if not re.compile(r"[rR]?['\"]").match(self.text, self.place):
+            self._fail(expected, (), hint)
+        return self._string()
+
+    def _paths(self) -> tuple[tree.Path, ...]:
+        """The attributes of ATTR."""
+        paths = [self._path()]
+        while self._take(","):
+            paths.append(self._path())
+        return tuple(paths)
 
     def _operator(self) -> str:
         match = OPERATOR.match(self.text, self.place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from kestrel.errors import KestrelError
@@ -83,6 +83,16 @@ class Scanner:
             before -= 1
         return before < 0 or self.text[before] == "\n"
 
+    def _mistake(self, error: KestrelError) -> None:
+        """A mistake behind which reading can go on: completion passes over it."""
+        raise error
+
+    def _close(self, opening: str, closing: str, place: int, expected: str) -> None:
+        """The end of brackets that were opened at a place."""
+        self._still_open(opening, closing, place)
+        if not self._take(closing):
+            self._fail(expected)
+
     def _is_sort_clause(self) -> bool:
         return re.compile(r"SORT\s+BY\b", re.IGNORECASE).match(self.text, self.place) is not None
 
@@ -96,8 +106,8 @@ class Scanner:
         self._move(match.end())
         return tree.Word(match.group(), Span(*match.span()))
 
-    def _variable(self) -> tree.Word:
-        return self._name("a variable")
+    def _variable(self, hint: str | None = None) -> tree.Word:
+        return self._name("a variable", hint=hint)
 
     def _name(self, what: str, allow_reserved: bool = False, hint: str | None = None) -> tree.Word:
         match = WORD.match(self.text, self.place)
@@ -126,10 +136,24 @@ class Scanner:
         after = SPACE.match(self.text, match.end())
         return after is not None and self.text.startswith(sign, after.end())
 
-    def _keyword(self, word: str) -> tree.Word | None:
-        """The keyword, taken, if it stands here and does not begin the next statement (`desc = ...`)."""
-        here = self._peek_word().upper() == word and (word in RESERVED or not self._is_assignment())
+    def _keyword(self, *words: str) -> tree.Word | None:
+        """One of these keywords, taken, if it stands here and does not begin the next statement (`desc = ...`)."""
+        word = self._peek_word().upper()
+        here = word in words and (word in RESERVED or not self._is_assignment())
         return self._word() if here else None
+
+    def _need(self, word: str, expected: str, hint: str | None = None) -> None:
+        """A keyword without which the statement cannot go on."""
+        if not self._keyword(word):
+            self._fail(expected, (word,), hint)
+
+    def _function(self, words: Sequence[str]) -> str | None:
+        """The name of a function, taken if `(` follows it."""
+        word = self._peek_word().upper()
+        if word not in words or not self._follows("("):
+            return None
+        self._word()
+        return word
 
     def _peek(self, sign: str) -> bool:
         return self.text.startswith(sign, self.place)
@@ -140,9 +164,9 @@ class Scanner:
         self._move(self.place + len(sign))
         return True
 
-    def _expect(self, sign: str) -> None:
+    def _expect(self, sign: str, expected: str = "", hint: str | None = None) -> None:
         if not self._take(sign):
-            self._fail(f"`{sign}`")
+            self._fail(expected or f"`{sign}`", (), hint)
 
     def _move(self, place: int) -> None:
         self.place = self.end = place

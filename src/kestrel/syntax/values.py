@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from kestrel.syntax import strings, tree
 from kestrel.syntax.grammar import DEEPEST, RESERVED
@@ -36,10 +36,7 @@ class Values(Scanner):
             items += value.items if isinstance(value, tree.ListOf) else [value]
             if not self._take(","):
                 break
-        self._still_open(opening, closing, start)
-        if not self._peek(closing):
-            self._fail(f"`,` or `{closing}`")
-        self._take(closing)
+        self._close(opening, closing, start, f"`,` or `{closing}`")
         self.depth -= 1
         return tree.ListOf(tuple(items), self._since(start))
 
@@ -97,7 +94,8 @@ class Values(Scanner):
             raise Unexpected(text, "a smaller number", span)
         return tree.Number(fraction, span)
 
-    def _time(self) -> tree.Time | tree.Parameter:
+    def _time(self, clause: Literal["START", "STOP"] | None = None) -> tree.Time | tree.Parameter:
+        """A time; the one of a clause, or of a comparison."""
         start = self.place
         if self._peek("$"):
             return self._parameter()
