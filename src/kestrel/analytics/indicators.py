@@ -6,7 +6,7 @@ one without such a column is one indicator a line. Defanged ones (`hxxp://1.2.3[
 every address in them. Of a bundle, every `indicator` with a STIX pattern that is not revoked counts (`patterns.py`).
 
 `x_indicator` lists what an entity fits, `x_indicator_source` the labels, in the same order. Attributes are its own (those of its
-binary, its connections, its two ends), not its parent's, and what its command line observations, encoded commands included.
+binary, its connections, its two ends), not its parent's, and what its command line mentions, encoded commands included.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,7 +52,9 @@ FILES = frozenset(
 )
 """Last parts of a name that make it a file, not a domain."""
 MENTION = re.compile(rf"https?://[^\s\"'<>|)]+|(?<![\w.-])\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\b(?:{HASH.pattern})\b|{DOMAIN.pattern}", re.IGNORECASE)
-"""What a command line may observation. It reads what attackers write, and takes linear time."""
+"""What a command line may mention. It reads what attackers write, and takes linear time."""
+PART = re.compile(r"[^\W_]+")
+NUMBERS = re.compile(r"\d\.\d")
 IN_TEXT = frozenset({"address", "domain", "url", "hash"})
 UNSEEN = frozenset({"id", "type", "first_observed", "last_observed", "number_observed"})
 
@@ -86,6 +89,8 @@ class Known:
     tests: list[tuple[Test, Indicator]] = field(default_factory=list)
     count: int = 0
     not_understood: list[str] = field(default_factory=list)
+    _fits: dict[tuple[str, Any], tuple[tuple[Indicator, str], ...]] = field(default_factory=dict)
+    """By attribute and value (or WORDS and command line): the indicators, and the attribute that shows each."""
 
     def add_value(self, value: str, kind: str | None, label: str) -> None:
         value = refanged(value)
@@ -116,20 +121,60 @@ class Known:
         if not found.keys:
             self.tests.append((found.test, indicator))
 
-    def fitting(self, facts: Facts) -> Iterator[tuple[Indicator, str]]:
+    def fitting(self, row: Mapping[str, Any]) -> Iterator[tuple[Indicator, str]]:
         """The indicators an entity fits, each with the attribute that shows it."""
-        for attribute, values in facts.items():
-            for value in values:
-                text = folded(value)
-                kind = _kind(attribute, str(value))
-                if attribute != WORDS and isinstance(value, str):
-                    yield from ((i, attribute) for i in self.values.get((None, text), ()))
-                if kind and (attribute != WORDS or kind in IN_TEXT):
-                    yield from ((i, attribute) for i in self.values.get((kind, text), ()))
-                if kind == "address":
-                    yield from ((i, attribute) for i in self._networks_of(text))
-                yield from ((i, attribute) for i in self.pairs.get((attribute, text), ()))
-        yield from ((i, "pattern") for test, i in self.tests if test(facts))
+        for attribute, value in row.items():
+            if attribute in UNSEEN or attribute.startswith("parent_ref."):
+                continue
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if one is not None and one != "":
+                    yield from self._fitting_value(attribute, one)
+        for line in _lines(row):
+            yield from self._fitting_line(line)
+        if self.tests:
+            facts = facts_of(row)
+            yield from ((i, "pattern") for test, i in self.tests if test(facts))
+
+    def _fitting_value(self, attribute: str, value: Any) -> Sequence[tuple[Indicator, str]]:
+        """Those that a value fits; worked out once for each."""
+        known = self._fits.get((attribute, value))
+        if known is None:
+            known = self._fits[attribute, value] = tuple(self._found(attribute, value))
+        return known
+
+    def _fitting_line(self, line: str) -> Sequence[tuple[Indicator, str]]:
+        """Those that a command line mentions; worked out once for each, and only where it has a part of one of them."""
+        known = self._fits.get((WORDS, line))
+        if known is None:
+            texts = [text for text in (line, *decoded(line)) if self._may_mention(text)]
+            words = sorted({m.group() for text in texts for m in MENTION.finditer(text)})
+            known = self._fits[WORDS, line] = tuple(hit for word in words for hit in self._found(WORDS, word))
+        return known
+
+    def _may_mention(self, text: str) -> bool:
+        return not self._parts.isdisjoint(PART.findall(text.casefold())) or (bool(self.networks) and NUMBERS.search(text) is not None)
+
+    @cached_property
+    def _parts(self) -> frozenset[str]:
+        """Of every indicator that a command line may mention, one part that is in each mention of it."""
+        texts = [text for kind, text in self.values if kind is None or kind in IN_TEXT]
+        texts += [text for attribute, text in self.pairs if attribute == WORDS]
+        parts = (PART.findall(text) for text in texts)
+        return frozenset(max(p[:-1] or p, key=len) for p in parts if p)
+
+    def _found(self, attribute: str, value: Any) -> Iterator[tuple[Indicator, str]]:
+        text = folded(value)
+        kind = _kind(attribute, str(value))
+        if attribute != WORDS and isinstance(value, str):
+            yield from ((i, attribute) for i in self.values.get((None, text), ()))
+        if kind and (attribute != WORDS or kind in IN_TEXT):
+            yield from ((i, attribute) for i in self.values.get((kind, text), ()))
+        if kind == "address":
+            yield from ((i, attribute) for i in self._networks_of(text))
+        yield from ((i, attribute) for i in self.pairs.get((attribute, text), ()))
+        if attribute.endswith("_ref.value"):
+            end = attribute.removesuffix("value") + "type"
+            yield from ((i, end) for i in self.pairs.get((end, _address_type(value)), ()))
 
     def _networks_of(self, address: str) -> Iterator[Indicator]:
         found = ipaddress.ip_address(address)
@@ -149,7 +194,7 @@ def match(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: Ma
     table, shown = [], []
     for row in rows:
         found: dict[Indicator, str] = {}
-        for indicator, attribute in known.fitting(facts_of(row)):
+        for indicator, attribute in known.fitting(row):
             found.setdefault(indicator, attribute)
         table.append({"id": row["id"], "x_indicator": [i.text for i in found] or None, "x_indicator_source": [i.label for i in found] or None})
         shown += [(i.text, i.label, attribute, row.get(main), row["id"]) for i, attribute in found.items()]
@@ -165,7 +210,7 @@ def match(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: Ma
 
 
 def facts_of(row: Mapping[str, Any]) -> Facts:
-    """What an entity has of its own, and what its command line observations."""
+    """What an entity has of its own, and what its command line mentions."""
     facts: dict[str, list[Any]] = {}
     for attribute, value in row.items():
         if attribute in UNSEEN or attribute.startswith("parent_ref."):
@@ -175,11 +220,17 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
             facts[attribute] = values
         if attribute.endswith("_ref.value"):
             facts[attribute.removesuffix("value") + "type"] = [_address_type(v) for v in values]
-    lines = [str(v)[:LONGEST] for v in facts.get("command_line", ())]
-    words = {m.group() for line in lines for text in (line, *decoded(line)) for m in MENTION.finditer(text)}
+    words = {m.group() for line in _lines(row) for text in (line, *decoded(line)) for m in MENTION.finditer(text)}
     if words:
         facts[WORDS] = sorted(words)
     return facts
+
+
+def _lines(row: Mapping[str, Any]) -> list[str]:
+    """The command lines of an entity."""
+    value = row.get("command_line")
+    values = value if isinstance(value, list | tuple) else [value]
+    return [str(v)[:LONGEST] for v in values if v is not None and v != ""]
 
 
 def _address_type(value: Any) -> str:

@@ -23,7 +23,7 @@ Facts = Mapping[str, Sequence[Any]]
 Test = Callable[[Facts], bool]
 
 WORDS = "command_line words"
-"""The place of addresses, domains and URLs that a command line observations."""
+"""The place of addresses, domains and URLs that a command line mentions."""
 MENTIONED = frozenset({*ADDRESS_TYPES, "domain-name", "url"})
 
 

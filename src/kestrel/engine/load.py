@@ -23,7 +23,7 @@ from kestrel.formats.readers.packed import checking, opened
 from kestrel.formats.transforms import quoted
 from kestrel.graph.formats import FileFormat, format_of
 from kestrel.graph.steps import TABLE, Load
-from kestrel.ingest.database import EXACT, exact_literal
+from kestrel.ingest.database import EXACT, exact_literal, insert
 from kestrel.ingest.sql import fresh, quoted_name
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
@@ -203,10 +203,16 @@ def _content(path: Path, found: FileFormat) -> bytes:
 
 def put_rows(con: duckdb.DuckDBPyConnection, table: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Create a table of rows given as mappings; each column of the type that holds its values."""
-    columns = ", ".join(f"{quoted_name(n)} {sql_type([row.get(n) for row in rows])}" for n in names or ["id"])
-    con.execute(f"CREATE TEMP TABLE {table} ({columns})")
-    if rows:
-        con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", [[row.get(n) for n in names] for row in rows])
+    names = names or ["id"]
+    columns = [[row.get(n) for row in rows] for n in names]
+    types = [sql_type(values) for values in columns]
+    con.execute(f"CREATE TEMP TABLE {table} ({', '.join(f'{quoted_name(n)} {kind}' for n, kind in zip(names, types, strict=True))})")
+    if not rows:
+        return
+    if all(kind != "VARCHAR" or all(v is None or type(v) is str for v in values) for values, kind in zip(columns, types, strict=True)):
+        insert(con, table, list(zip(types, columns, strict=True)))
+    else:  # what DuckDB itself makes text of
+        con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", [list(row) for row in zip(*columns, strict=True)])
 
 
 def sql_type(values: Sequence[Any]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Literal, assert_never
 
 from kestrel.engine.attributes import best_targets
@@ -91,10 +92,9 @@ class Views:
         """The entities with their ancestors and descendants. Entities that are no processes hang below the processes that
         records tie to them."""
         marked = self._marked(variable)
-        known = self._names(variable, marked, columns)
         if variable.dataset is None:
-            nodes = [TreeNode(*known[n], marked=True, depth=0) for n in marked]
-            return Tree(name, variable.type, tuple(nodes[:NODES]), len(nodes))
+            known = self._names(variable, marked[:NODES], columns)
+            return Tree(name, variable.type, tuple(TreeNode(*known[n], marked=True, depth=0) for n in marked[:NODES]), len(marked))
         processes = self.engine.work.table(f"SELECT DISTINCT id FROM {variable.table}") if variable.type == "process" else None
         hung: dict[int, list[int]] = {}
         if processes is None:
@@ -114,10 +114,11 @@ class Views:
         above: dict[int, int] = {}
         for parents, steps in ((up, f"step < {BELOW}"), *(((down, f"step >= {BELOW}"),) if down else ())):
             above |= dict(self._all(f"SELECT id, target FROM {parents} WHERE id IN (SELECT id FROM {family} WHERE {steps})"))
-        called = known if variable.type == "process" else {}
-        called = called | self._names(self._as_processes(variable, family), [k for k in kept if k not in called], columns if not hung else ())
-        if hung or variable.type != "process":
-            called |= known
+        shown = set(kept) if variable.type == "process" else set(marked[:NODES])
+        called = self._names(variable, [n for n in marked if n in shown], columns)
+        others = [n for n in kept if variable.type != "process" or n not in called]
+        called = self._names(self._as_processes(variable, family), others, columns if not hung else ()) | called
+        marked = [n for n in marked if n in called]
         return Tree(name, variable.type, tuple(self._walk(kept, above, hung, marked, called)), total)
 
     def _parents(self, scope: Scope) -> str:
@@ -143,16 +144,20 @@ class Views:
     def _family(self, ids: str, up: str, down: str | None) -> str:
         """A table of (id, step): the processes and what they descend from, the nearest first; then, from step BELOW on, what
         descends from them. `up` and `down` are tables of (id, target), children and their parents."""
-        hop = f"SELECT u.step + 1, p.target FROM up u JOIN {up} p ON p.id = u.id WHERE u.step < {BELOW - 1}"
-        found = f"WITH RECURSIVE up(step, id) AS (SELECT 0, id FROM {ids} UNION {hop}) SELECT id, min(step) AS step FROM up GROUP BY id"
-        family = self.engine.work.table(found)
-        front, step = ids, BELOW
-        while down and self.engine.work.any(f"SELECT 1 FROM {front}"):
-            below = f"SELECT id FROM {down} WHERE target IN (SELECT id FROM {front}) AND id NOT IN (SELECT id FROM {family})"
-            front = self.engine.work.table(below)
-            self.engine.con.execute(f"INSERT INTO {family} SELECT id, {step} FROM {front}")
-            step += 1
+        family = self.engine.work.table(f"SELECT id, 0 AS step FROM {ids}")
+        self._follow(family, ids, up, "id", "target", range(1, BELOW))
+        if down:
+            self._follow(family, ids, down, "target", "id", count(BELOW))
         return family
+
+    def _follow(self, family: str, front: str, pairs: str, near: str, far: str, steps: Iterable[int]) -> None:
+        """Add to a family what a hop after the other leads to from the processes in `front`, over pairs from `near` to `far`."""
+        for step in steps:
+            beyond = f"SELECT DISTINCT {far} AS id FROM {pairs} WHERE {near} IN (SELECT id FROM {front}) AND {far} NOT IN (SELECT id FROM {family})"
+            front = self.engine.work.table(beyond)
+            if not self.engine.work.any(f"SELECT 1 FROM {front}"):
+                return
+            self.engine.con.execute(f"INSERT INTO {family} SELECT id, {step} FROM {front}")
 
     def _as_processes(self, variable: Variable, ids: str) -> Variable:
         """Processes that stand in the records of a variable's data, as a variable."""

@@ -386,10 +386,16 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
 }
 
 
+ADDRESS_LIKE = re.compile(r"[0-9a-fA-F:.]*[.:][0-9a-fA-F:.]*")
+
+
 def canonical_address(value: str) -> str:
     """The one spelling of an address: IPv6 compressed, an IPv4 one in IPv6 clothes as IPv4. Other text as it is."""
+    text = value.strip().strip("[]").partition("%")[0]
+    if not ADDRESS_LIKE.fullmatch(text):
+        return value
     try:
-        found = ipaddress.ip_address(value.strip().strip("[]").partition("%")[0])
+        found = ipaddress.ip_address(text)
     except ValueError:
         return value
     mapped = getattr(found, "ipv4_mapped", None)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import duckdb
 
 from kestrel.formats.transforms import canonical_address
+from kestrel.ingest.database import insert
 from kestrel.model.layout import layout
 
 IPV4 = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}"
@@ -24,7 +25,7 @@ def normalise(con: duckdb.DuckDBPyConnection) -> list[str]:
         if not changed:
             continue
         con.execute("CREATE OR REPLACE TEMP TABLE spelling (old VARCHAR, new VARCHAR)")
-        con.executemany("INSERT INTO spelling VALUES (?, ?)", changed)
+        insert(con, "spelling", [("VARCHAR", [old for old, _ in changed]), ("VARCHAR", [new for _, new in changed])])
         if role.is_list:
             spelt = f"SELECT rowid AS row, unnest({column}) AS x, generate_subscripts({column}, 1) AS place FROM events WHERE len({column}) > 0"
             con.execute(

@@ -22,7 +22,7 @@ from kestrel.formats.format import log_formats
 from kestrel.graph.steps import Source, TimeRange
 from kestrel.ingest import addresses, cache, clocks, flows, further, identity
 from kestrel.ingest.account import Account, count_events_only
-from kestrel.ingest.database import lock, path_literal
+from kestrel.ingest.database import insert, lock, path_literal
 from kestrel.ingest.file_states import state_of
 from kestrel.ingest.lines import weight
 from kestrel.ingest.observations import Events
@@ -250,7 +250,7 @@ def _create_files(con: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, So
     named = [(n, str(file).encode("utf-8", "replace").decode("utf-8"), file, source.log_format) for n, (file, source) in enumerate(files)]
     rows = [[n, name, log_format, None if n in fetched else state_of(str(file))] for n, name, file, log_format in named]
     if rows:
-        con.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows)
+        insert(con, "files", list(zip(("UINTEGER", "VARCHAR", "VARCHAR", "VARCHAR"), zip(*rows, strict=True), strict=True)))
 
 
 def _resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str], account: Account) -> None:
