@@ -166,14 +166,17 @@ def to_value(node: Node, record: Mapping[str, Any]) -> Any:
             return None
 
 
-def to_sql(node: Node, read: Callable[[tuple[str, ...]], str]) -> str:
-    """The expression as SQL; `read` gives the SQL that reads a field. All names come from log format files."""
+def to_sql(node: Node, read: Callable[[tuple[str, ...]], str], named: Callable[[Node], str | None] = lambda _: None) -> str:
+    """The expression as SQL; `read` gives the SQL that reads a field. `named`: the name of a column that has the value of a part. All names
+    come from log format files."""
+    if (name := named(node)) is not None:
+        return name
     match node:
         case Field(path):
             return read(path)
         case Literal(text):
             return transforms.quoted(text)
-        case Call(name, arguments):
-            return transforms.TRANSFORMS[name](*(to_sql(a, read) for a in arguments))
+        case Call(function, arguments):
+            return transforms.TRANSFORMS[function](*(to_sql(a, read, named) for a in arguments))
         case First(parts):
-            return f"coalesce({', '.join(to_sql(p, read) for p in parts)})"
+            return f"coalesce({', '.join(to_sql(p, read, named) for p in parts)})"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 from kestrel.formats import expression
-from kestrel.formats.expression import Node
+from kestrel.formats.expression import Field, First, Node
 from kestrel.formats.format import ENVELOPE, OPTIONAL, LogFormat, Rule
 from kestrel.formats.transforms import instant, quoted
 from kestrel.model.layout import Layout, layout
@@ -18,6 +18,9 @@ SHOWN_ONLY = {"action": "event.action", "writer": "event.provider"}
 """Parts of a definition that serve one column, and are left unread without it."""
 FAR = 60_000_000
 """A doubted clock further than this from the log's, in microseconds, is not believed."""
+
+
+SqlOf = Callable[[Node], str]
 
 
 class Reading:
@@ -95,13 +98,16 @@ class Reading:
 
     # -- SQL -----------------------------------------------------------------------------------------------------
 
-    def select(self, rows: str, line: str | None, base: str = "", also: str = "", key: str | None = None) -> str:
+    def select(
+        self, rows: str, line: str | None, base: str = "", also: str = "", key: str | None = None, lists_are_text: bool = False, few: bool = False
+    ) -> str:
         """A SELECT of the layout's columns over `rows`, a FROM item with `src` and the raw structure.
 
         `line`: SQL of the raw line where the rows have it (for fields `apart`). `key`: SQL of the text that is the key of a record without
         record number; None: the line.
         `base`: SQL of the struct that holds the structure; empty where its top fields are columns. `also`: a column of the
-        rows to keep.
+        rows to keep. `lists_are_text`: whether the structure has the JSON of a list where a list is read.
+        `few`: whether planning takes longer than reading the rows. Then every value is worked out once, also for rows that do not need it.
         """
 
         def read(path: tuple[str, ...]) -> str:
@@ -109,17 +115,35 @@ class Reading:
                 if line is None:
                     return "NULL"
                 return f"json_extract_string({line}, {_json_path(path)})"
-            return (base + "." if base else "") + ".".join(f'"{p}"' for p in path)
+            field = (base + "." if base else "") + ".".join(f'"{p}"' for p in path)
+            kind = find(self.structure, path)
+            return (
+                f"from_json({field}, {quoted(json.dumps([kind[:-2]]))})"
+                if lists_are_text and isinstance(kind, str) and kind.endswith("[]")
+                else field
+            )
+
+        fields: dict[Node, str] = {}
+
+        def named(node: Node) -> str | None:
+            """The column of a field, or of the first of several that has a value: it is worked out once."""
+            parts = node.parts if isinstance(node, First) else (node,)
+            if not few or any(not isinstance(p, Field) or p.path in self.apart for p in parts):
+                return None
+            return fields.setdefault(node, f'"${len(fields)}"')
+
+        def of(node: Node) -> str:
+            return expression.to_sql(node, read, named)
 
         def sql(text: str) -> str:
-            return expression.to_sql(expression.top(text), read)
+            return of(expression.top(text))
 
         envelope = self.log_format.envelope
         inner = [
-            f'{self._sensor([expression.to_sql(node, read) for node in self.log_format.provider_fields])} AS "$sensor"',
+            f'{self._sensor([of(node) for node in self.log_format.provider_fields])} AS "$sensor"',
             f'{self._code(sql(str(envelope["code"])))} AS "$code"',
         ]
-        clocks = {n: expression.to_sql(node, read) for n in CLOCKS if (node := self.log_format.clock(n))}
+        clocks = {n: of(node) for n in CLOCKS if (node := self.log_format.clock(n))}
         sensor_time = self._sensor_time({self.log_format.sensors[s]: sql(f) for s, f in envelope["clock"].get("sensor", {}).items()})
         outer = [f'{instant(sensor_time) if sensor_time != "NULL" else "CAST(NULL AS TIMESTAMP)"} AS "$sensor_time"']
         for name in ("local", "receipt", "printed"):
@@ -138,20 +162,22 @@ class Reading:
             "rec": rec,
             "t": '"$time"',
             "host": host,
-            "kind": self._kind(read),
+            "kind": self._kind(of),
             **{c: f"try_cast({sql(envelope[c])} AS {ENVELOPE[c]})" for c in OPTIONAL if c in envelope},
             "event.code": sql(str(envelope["code"])),
             "event.provider": sql(str(envelope.get("writer", envelope["provider"]))),
             "event.action": sql(str(envelope["action"])) if envelope.get("action") else "NULL",
-            **self._columns(read),
+            **self._columns(of),
         }
         kept = [f'{x} AS "{c}"' for c, x in columns.items() if c in self.wanted]
         corrected = 'CASE WHEN "$local" IS NOT NULL OR "$printed" IS NOT NULL THEN "$sensor_time" END AS "$sensor_time"'
-        return (
+        chosen = (
             f'SELECT src, {f"{also}, " if also else ""}{", ".join(kept)}, "$sensor" AS sensor, "$code" AS code, '
             f'{corrected}, "$local", "$receipt", "$printed" FROM '
-            f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM {rows})))'
+            f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM '
         )
+        shared = (f"{expression.to_sql(node, read)} AS {name}" for node, name in fields.items() if name in chosen)
+        return f"{chosen}(SELECT {', '.join(['*', *shared])} FROM {rows}))))"
 
     def _code(self, code: str) -> str:
         """SQL of the number of an event's code."""
@@ -205,21 +231,21 @@ class Reading:
         )
         return f"CASE {as_written} {folded} ELSE {self.log_format.otherwise} END" if sensors else str(self.log_format.otherwise)
 
-    def _kind(self, read: Any) -> str:
+    def _kind(self, of: SqlOf) -> str:
         whens: dict[int, list[str]] = {}
         for sensor, code in self._known_events():
-            kind = self._kind_number(self.log_format.kind_of(sensor, code), read)
+            kind = self._kind_number(self.log_format.kind_of(sensor, code), of)
             whens.setdefault(self.log_format.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
         whole = {}
         for sensor, number in self.log_format.sensors.items():
             told = self.log_format.kind_of(sensor, "all")
-            other = self._kind_number(told, read) if told else "0"
+            other = self._kind_number(told, of) if told else "0"
             codes = whens.get(number)
             whole[number] = f'CASE "$code" {" ".join(codes)} ELSE {other} END' if codes else other
         sensors = " ".join(f"WHEN {number} THEN {kind}" for number, kind in whole.items())
         return f'CAST(CASE "$sensor" {sensors} ELSE 0 END AS UTINYINT)'
 
-    def _kind_number(self, kind: Any, read: Any) -> str:
+    def _kind_number(self, kind: Any, of: SqlOf) -> str:
         if isinstance(kind, str):
             return str(self.layout.kind(kind))
         node = self._parse(kind["by"])
@@ -227,14 +253,14 @@ class Reading:
         if node is None:
             return otherwise
         whens = " ".join(f"WHEN {quoted(v)} THEN {self.layout.kind(k)}" for v, k in kind.items() if v not in ("by", ""))
-        return f"CASE {expression.to_sql(node, read)} {whens} ELSE {otherwise} END"
+        return f"CASE {of(node)} {whens} ELSE {otherwise} END"
 
-    def _columns(self, read: Any) -> dict[str, str]:
+    def _columns(self, of: SqlOf) -> dict[str, str]:
         """Each column as one CASE over the events that fill it; where all that come fill it alike, as it is."""
         cases: dict[str, dict[str, list[Rule]]] = {}
         for rule in sorted(self.rules, key=lambda r: r.code is None):
             if rule.column in self.wanted:
-                sql = expression.to_sql(rule.node, read) if rule.node else "NULL"
+                sql = of(rule.node) if rule.node else "NULL"
                 cases.setdefault(rule.column, {}).setdefault(f"{'all ' if rule.code is None else ''}{sql}", []).append(rule)
         found = {}
         for column, by_sql in cases.items():

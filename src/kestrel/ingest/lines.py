@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +48,12 @@ TOGETHER = 64 << 20
 """Bytes that are read together."""
 FETCHED = 10_000
 """The number of lines that are fetched from DuckDB at once for mending."""
+ROW_GROUP = 122_880
+"""Rows of a table that DuckDB gives to one thread."""
+VECTOR = 2_048
+"""Rows that are not worth another thread."""
+SHARES = 8
+"""Parts of a table that are planned one by one; more would take longer to plan than they save."""
 BLANKS = "chr(9) || ' '"
 
 
@@ -215,6 +222,16 @@ def _fill(con: duckdb.DuckDBPyConnection, number: int, lines: Lines) -> None:
         source = f"(SELECT l FROM {source} UNION ALL SELECT l FROM long_lines)"
     con.execute(f"INSERT INTO raw_lines SELECT l, {validity('l')}, {number}, NULL, NULL, NULL FROM {source}")
     con.execute("DROP TABLE IF EXISTS long_lines")
+
+
+def at_once(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A FROM item of a temporary table that several threads have a part of: DuckDB gives rows that are few to it to one thread."""
+    rows, threads = con.execute(f"SELECT coalesce(max(rowid) + 1, 0), current_setting('threads') FROM {table}").fetchone() or (0, 1)
+    number = min(threads, SHARES, rows // VECTOR)
+    if number < 2 or rows > ROW_GROUP * number:
+        return table
+    cuts = [rows * n // number for n in range(number + 1)]
+    return f"({' UNION ALL '.join(f'SELECT * FROM {table} WHERE rowid >= {a} AND rowid < {b}' for a, b in pairwise(cuts))})"
 
 
 def measuring(parts: Sequence[Part]) -> Callable[[Mapping[int, tuple[int, int]]], bool]:

@@ -19,13 +19,15 @@ from kestrel.formats.readers.packed import checking, compression
 from kestrel.formats.reading import Reading, find, place
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.database import EXACT, exact_literal
-from kestrel.ingest.lines import LONG, Part, measuring, together, validity
+from kestrel.ingest.lines import LONG, TOGETHER, Part, at_once, measuring, together, validity, weight
 
 ASIDE, SIZE = "$aside", "$size"
 """Columns of `events` for the time of a pass: a line that is set aside, and the bytes of each line."""
 OF_A_PASS = {ASIDE: "VARCHAR", SIZE: "UINTEGER"}
 FEW = 3
 """The number of event types for which a file is uniform."""
+MANY = 40
+"""Dotted names that are looked for as fields; where there are more, a search of the line is quicker to plan."""
 Insert = Callable[[duckdb.DuckDBPyConnection, str], int]
 """Adds the rows of a SELECT to `events`, and returns their number."""
 
@@ -37,20 +39,23 @@ class FirstPass:
         self.reading = reading
         self.log_format = reading.log_format
 
-    def of_lines(self, lines: str) -> str:
-        """A SELECT of the columns over lines `l` with `src`, and of ASIDE and SIZE."""
-        parsed = f"CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(self.structure))})) END AS j"
-        aside = f'CASE WHEN ({" AND ".join(self._tests("j."))}) IS NOT true THEN l END AS "{ASIDE}"'
+    def of_lines(self, lines: str, few: bool) -> str:
+        """A SELECT of the columns over lines `l` with `src`, and of ASIDE and SIZE. `few`: whether there are few lines."""
+        few = len(self._spelt[1]) <= MANY
+        structure = self.structure if few else self._undotted
+        parsed = f"CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(structure))})) END AS j"
+        dotted = self._not_spelt("j.") if few else [f"NOT regexp_matches(l, {quoted(mending.dotted_names(self._undotted | self._lacking))})"]
+        aside = f'CASE WHEN ({" AND ".join([*self._tests("j."), *dotted])}) IS NOT true THEN l END AS "{ASIDE}"'
         rows = f'(SELECT *, {aside}, strlen(l)::UINTEGER AS "{SIZE}" FROM (SELECT *, {parsed} FROM {lines} WHERE l IS NOT NULL))'
-        return self.reading.select(rows, "l", "j", f'"{ASIDE}", "{SIZE}"')
+        return self.reading.select(rows, "l", "j", f'"{ASIDE}", "{SIZE}"', lists_are_text=True, few=few)
 
     def of_file(self, part: Part) -> str:
         """A SELECT of the columns straight from a file. It fails at a record that has to be set aside."""
         fields = ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in self.structure.items())
         options = f"columns={{{fields}}}, maximum_object_size={LONG * 16}, compression={quoted(compression(part.lines.file))}"
         records = f"read_json({exact_literal(part.lines.file)}, {EXACT}, format='newline_delimited', {options})"
-        plain = f"CASE WHEN ({' AND '.join(self._tests(''))}) IS true THEN true ELSE error('a record to be set aside') END"
-        return self.reading.select(f"(SELECT *, {part.number}::UINTEGER AS src FROM {records} WHERE {plain})", None)
+        plain = f"CASE WHEN ({' AND '.join([*self._tests(''), *self._not_spelt('')])}) IS true THEN true ELSE error('a record to be set aside') END"
+        return self.reading.select(f"(SELECT *, {part.number}::UINTEGER AS src FROM {records} WHERE {plain})", None, lists_are_text=True)
 
     @property
     def structure(self) -> dict[str, Any]:
@@ -60,20 +65,34 @@ class FirstPass:
     @cached_property
     def is_complete(self) -> bool:
         """Whether all fields that tell other log formats have a place in the structure."""
-        return all(find(self.structure, path) is not None for path in self._others())
+        return all(find(self._undotted, path) is not None for path in self._others())
 
     @cached_property
     def _spelt(self) -> tuple[dict[str, Any], list[str]]:
-        tree = json.loads(json.dumps(self.reading.structure))
-        for path in self._others():
-            place(tree, path, "VARCHAR")
-        spelt, names = mending.spellings(tree)
-        for path in sorted(mending.of_record(files=True)):
+        """The fields to parse with their dotted names, and the SQL of those names."""
+        spelt, names = mending.spellings(self._undotted)
+        for path in _paths(self._lacking):
             name = ".".join(path)
-            if path[:1] in self.log_format.lacks and not any(name.casefold() == known.casefold() for known in spelt):
+            if not any(name.casefold() == known.casefold() for known in spelt):
                 spelt[name] = "VARCHAR"
                 names.append(f'"{name}"')
         return spelt, names
+
+    @cached_property
+    def _undotted(self) -> dict[str, Any]:
+        tree: dict[str, Any] = _as_text(self.reading.structure)
+        for path in self._others():
+            place(tree, path, "VARCHAR")
+        return tree
+
+    @cached_property
+    def _lacking(self) -> dict[str, Any]:
+        """What is read below the fields that the log format lacks, and tells records of other log formats."""
+        tree: dict[str, Any] = {}
+        for path in sorted(mending.of_record(files=True)):
+            if path[:1] in self.log_format.lacks:
+                place(tree, path, "VARCHAR")
+        return tree
 
     def _others(self) -> Iterator[tuple[str, ...]]:
         yield from self.log_format.lacks
@@ -91,20 +110,33 @@ class FirstPass:
         yield self._has_all(base, self.log_format.marks)
         yield from (f"{self._value(base, path)} IS NULL" for path in self.log_format.lacks)
         yield from (f"NOT ({self._has_all(base, other.marks)})" for other in self._tried_before())
-        yield from (f"{base}{name} IS NULL" for name in self._spelt[1])
         yield f"NOT {mending.holds_list(self.reading.structure, base)}"
         for path, kind in mending.leaves(self.reading.structure):
-            if kind.endswith("[]") and base:
-                yield f"({self._value(base, path)} IS NOT NULL OR NOT contains(l, {quoted(json.dumps(path[-1]))}))"
+            if kind.endswith("[]"):
+                yield f"coalesce(starts_with({self._value(base, path)}, '['), true)"
+
+    def _not_spelt(self, base: str) -> list[str]:
+        """The same: no path has its dotted name."""
+        return [f"{base}{name} IS NULL" for name in self._spelt[1]]
 
     def _has_all(self, base: str, groups: Sequence[Sequence[tuple[str, ...]]]) -> str:
         return " AND ".join(f"({' OR '.join(f'{self._value(base, path)} IS NOT NULL' for path in group)})" for group in groups)
 
     def _value(self, base: str, path: tuple[str, ...]) -> str:
         """SQL of the value of a field; where the structure has no place for it, what is NULL for lines without its name."""
-        if find(self.structure, path) is not None:
+        if find(self._undotted, path) is not None:
             return base + ".".join(f'"{part}"' for part in path)
         return f"nullif(contains(l, {quoted(path[-1] + chr(34))}), false)"
+
+
+def _as_text(structure: Mapping[str, Any]) -> dict[str, Any]:
+    """A raw structure in which every field is text: a list is its JSON."""
+    return {name: _as_text(kind) if isinstance(kind, Mapping) else "VARCHAR" for name, kind in structure.items()}
+
+
+def _paths(tree: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The paths to the leaves of a raw structure."""
+    return (path for path, _ in mending.leaves(tree))
 
 
 def suits(lines: Sequence[str]) -> bool:
@@ -150,9 +182,11 @@ def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: R
     set aside. None, with nothing changed, where DuckDB cannot read all lines of the files."""
     new = f"rowid >= {_next_row(con)}"
     are_whole = measuring(parts)
+    few = sum(weight(part.lines.file) for part in parts) <= TOGETHER
     con.execute("BEGIN")
     try:
-        read = insert(con, FirstPass(reading).of_lines(together(parts)))
+        read = insert(con, FirstPass(reading).of_lines(_shared_out(con, parts) if few else together(parts), few))
+        con.execute("DROP TABLE IF EXISTS few_lines")
     except duckdb.InterruptException:
         con.execute("ROLLBACK")
         raise
@@ -169,6 +203,12 @@ def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: R
         con.execute(f'DELETE FROM events WHERE {new} AND "{ASIDE}" IS NOT NULL')
     con.execute("COMMIT")
     return read - aside, aside
+
+
+def _shared_out(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
+    """A FROM item of few lines that every thread has a part of; one thread reads a small or packed file."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE few_lines AS SELECT * FROM {together(parts)}")
+    return at_once(con, "few_lines")
 
 
 def _next_row(con: duckdb.DuckDBPyConnection) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,13 @@ from kestrel.formats.transforms import quoted
 from kestrel.ingest.account import Account
 from kestrel.ingest.flows import FLOW, flow_id
 from kestrel.ingest.identity import own_id
-from kestrel.ingest.lines import Lines, Part, batches, hold, mend, parts_of, prepare, together
+from kestrel.ingest.lines import Lines, Part, at_once, batches, hold, mend, parts_of, prepare, together
 from kestrel.ingest.objects import OF_A_PASS, read_mixed, read_uniform, suits
 from kestrel.model.layout import layout
 
 SAMPLE = 300
 FIELDS = 40
 """The number of top-level fields of an unrecognised record that are kept."""
-ROW_GROUP = 122_880
-"""Rows of a table that DuckDB gives to one thread."""
-VECTOR = 2_048
-"""Rows that are not worth another thread."""
-PARTS = 8
-"""Parts of a table that are planned one by one; more would take longer to plan than they save."""
 PROCESSES = ("process", "parent", "target")
 CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
 
@@ -185,16 +178,6 @@ def _insert(con: duckdb.DuckDBPyConnection, select: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _at_once(con: duckdb.DuckDBPyConnection) -> str:
-    """A FROM item of `raw_lines` that several threads have a part of: DuckDB gives rows that are few to it to one thread."""
-    rows, threads = con.execute("SELECT coalesce(max(rowid) + 1, 0), current_setting('threads') FROM raw_lines").fetchone() or (0, 1)
-    number = min(threads, PARTS, rows // VECTOR)
-    if number < 2 or rows > ROW_GROUP * number:
-        return "raw_lines"
-    cuts = [rows * n // number for n in range(number + 1)]
-    return f"({' UNION ALL '.join(f'SELECT * FROM raw_lines WHERE rowid >= {a} AND rowid < {b}' for a, b in pairwise(cuts))})"
-
-
 def _read_lines(
     con: duckdb.DuckDBPyConnection,
     lines: Sequence[Lines],
@@ -212,7 +195,7 @@ def _read_lines(
         if not left:
             break
         reading = Reading(log_format, wanted)
-        parsed = f"SELECT l, src, part, key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {_at_once(con)} WHERE valid"
+        parsed = f"SELECT l, src, part, key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j FROM {at_once(con, 'raw_lines')} WHERE valid"
         rows = f"(SELECT * FROM ({parsed}) WHERE {reading.recognised('j', 'l')})"
         if log_format not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue

@@ -296,14 +296,19 @@ def holds_list(structure: Mapping[str, Any], base: str) -> str:
 @cache
 def dotted() -> str:
     """A regular expression (RE2) that matches lines with a dotted name that may be a path."""
+    return dotted_names(vocabulary())
 
-    def inner(tree: Mapping[str, Any]) -> Iterator[str]:
-        for name, below in tree.items():
-            if below:
+
+def dotted_names(tree: Mapping[str, Any]) -> str:
+    """The same for the paths of one tree of names."""
+
+    def inner(below: Mapping[str, Any]) -> Iterator[str]:
+        for name, deeper in below.items():
+            if isinstance(deeper, Mapping) and deeper:
                 yield name
-                yield from inner(below)
+                yield from inner(deeper)
 
-    return f'"({"|".join(map(re.escape, sorted(set(inner(vocabulary())))))})\\.[^"\\\\]+"\\s*:'
+    return f'"({_any_of(set(inner(tree)))})\\.[^"\\\\]+"\\s*:'
 
 
 def spellings(structure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
