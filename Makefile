@@ -7,7 +7,7 @@ BUILD = /tmp/kestrel-labextension
 # The versions of the lock file, for the usual environment; others (VENV=...) take the newest that fit.
 LOCK = $(if $(filter .venv,$(VENV)),-c requirements-dev.txt)
 
-.PHONY: demo notebook test test-all test-offline fuzz coverage servers check fmt bench sample labextension lock clean
+.PHONY: demo notebook test test-all test-offline test-lowest fuzz coverage servers check fmt bench sample labextension lock clean
 
 demo: $(VENV)/.installed
 	$(RUN)/kestrel demo
@@ -32,6 +32,13 @@ coverage: $(VENV)/.dev
 # With another interpreter: make test-offline PYTHON=/usr/bin/python3 VENV=.venv-3.11.2
 test-offline: $(VENV)/.dev
 	$(RUN)/python -m pytest -n 2 -m "not server and not browser and not fuzz"
+
+# The tests that need no server, with the lowest versions that pyproject.toml allows.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest && .venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1' uv
+	.venv-lowest/bin/uv pip compile --quiet --resolution lowest-direct --extra elastic --extra arrow --extra pandas pyproject.toml -o .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-lowest/lowest.txt -e '.[elastic,arrow,pandas]' --group dev
+	.venv-lowest/bin/python -m pytest -n 2 -m "not server and not browser and not slow and not fuzz"
 
 servers: $(VENV)/.dev
 	$(RUN)/python -m tests.servers

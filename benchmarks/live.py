@@ -87,7 +87,7 @@ def set_profile(url: str, index: str, **connection: Any) -> None:
 def by_connector(url: str, index: str) -> list[float]:
     """Seconds of the real `elastic_ecs`, installed as `kestrel connectors install` does."""
     os.environ[FOLDER_VARIABLE] = str(cache_folder() / "connectors")
-    install("elastic_ecs", upgrade=False, told=lambda _: None)
+    install("elastic_ecs", upgrade=False, known=lambda _: None)
     with Proxy(url) as proxy:
         set_profile(proxy.url.removeprefix("https://"), index, selfSignedCert=proxy.certificate, options={"native": False})
         return [timed(translate) for _ in range(RUNS)]
@@ -144,11 +144,11 @@ def bare_loop(url: str, index: str) -> None:
     import orjson
     import urllib3
 
-    pool = urllib3.PoolManager(maxsize=SLICES)
+    source_text = urllib3.PoolManager(maxsize=SLICES)
 
     def ask(method: str, path: str, body: Any = None) -> Any:
         sent = orjson.dumps(body) if body is not None else None
-        response = pool.request(method, f"{url}/{path}", body=sent, headers={"content-type": "application/json"})
+        response = source_text.request(method, f"{url}/{path}", body=sent, headers={"content-type": "application/json"})
         return orjson.loads(response.data)
 
     opened = ask("POST", f"{index}/_pit?keep_alive=1m")

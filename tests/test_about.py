@@ -16,12 +16,12 @@ def test_every_word_is_told() -> None:
 
 
 def test_nothing_else_is_told() -> None:
-    told = packaged("kestrel.model", "about.yaml")
-    assert set(told) == {"every entity", "types", "verbs"}
-    assert set(told["every entity"]) == set(EVERY_ENTITY)
-    assert set(told["verbs"]) == set(vocabulary().relations)
-    assert set(told["types"]) == set(vocabulary().types)
-    for name, texts in told["types"].items():
+    known = packaged("kestrel.model", "about.yaml")
+    assert set(known) == {"every entity", "types", "verbs"}
+    assert set(known["every entity"]) == set(EVERY_ENTITY)
+    assert set(known["verbs"]) == set(vocabulary().relations)
+    assert set(known["types"]) == set(vocabulary().types)
+    for name, texts in known["types"].items():
         kind = vocabulary().types[name]
         assert set(texts["attributes"]) == set(kind.attributes)
         assert set(texts.get("references", {})) == set(kind.references)

@@ -50,8 +50,8 @@ def test_a_damaged_cache_file_is_read_anew(tmp_path: Path, cache: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_told_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logs = write(tmp_path / "a.json", [creation(1)])
     monkeypatch.setenv("KESTREL_CACHE", str(logs))
-    found, _, trouble = hunt(logs)
-    assert found == 1 and trouble
+    found, _, reason_of = hunt(logs)
+    assert found == 1 and reason_of
 
 
 def test_the_writer_of_large_files_gives_the_same(tmp_path: Path, cache: Path) -> None:

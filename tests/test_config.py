@@ -158,8 +158,8 @@ def test_an_ascending_sort_order_is_named(kestrel_yaml: WriteFile) -> None:
 def test_a_session_tells_notices_once(kestrel_yaml: WriteFile) -> None:
     kestrel_yaml("session: {log_path: x}")
     with Session() as session:
-        told = [[r.code for r in session.run("x = NEW ['a']") if isinstance(r, Notice)] for _ in range(2)]
-    assert told == [["former-setting"], []]
+        known = [[r.code for r in session.run("x = NEW ['a']") if isinstance(r, Notice)] for _ in range(2)]
+    assert known == [["former-setting"], []]
 
 
 # -- mistakes ---------------------------------------------------------------------------------------------------------

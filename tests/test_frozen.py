@@ -160,8 +160,8 @@ def test_a_variable_stays_what_it_was(
     session.run(f"p = GET process FROM '{path}' WHERE name LIKE 'p%'")
     snapshots_written(session)
     change(path)
-    told = notices(session, "a = p WHERE pid > 0")
-    assert len(told) == 1 and path.name in told[0]
+    known = notices(session, "a = p WHERE pid > 0")
+    assert len(known) == 1 and path.name in known[0]
     assert notices(session, "b = p WHERE pid > 1") == []
     assert rows(session, "DISP p ATTR name, command_line SORT BY pid DESC") == [("p2.exe", "p2.exe --run"), ("p1.exe", "p1.exe --run")]
     assert rows(session, "DISP p ATTR creator_user_ref.account_login SORT BY creator_user_ref.account_login ASC") == [("alice",), ("bob",)]
@@ -228,8 +228,8 @@ def test_what_a_glob_names_changes_in_part(cache: str, tmp_path: Path, session: 
     a, b = write(tmp_path / "a.json", [creation(1)]), write(tmp_path / "b.json", [creation(2)])
     session.run(f"p = GET process FROM '{tmp_path}/?.json' WHERE pid > 0 q = p WHERE name = 'p2.exe'")
     rewritten(a)
-    told = notices(session, "DISP p ATTR name")
-    assert len(told) == 1 and "a.json" in told[0] and "b.json" not in told[0]
+    known = notices(session, "DISP p ATTR name")
+    assert len(known) == 1 and "a.json" in known[0] and "b.json" not in known[0]
     assert rows(session, "DISP RECORDS(q) ATTR event.original") == [(b.read_text().strip(),)]
     assert "a.json" in failure(session, "DISP RECORDS(p) ATTR event.original")
     session.run(f"r = GET process FROM '{tmp_path}/?.json' WHERE pid > 0")

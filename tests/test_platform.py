@@ -158,9 +158,9 @@ def test_a_signal_ends_a_command_without_a_traceback(long: Path, tmp_path: Path,
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(delay)
         process.send_signal(sent)
-        _, told = process.communicate(timeout=60)
-    if process.returncode != -sent or "kestrel/session" in told:  # else the interpreter itself was starting
-        assert process.returncode == status and "Traceback" not in told
+        _, known = process.communicate(timeout=60)
+    if process.returncode != -sent or "kestrel/session" in known:  # else the interpreter itself was starting
+        assert process.returncode == status and "Traceback" not in known
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not [p for p in (tmp_path / "cache").glob("*") if p.suffix != ".duckdb"]
 
@@ -174,8 +174,8 @@ def test_an_interrupt_ends_the_program_of_an_analytic(tmp_path: Path) -> None:
         while not (tmp_path / "on").exists() and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
-    assert (process.returncode, told) == (130, "stopped\n")
+        _, known = process.communicate(timeout=30)
+    assert (process.returncode, known) == (130, "stopped\n")
 
 
 # -- terminals ----------------------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ NUMBER = 7
 
 
 class Broken:
-    bound, whole, brings = 10, 10, None
+    bound, whole, provides = 10, 10, None
 
     def __getattr__(self, name: str) -> Any:
         raise ZeroDivisionError("of a fetcher")

@@ -147,11 +147,11 @@ def test_a_bundle_in_the_settings_file_counts_from_its_folder(tmp_path: Path, mo
     ],
 )
 def test_a_bundle_that_cannot_be_read_here(
-    connection: dict[str, object], code: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connection: dict[str, object], code: str, known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KESTREL_CONNECTORS", str(tmp_path / "none"))
     monkeypatch.setenv("STIXSHIFTER_BUNDLE_CONNECTOR", "stix_bundle")
     monkeypatch.setenv("STIXSHIFTER_BUNDLE_CONNECTION", json.dumps(connection))
     shown = mistakes("p = GET process FROM stixshifter://bundle WHERE pid > 0")
     assert [e.code for e in shown.errors] == [code]
-    assert told in str(shown)
+    assert known in str(shown)

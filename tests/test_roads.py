@@ -58,13 +58,13 @@ def both(files: list[Path], scratch: Path, monkeypatch: pytest.MonkeyPatch) -> i
         return passed[-1]
 
     monkeypatch.setattr(reader, "read_mixed", taken)
-    fast, told = table(files, scratch)
+    fast, known = table(files, scratch)
     assert passed and None not in passed, "the mixed road was not taken"
     with monkeypatch.context() as without:
         without.setattr(reader, "suits", lambda _: False)
         general, of_general = table(files, scratch)
     assert fast == general
-    assert told == of_general
+    assert known == of_general
     return len(fast)
 
 

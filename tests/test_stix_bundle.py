@@ -206,9 +206,9 @@ def test_relations_and_shared_objects() -> None:
     check_valid(bundle)
     kinds = Counter(o["type"] for o in bundle["objects"])
     assert kinds == {"identity": 1, "process": 3, "file": 1, "x-oca-asset": 1, "observed-data": 3, "relationship": 2}
-    told = {o["relationship_type"]: (o["source_ref"], o["target_ref"]) for o in bundle["objects"] if o["type"] == "relationship"}
+    stated = {o["relationship_type"]: (o["source_ref"], o["target_ref"]) for o in bundle["objects"] if o["type"] == "relationship"}
     by_pid = {o["pid"]: o["id"] for o in bundle["objects"] if o["type"] == "process"}
-    assert told == {"created": (by_pid[1], by_pid[2]), "resolved-to": (by_pid[2], by_pid[3])}
+    assert stated == {"created": (by_pid[1], by_pid[2]), "resolved-to": (by_pid[2], by_pid[3])}
 
 
 def test_a_bundle_of_others_is_not_loaded() -> None:

@@ -207,9 +207,9 @@ def test_save_writes_through_a_link(here: Path, session: Session) -> None:
 
 
 def parquet(path: Path, metadata: Any, rows: str = "SELECT 'process--0000000000000001' AS id, 'process' AS type, 'a' AS name, 5 AS pid") -> None:
-    told = (metadata if isinstance(metadata, str) else json.dumps(metadata)).replace("'", "''")
+    known = (metadata if isinstance(metadata, str) else json.dumps(metadata)).replace("'", "''")
     with duckdb.connect() as con:
-        con.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet, KV_METADATA {{kestrel: '{told}'}})")
+        con.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet, KV_METADATA {{kestrel: '{known}'}})")
 
 
 def says(**parts: Any) -> dict[str, Any]:

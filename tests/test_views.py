@@ -16,12 +16,12 @@ import zstandard
 
 from kestrel import Session
 from kestrel.cli import main
-from kestrel.display.drawn import lines
 from kestrel.display.html import to_html
 from kestrel.display.jsonlines import to_line
 from kestrel.display.notebook import DATA, bundle, unpacked
 from kestrel.display.placing import ROW, placed
 from kestrel.display.svg import ticks, to_svg
+from kestrel.display.text_views import lines
 from kestrel.errors import HuntErrors
 from kestrel.ingest import dataset
 from kestrel.result import Chart, Graph, Lane, Timeline, Tree, View
@@ -175,8 +175,8 @@ def test_a_record_of_several_entities_counts_once(session: Session, tmp_path: Pa
     found = view(session, f"v = GET process FROM '{log}'\nDISP v AS TIMELINE")
     assert isinstance(found, Timeline)
     assert (found.total, [(lane.name, lane.records) for lane in found.lanes]) == (3, [("process-create", 3)])
-    told = [sorted(m.label.split(", ")) for m in found.moments]
-    assert told == [["p1.exe (101)"], ["p1.exe (101)", "p2.exe (102)"], ["p2.exe (102)", "p3.exe (103)"]]
+    known = [sorted(m.label.split(", ")) for m in found.moments]
+    assert known == [["p1.exe (101)"], ["p1.exe (101)", "p2.exe (102)"], ["p2.exe (102)", "p3.exe (103)"]]
 
 
 def test_the_timeline_of_the_demo_counts_its_lines(session: Session) -> None:

@@ -20,7 +20,7 @@ from kestrel.model.about import about_attribute, about_type, about_verb
 from kestrel.model.vocabulary import ADDRESS_TYPES, EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Info, Made, Result, Summary
 from kestrel.sources.files import PACKED, SUFFIXES
-from kestrel.sources.pool import GROUP
+from kestrel.sources.opening import GROUP
 from kestrel.sources.profiles import profile_names
 from kestrel.syntax import complete as completing
 from kestrel.syntax import context, parse
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kestrel.session import Session
 
 LISTED = 1000
-"""How many files of a folder are looked at, so that a large one takes no longer."""
+"""The number of files of a folder that are checked, so that a large one takes no longer."""
 COUNTED = 50_000
 """The attributes of a variable of more entities are not counted until INFO does."""
 
@@ -84,7 +84,7 @@ def aside(session: Session, text: str) -> Aside | None:
 
 
 def remember(session: Session, result: Result) -> None:
-    """Keep what a result tells of variables, for completion."""
+    """Keep what a result says about variables, for completion."""
     match result:
         case Summary(made):
             for m in made:
@@ -168,16 +168,16 @@ def _known(session: Session, name: str, step: Step) -> context.Variable:
     return seen[1]
 
 
-def _update(session: Session, name: str, told: context.Variable) -> None:
-    """Keep what is told of a variable beside what is known; its type is the session's word."""
+def _update(session: Session, name: str, known: context.Variable) -> None:
+    """Keep what is reported about a variable beside what is known; its type is the session's word."""
     step = session.scope.get(name)
     if step is not None:
         old = _known(session, name, step)
-        _seen[session][name] = (step, replace(told, type=old.type, fullness=told.fullness or old.fullness))
+        _seen[session][name] = (step, replace(known, type=old.type, fullness=known.fullness or old.fullness))
 
 
-def _counts(told: Info | Made) -> context.Variable:
-    return context.Variable(None, {}, told.entities, told.records, told.first_observed, told.last_observed)
+def _counts(known: Info | Made) -> context.Variable:
+    return context.Variable(None, {}, known.entities, known.records, known.first_observed, known.last_observed)
 
 
 def _written(step: Step) -> dict[str, float]:

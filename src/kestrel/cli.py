@@ -443,7 +443,7 @@ def _check_connector(options: argparse.Namespace) -> int:
     from kestrel.sources.connector import connect
     from kestrel.sources.profiles import profile
     from kestrel.sources.stixshifter.connector import ShifterConnector
-    from kestrel.sources.stixshifter.trouble import NotInstalled
+    from kestrel.sources.stixshifter.failures import NotInstalled
 
     show = shower(options.format)
     try:
@@ -459,7 +459,7 @@ def _check_connector(options: argparse.Namespace) -> int:
     except KestrelError as error:
         report(HuntErrors(Source(""), [error]), options.format, show)
         return 1
-    show(Table(options.name, ("looked at", "state", "found"), rows, len(rows)))
+    show(Table(options.name, ("checked", "state", "found"), rows, len(rows)))
     return 1 if any(state == "bad" for _, state, _ in rows) else 0
 
 
@@ -526,7 +526,7 @@ def _hunting(signals: Signals, rows: int | EllipsisType | None = ..., log_format
         except Stopped:
             pass
         finally:
-            if (trouble := runner.close()) and not signals.number:
-                print(f"kestrel: the records could not be cached for the next run ({trouble})", file=sys.stderr)
+            if (reason_of := runner.close()) and not signals.number:
+                print(f"kestrel: the records could not be cached for the next run ({reason_of})", file=sys.stderr)
     if signals.number:
         raise KeyboardInterrupt

@@ -51,7 +51,7 @@ def report(error: HuntErrors, form: str, show: Callable[[Result], None]) -> None
     for failure in failures(error):
         if form == "text":
             sys.stdout.flush()
-            print(failure.drawn, file=sys.stderr)
+            print(failure.make, file=sys.stderr)
         else:
             show(failure)
 

@@ -72,10 +72,10 @@ def interact() -> int:
         prompt.loop()
     finally:
         interrupted.clear()
-        trouble = prompt.runner.close()
+        reason_of = prompt.runner.close()
         signal.signal(signal.SIGINT, before)
-    if trouble:
-        print(f"kestrel: what was read could not be kept for the next session ({trouble})")
+    if reason_of:
+        print(f"kestrel: what was read could not be kept for the next session ({reason_of})")
     return 0
 
 
@@ -122,7 +122,7 @@ class Repl:
         """Run a hunt and show what it finds. Ctrl-C stops the running step; variables made before stay."""
         try:
             with Progress(self.session.progress):
-                for result in self.runner.run(text, NAME, lambda told: self.console.print(Text(told, style="yellow"))):
+                for result in self.runner.run(text, NAME, lambda known: self.console.print(Text(known, style="yellow"))):
                     if result is not None:
                         show(self.console, result)
         except Stopped:
@@ -161,8 +161,8 @@ class Repl:
         @keys.add("f1", filter=typing)
         def _(event: KeyPressEvent) -> None:
             document = event.current_buffer.document
-            told = help_at(self.session, document.text, document.cursor_position) if document.current_line.strip() else overview()
-            run_in_terminal(lambda: self._tell(told))
+            known = help_at(self.session, document.text, document.cursor_position) if document.current_line.strip() else overview()
+            run_in_terminal(lambda: self._tell(known))
 
         return keys
 

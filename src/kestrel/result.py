@@ -78,7 +78,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a variable is made, and what is asked of whom. Nothing was run to find it out.
+    """How a variable is made, and which queries each source receives. Nothing was run to find it out.
 
     `steps`: one line each, inputs first. `queries`: for each source asked its URI, what must be returned, and the query in
     the source's own language.
@@ -104,7 +104,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a cell asked of a live source: queries sent, records and bytes that came, seconds of waiting, and the seconds that the source
+    """The requests of a cell to a remote source: queries sent, records and bytes that came, seconds of waiting, and the seconds that the source
     says it worked."""
 
     source: str
@@ -117,7 +117,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a cell made, what it asked of live sources, and how long it took, in seconds."""
+    """What a cell made, its requests to remote sources, and how long it took, in seconds."""
 
     variables: tuple[Made, ...]
     seconds: float
@@ -144,7 +144,7 @@ class Failure:
     hint: str | None
     line: int | None
     column: int | None
-    drawn: str
+    make: str
 
 
 @dataclass(frozen=True, slots=True)

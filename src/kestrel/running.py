@@ -16,7 +16,7 @@ from kestrel.signals import Stopped
 LOOK = 0.05
 """Seconds between two looks at what a hunt has found, and whether it is to stop."""
 PATIENCE = 2.0
-"""Seconds to stop after which it is told that it takes long."""
+"""Seconds after which a notice says that stopping takes long."""
 STOPPED = "stopped; the variables made before are still there"
 SLOW = "still stopping: what is being read has to be read to its end"
 
@@ -51,7 +51,7 @@ class Runner:
     def run(self, text: str, name: str, slow: Callable[[str], None], parameters: Mapping[str, Any] | None = None) -> Iterator[Result | None]:
         """Each result of a hunt as soon as it is there, and None now and then while it works.
 
-        `parameters` are the values of `$name`. `slow` is told once if the hunt takes long to stop. Raises Stopped, HuntErrors, and what
+        `parameters` are the values of `$name`. `slow` is called once if the hunt takes long to stop. Raises Stopped, HuntErrors, and what
         else the hunt failed in.
         """
         self.settle()
@@ -99,15 +99,15 @@ class Runner:
     def close(self) -> str | None:
         """Write what was read to the cache, unless interrupted, and end the session. Returns why it could not be written, or None."""
         self.settle()
-        told: list[str | None] = []
-        work = Work(lambda _: told.append(self.session.settle()))
+        known: list[str | None] = []
+        work = Work(lambda _: known.append(self.session.settle()))
         while not work.done.wait(LOOK):
             if self.interrupted.is_set():
                 self.session.interrupt()
         self.session.free()
         if work.failure:
             raise work.failure
-        return told[0]
+        return known[0]
 
     def _taken(self, found: SimpleQueue[Result]) -> Iterator[Result]:
         while True:
@@ -120,7 +120,7 @@ class Runner:
 
     def _stop(self, work: Work, since: float | None, slow: Callable[[str], None]) -> float:
         """Ask the work to stop, again and again: it may be between two queries. Returns since when it is asked, for ever
-        later once it is told that it takes long."""
+        later once a notice says that it takes long."""
         work.stopped.set()
         self.session.interrupt()
         now = time.monotonic()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kestrel.engine.answers import Answers
 from kestrel.engine.evaluate import Engine
-from kestrel.engine.metadata import Told
+from kestrel.engine.metadata import Origin
 from kestrel.engine.save import Files, save, save_bundle
 from kestrel.graph.formats import format_of
 from kestrel.graph.steps import Step, sources_of
@@ -25,6 +25,6 @@ def save_variable(engine: Engine, files: Files, step: Step, path: Path, name: st
         save_bundle(path, Answers(engine).bundle(variable, [*columns, *ends_of_connections(variable.type)]))
         number = engine.rows(variable)
     else:
-        number = save(engine.con, Answers(engine).select(variable, columns), path, Told(variable.type, sources_of(step), variable.range))
+        number = save(engine.con, Answers(engine).select(variable, columns), path, Origin(variable.type, sources_of(step), variable.range))
     files.written.add(path)
     return Notice("saved", f"{number:,} row{'' if number == 1 else 's'} of `{name}` saved in {path_text(path)}{made}", number)

@@ -24,7 +24,7 @@ from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.connector import check, connector
 from kestrel.sources.files import as_log_format, native
-from kestrel.sources.pool import UnknownScheme, is_profile, open_pool, profile_named
+from kestrel.sources.opening import UnknownScheme, is_profile, open_source, profile_named
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
@@ -183,7 +183,7 @@ class Session:
 
     def _open(self, pool: str, quoted: bool) -> tuple[Source, ...]:
         """The sources that a pool names, with what their files contain now."""
-        found = open_pool(pool, quoted, default_scheme=self.settings.default_scheme)
+        found = open_source(pool, quoted, default_scheme=self.settings.default_scheme)
         return tuple(self.readings.current(as_log_format(source, self.log_format)) for source in found)
 
     def _peek(self, path: str, kind: str | None) -> tuple[Load, list[Notice]]:
@@ -215,14 +215,14 @@ class Session:
     def _open_if_there(self, text: str, quoted: bool) -> tuple[Source, ...]:
         """The sources that a pool names; one that cannot be opened is kept as named. Raises UnknownScheme."""
         try:
-            return open_pool(text, quoted, self.settings.default_scheme)
+            return open_source(text, quoted, self.settings.default_scheme)
         except UnknownScheme:
             raise
         except KestrelError:
             return (Source(text, ()),)
 
     def known_columns(self, step: Step) -> Mapping[str, str] | None:
-        """The columns of a file that was looked at, or of an analytic's answer that is there."""
+        """The columns of a file that was read, or of an analytic's answer that is there."""
         if isinstance(step, Load):
             same_file = (c for s, c in self._peeked.items() if isinstance(s, Load) and s.file == step.file)
             return self._peeked.get(step) or next(same_file, None)
@@ -273,7 +273,7 @@ class Session:
         for uri, failure in remote.failures:
             yield Reported("partial-answer", f"`{uri}` could not be asked, and the answer lacks what it has: {failure.message}")
         remote.failures.clear()
-        yield from (Reported("source", text) for text in remote.told())
+        yield from (Reported("source", text) for text in remote.notes())
         yield from work.notices
         work.notices.clear()
 
@@ -336,7 +336,7 @@ class Session:
         return self.tables.page(key, offset, count, sort, descending, search)
 
     def examine(self, pool: str) -> Iterator[tuple[str, str, str]]:
-        """What stands between a data source and a hunt: what was looked at, `good`, `weak` or `bad`, and what was found. `pool` is written
+        """What stands between a data source and a hunt: what was checked, `good`, `weak` or `bad`, and what was found. `pool` is written
         as after FROM. Raises HuntErrors."""
         try:
             for source in self._open(pool, quoted=False):
@@ -438,9 +438,9 @@ class Session:
 
     def close(self) -> str | None:
         """The same, and free everything else."""
-        trouble = self.settle()
+        reason_of = self.settle()
         self.free()
-        return trouble
+        return reason_of
 
     def free(self) -> None:
         """End the session; what was read and is not in the cache is discarded."""

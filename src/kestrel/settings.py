@@ -54,7 +54,7 @@ class NoSettingsFile(KestrelError):
         super().__init__(f"`{FILE_VARIABLE}` names the settings file `{path}`, which is not there", None, f"make it, or unset `{FILE_VARIABLE}`")
 
 
-class GivenTwice(KestrelError):
+class SetTwice(KestrelError):
     code: ClassVar[str] = "K0606"
 
     def __init__(self, where: str, name: str, other: str, line: int) -> None:
@@ -189,7 +189,7 @@ class Settings:
 
     @property
     def lent(self) -> tuple[timedelta, timedelta]:
-        """What is added to the start and to the stop of a lent time range."""
+        """What is added to the start and to the stop of a derived time range."""
         return timedelta(seconds=self.lent_start_offset), timedelta(seconds=self.lent_stop_offset)
 
     def listing(self) -> Iterator[tuple[str, Any, str, str]]:
@@ -322,7 +322,7 @@ class _Reading:
     def _entry(self, name: str, entry: Entry, where: str) -> None:
         known = NAMES[name]
         if known in self.given:
-            self.errors.append(GivenTwice(where, name, *self.given[known]))
+            self.errors.append(SetTwice(where, name, *self.given[known]))
             return
         self.given[known] = (name, entry.line)
         try:

@@ -67,11 +67,11 @@ def test_the_protocol_and_what_the_client_is_told(bench: Bench) -> None:
     found = bench.run("docker://score", WORK, x="a; touch /tmp/x")
     assert list(pandas.read_parquet(table(found))["x_seen"]) == [True, True, True] and found.log == ("done",)
     (call,) = bench.calls()
-    told = call["arguments"]
-    assert told[:3] == ["run", "--rm", "--pull=never"] and told[-1] == "kestrel-analytics-score"
-    assert told[4].startswith("--mount=type=bind,source=") and told[4].endswith(",target=/data")
-    assert "--env=x" in told and "--env=KESTREL_DATA=/data" in told
-    assert call["x"] == "a; touch /tmp/x" and not any("touch" in part for part in told)
+    known = call["arguments"]
+    assert known[:3] == ["run", "--rm", "--pull=never"] and known[-1] == "kestrel-analytics-score"
+    assert known[4].startswith("--mount=type=bind,source=") and known[4].endswith(",target=/data")
+    assert "--env=x" in known and "--env=KESTREL_DATA=/data" in known
+    assert call["x"] == "a; touch /tmp/x" and not any("touch" in part for part in known)
 
 
 def test_a_profile_says_another_image(bench: Bench, setup: Setup) -> None:

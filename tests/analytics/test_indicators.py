@@ -197,8 +197,8 @@ def test_what_is_not_understood_is_told(bench: Bench) -> None:
     found = run(PROCESSES, bench.bundle(*HOSTILE, "[process:name = 'cmd.exe']"))
     assert [row["id"] for row in table(found) if row["x_indicator"]] == ["p2"]
     assert table(found)[1]["x_indicator_source"] == [f"i{len(HOSTILE)}"]
-    told = found.displays[1]
-    assert isinstance(told, Text) and f"{len(HOSTILE)} of {len(HOSTILE) + 1} indicators are left out" in told.text
+    stated = found.displays[1]
+    assert isinstance(stated, Text) and f"{len(HOSTILE)} of {len(HOSTILE) + 1} indicators are left out" in stated.text
 
 
 def test_revoked_and_foreign_patterns_do_not_count(bench: Bench) -> None:

@@ -81,7 +81,7 @@ def answer(case: Case, folder: Path) -> dict[str, Any]:
     write_data(case.data, folder)
     cells = [case.hunt] if isinstance(case.hunt, str) else case.hunt
     results: list[Result] = []
-    drawn: list[str] = []
+    make: list[str] = []
     with standing_in(folder, case.environment), patch.object(dataset, "LARGE", -1 if case.large else dataset.LARGE), Session(rows=None) as session:
         for number, cell in enumerate(cells, start=1):
             write_data(case.changes.get(number, {}), folder)
@@ -89,11 +89,11 @@ def answer(case: Case, folder: Path) -> dict[str, Any]:
                 for result in session.stream(cell, "hunt.hf" if len(cells) == 1 else f"cell {number}", case.parameters):
                     results.append(result)
             except HuntErrors as errors:
-                drawn.append(str(errors))
+                make.append(str(errors))
         counts = {name: list(session.engine.counts(session.engine.evaluate(step))[:2]) for name, step in session.scope.items()}
     found: dict[str, Any] = {"counts": counts, "notices": [r.message for r in results if isinstance(r, Notice)]}
-    if drawn:
-        found["error"] = "\n".join(drawn) + "\n"
+    if make:
+        found["error"] = "\n".join(make) + "\n"
     for result in results:
         match result:
             case Table():

@@ -24,13 +24,13 @@ def _records(arguments: list[str]) -> int:
     folder = Path(arguments[2]) if len(arguments) > 2 else None
     started, whole = time.perf_counter(), Tally()
     sizes = [min(reading.TOGETHER, wanted - begin) for begin in range(0, wanted, reading.TOGETHER)]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        for tally in pool.imap_unordered(partial(reading.run_batch, seed, folder), enumerate(sizes)):
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as source_text:
+        for tally in source_text.imap_unordered(partial(reading.run_batch, seed, folder), enumerate(sizes)):
             for fault in tally.faults:
                 print(fault, flush=True)
             whole.add(tally)
-    told = ", ".join(f"{whole.counts[name]:,} {name}" for name in ("read", "unknown", "broken", "faults"))
-    print(f"{whole.counts['records']:,} lines, seed {seed}: {told} in {time.perf_counter() - started:,.0f} s")
+    known = ", ".join(f"{whole.counts[name]:,} {name}" for name in ("read", "unknown", "broken", "faults"))
+    print(f"{whole.counts['records']:,} lines, seed {seed}: {known} in {time.perf_counter() - started:,.0f} s")
     return 1 if whole.faults else 0
 
 
@@ -39,17 +39,17 @@ def _hunts(arguments: list[str]) -> int:
     seed = int(arguments[1]) if len(arguments) > 1 else 1
     started, whole = time.perf_counter(), Tally()
     sizes = [min(TOGETHER, wanted - begin) for begin in range(0, wanted, TOGETHER)]
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=10) as pool:
-        for tally in pool.imap_unordered(partial(run_batch, seed), enumerate(sizes)):
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=10) as source_text:
+        for tally in source_text.imap_unordered(partial(run_batch, seed), enumerate(sizes)):
             for fault in tally.faults:
                 print(fault, flush=True)
             whole.add(tally)
             if not whole.counts["hunts"] % 5000:
                 print(f"{whole.counts['hunts']:,} hunts, {len(whole.faults):,} faults", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
-    told = ", ".join(f"{whole.counts[name]:,} {name}" for name in ("results", "mistakes", "failures", "faults"))
+    known = ", ".join(f"{whole.counts[name]:,} {name}" for name in ("results", "mistakes", "failures", "faults"))
     print("codes: " + ", ".join(f"{code} {number:,}" for code, number in sorted(whole.codes.items())))
-    print(f"{whole.counts['hunts']:,} hunts, seed {seed}: {told} in {seconds:,.0f} s")
+    print(f"{whole.counts['hunts']:,} hunts, seed {seed}: {known} in {seconds:,.0f} s")
     return 1 if whole.faults else 0
 
 

@@ -154,8 +154,8 @@ class Hunt:
             return str(self.chance.choice((4, 100, 101, 443, 50001, "'443'", 2, 1)))
         if end in ("first_observed", "last_observed", "created"):
             return self.chance.choice(TIMES)
-        pools = {"value": ADDRESSES + DOMAINS, "key": KEYS, "path": PATHS, "x_path": PATHS, "command_line": COMMANDS}
-        return self._quoted(self.chance.choice(pools.get(end, NAMES)))
+        source_texts = {"value": ADDRESSES + DOMAINS, "key": KEYS, "path": PATHS, "x_path": PATHS, "command_line": COMMANDS}
+        return self._quoted(self.chance.choice(source_texts.get(end, NAMES)))
 
     def _quoted(self, text: str) -> str:
         sign = self.chance.choice("'\"")
@@ -230,13 +230,13 @@ class Hunt:
 
     def _get(self) -> str:
         kind = self._type()
-        pool = "" if (self.asked or self.careless) and not self.chance.randrange(10) else f" FROM {self._pick(LOGS, WRONG_LOGS)}"
+        source_text = "" if (self.asked or self.careless) and not self.chance.randrange(10) else f" FROM {self._pick(LOGS, WRONG_LOGS)}"
         self.asked = True
         if self.kinds and not self.chance.randrange(4):
             source = self._variable()
             kind = self.kinds.get(source, kind)
-            pool = f" FROM {source}" + (f", {self._variable(kind)}" if not self.chance.randrange(8) else "")
-        text = f"GET {kind}{pool}{self._where(kind, 0.7)}{self._time()}{self._limit()}"
+            source_text = f" FROM {source}" + (f", {self._variable(kind)}" if not self.chance.randrange(8) else "")
+        text = f"GET {kind}{source_text}{self._where(kind, 0.7)}{self._time()}{self._limit()}"
         return f"{self._target(kind)} = {text}" if self.chance.randrange(12) else text
 
     def _find(self) -> str:

@@ -19,7 +19,7 @@ from kestrel.pushdown import RecordQuery, ask
 from tests.events import connection, creation, guid, write
 from tests.test_oracle import NAMES, PORTS, Record, Tree, patterns, quoted, satisfies, text
 
-Told = dict[str, Any]
+Origin = dict[str, Any]
 
 
 @st.composite
@@ -41,9 +41,9 @@ def logs(draw: st.DrawFn) -> list[Record]:
     return records
 
 
-def mentions(record: Record) -> list[tuple[str, Told]]:
+def mentions(record: Record) -> list[tuple[str, Origin]]:
     """The processes a record tells of, by GUID, each with what it tells of it."""
-    actor: Told = {
+    actor: Origin = {
         "name": record["Image"].rpartition("\\")[2],
         "pid": int(record["ProcessId"]),
         "command_line": record.get("CommandLine") or None,
@@ -57,8 +57,8 @@ def mentions(record: Record) -> list[tuple[str, Told]]:
     return found
 
 
-def shows(told: Told, test: steps.Test) -> bool:
-    value = told.get(test.path.text())
+def shows(known: Origin, test: steps.Test) -> bool:
+    value = known.get(test.path.text())
     if value is None:
         return False
     operator = "=" if test.operator == "IN" else test.operator
@@ -71,7 +71,7 @@ def comes(record: Record, query: RecordQuery) -> set[str]:
     moment = datetime.fromisoformat(record["UtcTime"]).replace(tzinfo=UTC)
     if query.range and not query.range.start <= moment < query.range.stop:
         return set()
-    return {key for key, told in mentions(record) if query.any_of is None or any(all(shows(told, t) for t in group) for group in query.any_of)}
+    return {key for key, known in mentions(record) if query.any_of is None or any(all(shows(known, t) for t in group) for group in query.any_of)}
 
 
 @settings(max_examples=6, deadline=None)

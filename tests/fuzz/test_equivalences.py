@@ -297,7 +297,7 @@ def test_group_counts_what_the_shown_rows_say(lab: Laboratory, seed: int) -> Non
     expected: set[tuple[Any, ...]] = set()
     for value, held in groups.items():
         known = [v for v in held if v is not None]
-        told = {
+        stated = {
             "COUNT": len(known),
             "NUNIQUE": len(set(known)),
             "MIN": min(known, default=None),
@@ -305,7 +305,7 @@ def test_group_counts_what_the_shown_rows_say(lab: Laboratory, seed: int) -> Non
             "SUM": sum(known) if numeric else None,
             "AVG": statistics.fmean(known) if known and numeric else None,
         }
-        expected.add((value, *(rounded(told[f]) for f in functions)))
+        expected.add((value, *(rounded(stated[f]) for f in functions)))
     assert Counter((row[0], *(rounded(v) for v in row[1:])) for row in table.rows) == Counter(expected)
 
 
@@ -330,12 +330,12 @@ def test_describe_tells_what_python_tells(lab: Laboratory, seed: int) -> None:
     rows = lab.ask(f"v = {every}")["v"]
     names = sorted({n for row in rows for n in row if not isinstance(row[n], list)}) or ["id"]
     attribute = chance.choice(names)
-    told = next(r for r in lab.shown(f"v = {every} DESCRIBE v.{attribute}") if isinstance(r, Description))
-    found = dict(told.statistics)
+    stated = next(r for r in lab.shown(f"v = {every} DESCRIBE v.{attribute}") if isinstance(r, Description))
+    found = dict(stated.statistics)
     values = [row[attribute] for row in rows if row.get(attribute) is not None]
     assert (found["entities"], found["missing"], found["distinct"]) == (len(rows), len(rows) - len(values), len(set(values)))
     ranked = sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))[:10]
-    assert list(told.frequent) == ranked
+    assert list(stated.frequent) == ranked
     if values and not isinstance(values[0], str):
         assert (found["lowest"], found["highest"]) == (min(values), max(values))
     if values and isinstance(values[0], int):
@@ -378,11 +378,11 @@ def test_what_is_saved_is_loaded(lab: Laboratory, seed: int) -> None:
         follow = chance.choice(ways)
         found = lab.ask(f"{made} w = LOAD 'there.{ending}'{'' if want else f' AS {kind}'} f = {follow} v g = {follow} w")
         assert lab.session["w"].type == kind
-        assert [told(row) for row in found["w"]] == [told(row) for row in want], ending
+        assert [stated(row) for row in found["w"]] == [stated(row) for row in want], ending
         assert found["f"] == found["g"] or every.endswith("empty.json")
 
 
-def told(row: Row) -> Row:
+def stated(row: Row) -> Row:
     """What a row says: missing columns and missing values are one. How often it was seen is not for a file to tell."""
     return {name: value for name, value in row.items() if value is not None and name != "number_observed"}
 
@@ -504,9 +504,9 @@ def test_join_pairs_the_rows_of_equal_keys(lab: Laboratory, seed: int) -> None:
     joined = lab.ask(f"{made} j = JOIN a, b BY {keys[0]}, {keys[1]}")["j"]
     pairs = [(x, y) for x in found["a"] for y in found["b"] if x.get(keys[0]) is not None and same(x[keys[0]], y.get(keys[1]))]
     assert Counter(r["id"] for r in joined) == Counter(x["id"] for x, _ in pairs)
-    brought = {n for r in joined for n in r} - {n for r in found["a"] for n in r}
+    provided = {n for r in joined for n in r} - {n for r in found["a"] for n in r}
     held = {n for _, y in pairs for n in y if y[n] is not None}
-    assert {n for n in brought if any(r[n] is not None for r in joined)} <= held
+    assert {n for n in provided if any(r[n] is not None for r in joined)} <= held
 
 
 def same(one: Any, two: Any) -> bool:
@@ -543,9 +543,9 @@ def test_info_counts_what_is_there(lab: Laboratory, seed: int) -> None:
         rows = lab.ask(made)["v"]
     except HuntErrors:
         return
-    told = next(r for r in lab.shown(f"{made} INFO v") if isinstance(r, Info))
-    assert told.entities == len(rows)
-    for attribute in told.attributes:
+    stated = next(r for r in lab.shown(f"{made} INFO v") if isinstance(r, Info))
+    assert stated.entities == len(rows)
+    for attribute in stated.attributes:
         values = [r[attribute.name] for r in rows if r.get(attribute.name) is not None]
         assert attribute.count == len(values), attribute
         if values and not isinstance(values[0], list):

@@ -107,7 +107,7 @@ def test_a_cell_that_fails_ends_the_run_and_its_error_is_kept(folder: Path, caps
     path, output = folder / "book.ipynb", folder / "out.ipynb"
     write_book(book_of("n = NEW ['a.exe']\nDISP n ATTR name", "DISP n ATTR nam", "DISP n"), path)
     assert main(["run", str(path), "--output", str(output)]) == 1
-    assert "cell 2 failed" in (told := capsys.readouterr().err) and "K0203" in told
+    assert "cell 2 failed" in (known := capsys.readouterr().err) and "K0203" in known
     cells = read_book(output)["cells"]
     assert [len(c["outputs"]) for c in cells] == [2, 1, 0]
     assert cells[1]["outputs"][0]["output_type"] == "error" and any("^^^" in line for line in cells[1]["outputs"][0]["traceback"])

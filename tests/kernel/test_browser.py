@@ -424,9 +424,9 @@ def test_a_timeline_shows_no_more_detail_than_it_has(lab: Lab) -> None:
         timeline.get_by_label("closer").click()
     lanes = timeline.locator("svg text:not(.kst-quiet)").count()
     assert 1 <= timeline.locator("svg rect").count() <= lanes
-    told = re.match(r"([\d,]+) of 20,095 records, (\S+) to (\S+)$", timeline.locator(".kst-note").inner_text())
-    assert told
-    number, first, last = int(told[1].replace(",", "")), *(datetime.fromisoformat(t) for t in told.groups()[1:])
+    known = re.match(r"([\d,]+) of 20,095 records, (\S+) to (\S+)$", timeline.locator(".kst-note").inner_text())
+    assert known
+    number, first, last = int(known[1].replace(",", "")), *(datetime.fromisoformat(t) for t in known.groups()[1:])
     with zstandard.open(SAMPLE, "rt", encoding="utf-8") as lines:
         times = [datetime.fromisoformat(json.loads(line)["@timestamp"]) for line in set(lines)]
     second = timedelta(seconds=1)

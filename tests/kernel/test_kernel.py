@@ -167,9 +167,9 @@ def test_interrupt_stops_a_reading_and_the_session_stays_usable(notebook: Notebo
 
 
 def test_progress_is_replaced_by_the_result() -> None:
-    told: list[tuple[str, int, float] | None] = [("bytes", 10**9, 0.0), ("bytes", 10**9, 0.25), ("bytes", 10**9, 0.5)]
+    known: list[tuple[str, int, float] | None] = [("bytes", 10**9, 0.0), ("bytes", 10**9, 0.25), ("bytes", 10**9, 0.5)]
     sent: list[tuple[str, dict[str, Any]]] = []
-    progress = Progress(lambda: told.pop(0), lambda kind, content: sent.append((kind, content)))
+    progress = Progress(lambda: known.pop(0), lambda kind, content: sent.append((kind, content)))
     for now in (100.0, 100.4, 101.0):
         progress.look(now)
     progress.replace({"text/plain": "the result"})
@@ -200,8 +200,8 @@ def test_completion_names_attributes_with_their_kinds(notebook: Notebook) -> Non
     notebook.outputs(HUNT)
     reply = notebook.client.complete("DISP p ATTR na", 14, reply=True, timeout=20)["content"]
     assert "name" in reply["matches"] and (reply["cursor_start"], reply["cursor_end"]) == (12, 14)
-    told = {t["text"]: t for t in reply["metadata"]["_jupyter_types_experimental"]}
-    assert told["name"]["type"] == "property" and told["name"]["signature"]
+    known = {t["text"]: t for t in reply["metadata"]["_jupyter_types_experimental"]}
+    assert known["name"]["type"] == "property" and known["name"]["signature"]
 
 
 @pytest.mark.parametrize(("code", "place", "words"), [("DISP p", 2, "ATTR"), ("DISP p ATTR pid", 14, "pid"), ("DISP p", 6, "24 process")])

@@ -24,7 +24,7 @@ def strange(number: int, **fields: Any) -> dict[str, Any]:
     return {"@timestamp": f"2024-03-05T11:00:{number:02}.000Z", **(fields or STRANGE)}
 
 
-def told(results: list[Result]) -> list[Notice]:
+def known(results: list[Result]) -> list[Notice]:
     return [r for r in results if isinstance(r, Notice)]
 
 
@@ -53,7 +53,7 @@ def test_documents_of_no_known_format_are_an_error(prepare: Callable[..., str], 
 
 def test_some_documents_of_no_known_format_are_a_notice(prepare: Callable[..., str], session: Session) -> None:
     prepare(*(process(n) for n in range(5)), *(strange(n) for n in range(2)))
-    found = told(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}"))
+    found = known(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}"))
     (text,) = [n.message for n in found if URI in n.message]
     assert f"2 of the 7 documents of `{URI}` in the time range are in an unknown log format" in text
     assert "@timestamp, kubernetes, log, message" in text
@@ -68,23 +68,23 @@ def test_the_closest_format_is_named(prepare: Callable[..., str], session: Sessi
 
 def test_a_find_says_so_as_well(prepare: Callable[..., str], session: Session) -> None:
     prepare(process(0), strange(1))
-    assert not [n for n in told(session.run(f"{HUNT} {RANGE}")) if "closest" in n.message]
-    found = told(session.run("y = FIND network-traffic CREATED BY x"))
+    assert not [n for n in known(session.run(f"{HUNT} {RANGE}")) if "closest" in n.message]
+    found = known(session.run("y = FIND network-traffic CREATED BY x"))
     assert any(f"1 of the 2 documents of `{URI}` in the time range is in an unknown log format" in n.message for n in found)
-    assert not [n for n in told(session.run("z = FIND process CREATED y")) if URI in n.message], "of nothing, nothing can be found"
+    assert not [n for n in known(session.run("z = FIND process CREATED y")) if URI in n.message], "of nothing, nothing can be found"
 
 
 def test_an_empty_index_is_a_notice(prepare: Callable[..., str], session: Session) -> None:
     prepare()
     for hunt in (HUNT, f"{HUNT} {RANGE}"):
-        found = told(session.run(hunt))
+        found = known(session.run(hunt))
         assert [n.message for n in found if "no documents" in n.message] == [f"`{URI}` has no documents, or none that the API key or user may read"]
         assert len(session["x"]) == 0
 
 
 def test_nothing_in_the_time_range_is_a_notice(prepare: Callable[..., str], session: Session) -> None:
     prepare(*(process(n) for n in range(5)))
-    found = told(session.run(f"{HUNT} START t'2020-01-01T00:00:00Z' STOP t'2020-01-02T00:00:00Z'"))
+    found = known(session.run(f"{HUNT} START t'2020-01-01T00:00:00Z' STOP t'2020-01-02T00:00:00Z'"))
     assert [n.message for n in found if URI in n.message] == [
         f"`{URI}` has no documents from 2020-01-01T00:00:00Z to 2020-01-02T00:00:00Z; "
         "its documents are from 2024-03-05T10:00:00.000Z to 2024-03-05T10:00:04.000Z"
@@ -94,7 +94,7 @@ def test_nothing_in_the_time_range_is_a_notice(prepare: Callable[..., str], sess
 
 def test_known_documents_without_a_match_need_no_reason(prepare: Callable[..., str], session: Session) -> None:
     prepare(*(process(n) for n in range(5)))
-    assert not [n for n in told(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}")) if URI in n.message]
+    assert not [n for n in known(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}")) if URI in n.message]
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_known_documents_without_a_match_need_no_reason(prepare: Callable[..., s
 def test_formats_are_recognised_where_they_cannot_be_asked_for(prepare: Callable[..., str], session: Session, mappings: Any) -> None:
     """The documents themselves are checked."""
     prepare(*(process(n) for n in range(5)), strange(0), index=f"plain-{len(str(mappings))}", mappings=mappings)
-    found = told(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}"))
+    found = known(session.run(f"{HUNT} WHERE name = 'nothing.exe' {RANGE}"))
     assert any(f"1 of the 6 documents of `{URI}` in the time range is in an unknown log format" in n.message for n in found)
 
 
 def test_names_with_dots_are_recognised(prepare: Callable[..., str], session: Session) -> None:
     prepare({"@timestamp": "2024-03-05T10:00:00.000Z", "winlog.event_id": 1, "winlog.channel": "Application", "winlog.computer_name": "pc1"})
-    assert not [n for n in told(session.run(f"{HUNT} {RANGE}")) if "unknown log format" in n.message and "closest" in n.message]
+    assert not [n for n in known(session.run(f"{HUNT} {RANGE}")) if "unknown log format" in n.message and "closest" in n.message]
 
 
 def test_several_sources(server: Server, indexed: Indexed, profiled: Profiled, session: Session) -> None:
@@ -122,7 +122,7 @@ def test_several_sources(server: Server, indexed: Indexed, profiled: Profiled, s
     profiled(server.url, indexed(server, [process(0)]).name, name="good")
     profiled(server.url, indexed(server, [strange(0)]).name, name="poor")
     hunt = f"x = GET process FROM stixshifter://good,stixshifter://poor WHERE name = 'nothing.exe' {RANGE}"
-    found = told(session.run(hunt))
+    found = known(session.run(hunt))
     assert any("the only document of `stixshifter://poor` in the time range is in an unknown log format" in n.message for n in found)
     with pytest.raises(HuntErrors, match="K0430"):
         session.run(hunt.replace("stixshifter://good,", ""))

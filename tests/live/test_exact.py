@@ -182,8 +182,8 @@ def test_no_search_takes_a_part_for_the_whole(proxy: Proxy, session: Session) ->
     session.run(HUNT + " WHERE name = 'nothing.exe'")
     searches = [a for a in proxy.asked("/_search") if "point_in_time" not in a.path]
     assert searches and all("allow_partial_search_results=false" in a.path for a in searches)
-    told = [a.path for a in searches if "filter_path=" in a.path]
-    assert all({"_shards", "_clusters", "timed_out"} <= set(path.partition("filter_path=")[2].split(",")) for path in told)
+    known = [a.path for a in searches if "filter_path=" in a.path]
+    assert all({"_shards", "_clusters", "timed_out"} <= set(path.partition("filter_path=")[2].split(",")) for path in known)
 
 
 @pytest.mark.parametrize("source", [[1, 2], "text", None, 7, True])
@@ -197,9 +197,9 @@ def test_an_invalid_document_costs_no_other(proxy: Proxy, index: Index, session:
             place = f"{index.name}/{found[3]['_id']}"
 
     proxy.misbehave(hits(spoil), path=PAGES)
-    told = [r.message for r in session.run(HUNT) if isinstance(r, Notice)]
+    known = [r.message for r in session.run(HUNT) if isinstance(r, Notice)]
     assert len(session["x"]) == NUMBER - 1
-    assert any("1 document is not a JSON object and was skipped" in text and place in text for text in told)
+    assert any("1 document is not a JSON object and was skipped" in text and place in text for text in known)
 
 
 @pytest.mark.parametrize(
@@ -207,14 +207,14 @@ def test_an_invalid_document_costs_no_other(proxy: Proxy, index: Index, session:
 )
 def test_a_document_with_unreadable_text_costs_no_other(proxy: Proxy, session: Session, new: bytes) -> None:
     proxy.misbehave(Replace(b"marker-007", new), None, path=PAGES)
-    told = [r for r in session.run(HUNT) if isinstance(r, Notice)]
+    known = [r for r in session.run(HUNT) if isinstance(r, Notice)]
     names = {r["name"] for r in session["x"].to_dicts()}
     assert {f"p{n}.exe" for n in range(NUMBER) if n != 7} <= names
-    assert "p7.exe" in names or any(n.count == 1 for n in told), json.dumps([n.message for n in told])
+    assert "p7.exe" in names or any(n.count == 1 for n in known), json.dumps([n.message for n in known])
 
 
 def test_a_hit_that_is_none_is_counted(proxy: Proxy, session: Session) -> None:
     proxy.misbehave(hits(lambda h: h.__setitem__(3, {"sort": h[3].get("sort")}) if len(h) > 3 else None), path=PAGES)
-    told = [r.message for r in session.run(HUNT) if isinstance(r, Notice)]
+    known = [r.message for r in session.run(HUNT) if isinstance(r, Notice)]
     assert len(session["x"]) == NUMBER - 1
-    assert any("1 document is not a JSON object and was skipped" in text for text in told)
+    assert any("1 document is not a JSON object and was skipped" in text for text in known)

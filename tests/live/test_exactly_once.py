@@ -46,14 +46,14 @@ def test_a_hundred_thousand_of_which_many_are_of_one_time(server: Server, indexe
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        told: list[int] = []
-        found = numbers(source.fetch(FetchRequest(), tmp_path, told.append))
+        known: list[int] = []
+        found = numbers(source.fetch(FetchRequest(), tmp_path, known.append))
     finally:
         stop.set()
         writer.join()
     assert len(found) == len(set(found)), "none comes twice"
     assert set(range(MANY)) <= set(found), "none is lost"
-    assert sum(told) == len(found) == source.cost.records
+    assert sum(known) == len(found) == source.cost.records
 
 
 def test_pages_smaller_than_the_number_of_shards(server: Server, indexed: Indexed, tmp_path: Path) -> None:

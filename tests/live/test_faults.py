@@ -105,13 +105,13 @@ def test_retry_after_is_heeded(proxy: Proxy, sample: Index, profiled: Profiled, 
         (Say(200, b'{"took": 1}'), "K0705", "the answer is not a page of documents"),
     ],
 )
-def test_what_stays_is_told(proxy: Proxy, sample: Index, profiled: Profiled, session: Session, fault: Any, code: str, told: str) -> None:
+def test_what_stays_is_told(proxy: Proxy, sample: Index, profiled: Profiled, session: Session, fault: Any, code: str, known: str) -> None:
     profiled(proxy.url, sample.name, auth=AUTH)
     proxy.misbehave(fault, None, path=PAGE)
     with pytest.raises(HuntErrors) as raised:
         session.run(HUNT)
     text = str(raised.value)
-    assert f"error[{code}]" in text and told in text and "`host101`" in text and "help: " in text
+    assert f"error[{code}]" in text and known in text and "`host101`" in text and "help: " in text
     assert "s3cr3t" not in text and "pass" not in text.replace("passes", "")
     assert "x" not in session
     proxy.behave()
@@ -131,12 +131,12 @@ def test_turned_away(server: Server, sample: Index, profiled: Profiled, session:
     proxy = fronted(server, tls=False)
     proxy.admit("ApiKey right")
     proxy.forbid("ApiKey poor")
-    for key, code, told in ((None, 401, "has no `auth`"), ("wrong", 401, "may have expired"), ("poor", 403, "must be allowed to read")):
+    for key, code, known in ((None, 401, "has no `auth`"), ("wrong", 401, "may have expired"), ("poor", 403, "must be allowed to read")):
         profiled(proxy.url, sample.name, auth={"api_key": key} if key else None)
         with Session() as session, pytest.raises(HuntErrors) as raised:
             session.run(HUNT)
         text = str(raised.value)
-        assert "error[K0703]" in text and f"({code}: " in text and told in text
+        assert "error[K0703]" in text and f"({code}: " in text and known in text
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,13 @@ def test_turned_away(server: Server, sample: Index, profiled: Profiled, session:
     ],
 )
 def test_certificates_that_are_not_to_be_trusted(
-    server: Server, sample: Index, profiled: Profiled, session: Session, fronted: Callable[..., Proxy], options: Any, more: Any, told: str
+    server: Server, sample: Index, profiled: Profiled, session: Session, fronted: Callable[..., Proxy], options: Any, more: Any, known: str
 ) -> None:
     proxy = fronted(server, **options)
     profiled(proxy.url, sample.name, auth=AUTH, **({"selfSignedCert": proxy.certificate} if more else {}))
     with pytest.raises(HuntErrors) as raised:
         session.run(HUNT)
-    assert "error[K0702]" in str(raised.value) and told in str(raised.value)
+    assert "error[K0702]" in str(raised.value) and known in str(raised.value)
     assert all("authorization" not in {k.lower() for k in a.headers} for a in proxy.asked())
     profiled(proxy.url, sample.name, auth=AUTH, options={"verify_cert": False})
     with Session() as careless:
@@ -209,8 +209,8 @@ def test_ctrl_c_on_the_command_line(proxy: Proxy, server: Server, sample: Index,
         while not proxy.asked(PAGE):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=15)
-    assert process.returncode == 130 and told.strip() == "stopped"
+        _, known = process.communicate(timeout=15)
+    assert process.returncode == 130 and known.strip() == "stopped"
     assert not points_stay_open(server)
 
 
@@ -252,8 +252,8 @@ def test_a_partial_answer_says_so(
     proxy.misbehave(internal_error(), None, path=PAGE)
     hunt = HUNT.replace("stixshifter://host101", "stixshifter://good,stixshifter://poor")
     with Session() as session:
-        (told,) = [r for r in session.run(hunt) if isinstance(r, Notice) and r.code == "partial-answer"]
-        assert "`stixshifter://poor`" in told.message and "a fault made for the test" in told.message
+        (known,) = [r for r in session.run(hunt) if isinstance(r, Notice) and r.code == "partial-answer"]
+        assert "`stixshifter://poor`" in known.message and "a fault made for the test" in known.message
         assert len(session["x"]) == EXPECTED["sp"]
         assert any(isinstance(r, Notice) and r.code == "partial-answer" for r in session.run("y = FIND process CREATED BY x"))
         proxy.behave()

@@ -51,8 +51,8 @@ def test_what_is_not_an_object_is_no_line(source: str, is_kept: bool) -> None:
     ],
 )
 def test_a_time_is_what_the_server_understands_by_it(written: str, formatted: Any, expected: Any) -> None:
-    told = f'"fields": {{"@timestamp": {json.dumps(formatted)}}}, ' if formatted else ""
-    answer = f'{{"hits": {{"hits": [{{"_index": "a", "_id": "b", {told}"_source": {{"x": 1.50, "@timestamp": {written}, "y": [null]}}}}]}}}}'
+    known = f'"fields": {{"@timestamp": {json.dumps(formatted)}}}, ' if formatted else ""
+    answer = f'{{"hits": {{"hits": [{{"_index": "a", "_id": "b", {known}"_source": {{"x": 1.50, "@timestamp": {written}, "y": [null]}}}}]}}}}'
     (hit,) = decode(answer.encode(), type=Page).hits.hits
     line = hit.line()
     assert line is not None

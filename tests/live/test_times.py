@@ -15,7 +15,7 @@ from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.result import Notice
 from kestrel.sources.connector import connector as fetcher
 from kestrel.sources.elastic.recognise import expanded
-from kestrel.sources.pool import open_pool
+from kestrel.sources.opening import open_source
 from tests.live.documents import HUNT, RANGE, audited, process
 from tests.live.fixtures import Profiled
 from tests.servers.fixtures import Indexed
@@ -58,7 +58,7 @@ def test_a_time_in_any_spelling(server: Server, indexed: Indexed, profiled: Prof
 
 def fetched(wanted: FetchRequest, folder: Path) -> list[dict[str, Any]]:
     """The documents that are fetched for a request to the profile."""
-    source = fetcher(open_pool("stixshifter://host101", quoted=False)[0])
+    source = fetcher(open_source("stixshifter://host101", quoted=False)[0])
     return [expanded(json.loads(line)) for file in source.fetch(wanted, folder, lambda _: None) for line in file.read_text().splitlines()]
 
 
@@ -132,8 +132,8 @@ def test_no_date_is_said(server: Server, indexed: Indexed, profiled: Profiled, s
     """Without a mapped time a range is filtered locally, and a notice says why everything is fetched."""
     index = indexed(server, [process(n) for n in range(3)], "plain-times", mappings={"properties": {"@timestamp": {"type": "keyword"}}})
     profiled(server.url, index.name)
-    told = [r.message for r in session.run(f"{HUNT} START t'2024-03-05T10:00:01Z' STOP t'2024-03-05T10:00:02Z'") if isinstance(r, Notice)]
-    assert any("`@timestamp` is not mapped as a date" in text for text in told)
+    known = [r.message for r in session.run(f"{HUNT} START t'2024-03-05T10:00:01Z' STOP t'2024-03-05T10:00:02Z'") if isinstance(r, Notice)]
+    assert any("`@timestamp` is not mapped as a date" in text for text in known)
     assert [r["name"] for r in session["x"].to_dicts()] == ["p1.exe"]
 
 

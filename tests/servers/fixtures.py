@@ -73,8 +73,8 @@ def server(request: pytest.FixtureRequest, start_server: Callable[[str], Server]
 @pytest.fixture(scope="session")
 def servers(start_server: Callable[[str], Server]) -> dict[str, Server]:
     """Both servers at once, by kind."""
-    with ThreadPoolExecutor(len(KINDS)) as pool:
-        return dict(zip(KINDS, pool.map(lambda kind: start_or_skip(start_server, kind), KINDS), strict=True))
+    with ThreadPoolExecutor(len(KINDS)) as source_text:
+        return dict(zip(KINDS, source_text.map(lambda kind: start_or_skip(start_server, kind), KINDS), strict=True))
 
 
 @pytest.fixture

@@ -226,8 +226,8 @@ def test_a_client_that_hangs_in_the_handshake_holds_up_nobody(proxy: Proxy) -> N
 def test_serves_many_at_once(proxy: Proxy) -> None:
     proxy.misbehave(HangHead(1), times=8)
     begin = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
-        assert {answer.status for answer in pool.map(lambda _: ask(proxy), range(8))} == {200}
+    with ThreadPoolExecutor(8) as source_text:
+        assert {answer.status for answer in source_text.map(lambda _: ask(proxy), range(8))} == {200}
     assert time.monotonic() - begin < 6
     assert len(proxy.asked()) == 8
 

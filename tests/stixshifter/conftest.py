@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from kestrel.sources.stixshifter.failures import InstallFailed
 from kestrel.sources.stixshifter.installed import FOLDER_VARIABLE, install
-from kestrel.sources.stixshifter.trouble import InstallFailed
 from tests.live.fixtures import Profiled
 from tests.servers.credential import api_key
 from tests.servers.proxy import Proxy
@@ -32,7 +32,7 @@ def connector(monkeypatch: pytest.MonkeyPatch) -> Connector:
         monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
         with locked(folder / f".{name}.lock"):
             try:
-                return install(name, upgrade=False, told=lambda _: None).folder
+                return install(name, upgrade=False, known=lambda _: None).folder
             except InstallFailed as error:
                 reason = str(error)
         if os.environ.get("KESTREL_REQUIRE_SERVERS") == "1":

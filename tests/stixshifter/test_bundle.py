@@ -80,8 +80,8 @@ def objects(document: dict[str, Any], data: dict[str, Any]) -> Iterator[tuple[st
         yield "4", {"type": "directory", "path": folder}
     parent = process.get("parent", {})
     if parent:
-        told = {"type": "process", "pid": parent.get("pid"), "name": parent.get("name"), "x_unique_id": parent.get("entity_id")}
-        yield "5", {k: v for k, v in {**told, "command_line": parent.get("command_line")}.items() if v is not None}
+        stated = {"type": "process", "pid": parent.get("pid"), "name": parent.get("name"), "x_unique_id": parent.get("entity_id")}
+        yield "5", {k: v for k, v in {**stated, "command_line": parent.get("command_line")}.items() if v is not None}
         main["parent_ref"] = "5"
     if "file" in document:
         folder, _, name = document["file"]["path"].rpartition("\\")

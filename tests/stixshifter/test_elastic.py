@@ -22,8 +22,8 @@ from kestrel.errors import HuntErrors
 from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.result import Notice
 from kestrel.sources.profiles import profile
+from kestrel.sources.stixshifter.failures import CutOff, TooManyRecords
 from kestrel.sources.stixshifter.fetch import Shifter
-from kestrel.sources.stixshifter.trouble import CutOff, TooManyRecords
 from tests.servers import fault
 from tests.servers.credential import api_key
 from tests.servers.fixtures import Indexed
@@ -133,9 +133,9 @@ def test_what_stix_shifter_thinks_invalid_is_kept(server: Server, indexed: Index
 def test_a_field_the_connector_never_brings_is_named(server: Server, sample: Index, asked: Asked, session: Session) -> None:
     asked(server, sample.name)
     results = session.run(f"x = GET process FROM stixshifter://host101 WHERE x_integrity_level = 'High' AND pid > 0 {DAY} DISP x ATTR cwd, name")
-    told = [r.message for r in results if isinstance(r, Notice)]
-    assert "`stixshifter://host101` never brings `x_integrity_level` of process" in told
-    assert not any("`name`" in t or "`pid`" in t for t in told)
+    known = [r.message for r in results if isinstance(r, Notice)]
+    assert "`stixshifter://host101` never brings `x_integrity_level` of process" in known
+    assert not any("`name`" in t or "`pid`" in t for t in known)
 
 
 def test_a_creation_before_start_is_known(
@@ -159,9 +159,9 @@ def test_a_creation_before_start_is_known(
 
 def test_a_wrong_key_is_turned_away_without_being_told(server: Server, sample: Index, asked: Asked) -> None:
     asked(server, sample.name, auth={"id": "x1", "api_key": "s3cr3t-other"})
-    told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
-    assert "error[K0726]" in told and "`host101`" in told and "--> <cell>:1:22" in told
-    assert "s3cr3t" not in told
+    known = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
+    assert "error[K0726]" in known and "`host101`" in known and "--> <cell>:1:22" in known
+    assert "s3cr3t" not in known
 
 
 def test_a_certificate_nobody_knows_is_refused(server: Server, sample: Index, asked: Asked) -> None:
@@ -189,8 +189,8 @@ SKIPPED = fault.Rewrite(lambda a: {"took": 1, "_clusters": {"total": 2, "success
 )
 def test_a_part_of_an_answer_is_never_taken_for_the_whole(server: Server, sample: Index, asked: Asked, wrong: fault.Fault) -> None:
     asked(server, sample.name).misbehave(wrong, None, path="_search")
-    told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
-    assert "error[K07" in told and "`host101`" in told and ("for a page of records" in told or "to read what came" in told)
+    known = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
+    assert "error[K07" in known and "`host101`" in known and ("for a page of records" in known or "to read what came" in known)
 
 
 def test_an_error_that_passes_is_asked_again(server: Server, sample: Index, asked: Asked, session: Session) -> None:
@@ -201,15 +201,15 @@ def test_an_error_that_passes_is_asked_again(server: Server, sample: Index, aske
 
 def test_a_server_that_says_nothing(server: Server, sample: Index, asked: Asked) -> None:
     asked(server, sample.name, options={"timeout": 2}).misbehave(fault.HangHead(), None, path="_search")
-    told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
-    assert "error[K0728]" in told and "raise `timeout`" in told
+    known = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
+    assert "error[K0728]" in known and "raise `timeout`" in known
 
 
 @pytest.mark.parametrize("slow", [fault.Drip(0.3), fault.DripHead(0.3)], ids=lambda w: type(w).__name__)
 def test_a_server_that_sends_a_byte_at_a_time(server: Server, sample: Index, asked: Asked, slow: fault.Fault) -> None:
     asked(server, sample.name, options={"timeout": 1}).misbehave(slow, None, path="_search")
-    told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
-    assert "error[K07" in told and "raise `timeout`" in told
+    known = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
+    assert "error[K07" in known and "raise `timeout`" in known
 
 
 def test_more_than_the_bound_is_an_error(server: Server, sample: Index, asked: Asked, tmp_path: Path) -> None:
@@ -220,9 +220,9 @@ def test_more_than_the_bound_is_an_error(server: Server, sample: Index, asked: A
 
 def test_what_the_connector_does_not_take_is_told_without_values(server: Server, sample: Index, asked: Asked) -> None:
     asked(server, sample.name, auth={**KEY, "passphrase": "s3cr3t-more"}, options={"strange": 1})
-    told = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
-    assert ("error[K0723]" in told and "`configuration.auth.passphrase`" in told) or "`strange`" in told
-    assert "s3cr3t" not in told
+    known = failed(f"x = GET process FROM stixshifter://host101 WHERE pid > 0 {DAY}")
+    assert ("error[K0723]" in known and "`configuration.auth.passphrase`" in known) or "`strange`" in known
+    assert "s3cr3t" not in known
 
 
 def test_a_mapping_without_anything_to_ask_for(server: Server, sample: Index, asked: Asked) -> None:
@@ -264,10 +264,12 @@ def test_no_secret_shows_anywhere(server: Server, sample: Index, asked: Asked, s
     asked(server, sample.name)
     results = session.run(f"x = GET process FROM stixshifter://host101 WHERE name = 'amcet.exe' {DAY} EXPLAIN x INFO x DISP x")
     ours = [w for w in watched if "runner.py" in w]
-    told = repr(results) + repr(source().profile) + "".join(capfd.readouterr()) + "".join(w for w in watched if "runner.py" in w or "spawn_main" in w)
-    assert ours and "process:name LIKE" in told, "the child was seen, and EXPLAIN shows the pattern"
+    known = (
+        repr(results) + repr(source().profile) + "".join(capfd.readouterr()) + "".join(w for w in watched if "runner.py" in w or "spawn_main" in w)
+    )
+    assert ours and "process:name LIKE" in known, "the child was seen, and EXPLAIN shows the pattern"
     for secret in (KEY["api_key"], KEY["id"], api_key(KEY["id"], KEY["api_key"]).removeprefix("ApiKey ")):
-        assert secret not in told
+        assert secret not in known
 
 
 def test_stopping_leaves_no_process_and_the_session_usable(server: Server, sample: Index, asked: Asked) -> None:

@@ -13,8 +13,8 @@ import pytest
 from kestrel import Session
 from kestrel.cli import main
 from kestrel.errors import HuntErrors
+from kestrel.sources.stixshifter.failures import InstallFailed
 from kestrel.sources.stixshifter.installed import folder, install, installed
-from kestrel.sources.stixshifter.trouble import InstallFailed
 from tests.stixshifter.conftest import Connector
 
 HUNT = "x = GET process FROM stixshifter://lab WHERE pid > 0"
@@ -35,9 +35,9 @@ def failed(text: str) -> str:
 @pytest.mark.parametrize("name", ["qradar", "elastic_ecs"])
 def test_a_connector_that_is_not_here_is_named_with_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lab(monkeypatch, name, host="elastic.example.org", options={"native": False})
-    told = failed(HUNT)
-    assert f"error[K0720]: the connector `{name}`, which the profile `lab` asks for, is not installed" in told
-    assert f"`kestrel connectors install {name}`" in told and "--> <cell>:1:22" in told
+    known = failed(HUNT)
+    assert f"error[K0720]: the connector `{name}`, which the profile `lab` asks for, is not installed" in known
+    assert f"`kestrel connectors install {name}`" in known and "--> <cell>:1:22" in known
 
 
 def test_a_name_that_is_none_is_no_connector(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,8 +52,8 @@ def test_what_cannot_be_installed_leaves_nothing(capsys: pytest.CaptureFixture[s
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     assert main(["connectors", "install", "stix_bundle"]) == 1
-    told = capsys.readouterr().err
-    assert "error[K0721]: the connector `stix_bundle` could not be installed" in told and "  = help: " in told
+    known = capsys.readouterr().err
+    assert "error[K0721]: the connector `stix_bundle` could not be installed" in known and "  = help: " in known
     assert list(folder().iterdir()) == [] and installed() == []
     monkeypatch.setenv("KESTREL_CONNECTORS", "/proc/none")
     assert main(["connectors", "install", "stix_bundle"]) == 1
@@ -81,8 +81,8 @@ def test_an_environment_that_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     place = folder() / "stix_bundle"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
     lab(monkeypatch, "stix_bundle", url="http://127.0.0.1:9/x.json")
-    told = failed(HUNT)
-    assert "error[K0722]" in told and "No module named 'stix_shifter'" in told and "--upgrade" in told
+    known = failed(HUNT)
+    assert "error[K0722]" in known and "No module named 'stix_shifter'" in known and "--upgrade" in known
     os.unlink(place / "bin" / "python")
     (place / "bin" / "python").symlink_to("/bin/false")
     assert "error[K0722]" in failed(HUNT)

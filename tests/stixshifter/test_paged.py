@@ -16,7 +16,7 @@ from kestrel.pushdown.request import FetchRequest, FieldPredicate
 from kestrel.result import Notice
 from kestrel.sources.profiles import profile
 from kestrel.sources.stixshifter import fetch
-from kestrel.sources.stixshifter.trouble import CutOff
+from kestrel.sources.stixshifter.failures import CutOff
 from tests.stixshifter.conftest import Connector
 
 MODULE = Path(__file__).with_name("module")
@@ -102,8 +102,8 @@ def test_types_are_asked_one_by_one_where_the_connector_cannot_do_it_together(se
 def test_what_the_mapping_lacks_is_told(served: Served, session: Session) -> None:
     served(rows(10))
     results = session.run("x = GET process FROM stixshifter://lab WHERE command_line LIKE '%a%' AND name = 'p1.exe' DISP x ATTR pid, cwd")
-    told = [r.message for r in results if isinstance(r, Notice)]
-    assert [t for t in told if "never brings" in t] == [
+    known = [r.message for r in results if isinstance(r, Notice)]
+    assert [t for t in known if "never brings" in t] == [
         "`stixshifter://lab` never brings `command_line` of process",
         "`stixshifter://lab` never brings `cwd` of process",
     ]

@@ -270,12 +270,12 @@ def test_what_is_replaced(marked: str, replaced: str) -> None:
         ("DISP p WHERE name IS| NULL", "IS NULL", "has no value"),
     ],
 )
-def test_help(marked: str, title: str, told: str) -> None:
+def test_help(marked: str, title: str, known: str) -> None:
     before, after = marked.split("|")
     found = help_at(before + after, len(before), CONTEXT)
     assert isinstance(found, Help)
     assert found.title.startswith(title)
-    assert told in found.text
+    assert known in found.text
 
 
 @pytest.mark.parametrize("marked", ["|", "DISP p WHERE name = 'pr|ocess'", "# DI|SP p", "DISP p ATTR nothing|", "pid = |="])
@@ -303,8 +303,8 @@ def test_any_text_has_an_answer(text: str, data: st.DataObject) -> None:
     found = complete(text, offset, CONTEXT)
     assert 0 <= found.start <= offset <= found.end <= len(text)
     assert len({i.text for i in found.items}) == len(found.items)
-    told = help_at(text, offset, CONTEXT)
-    assert told is None or (told.title and 0 <= told.start <= offset <= told.end <= len(text))
+    known = help_at(text, offset, CONTEXT)
+    assert known is None or (known.title and 0 <= known.start <= offset <= known.end <= len(text))
 
 
 def test_every_keyword_is_told() -> None:
@@ -315,6 +315,6 @@ def test_every_keyword_is_told() -> None:
     assert all("form" in keywords()[c] and "example" in keywords()[c] for c in COMMANDS)
 
 
-@pytest.mark.parametrize("word", [w for w, told in keywords().items() if "example" in told])
+@pytest.mark.parametrize("word", [w for w, known in keywords().items() if "example" in known])
 def test_the_examples_of_keywords_are_read(word: str) -> None:
     assert parse(keywords()[word]["example"]).statements

@@ -39,12 +39,12 @@ from kestrel.syntax.tree import (
     Or,
     Parameter,
     Path,
-    Pool,
     Range,
     Reference,
     Save,
     Sort,
     SortBy,
+    SourceText,
     Text,
     Time,
     Word,
@@ -104,10 +104,10 @@ MERE = Expression(A)
 def test_the_hunt_of_the_design() -> None:
     hunt = parse(DESIGN_HUNT)
     assert hunt.statements == (
-        Assign(Word("sp"), Get(PROCESS, (Pool("stixshifter://host101"),), equal("process:name", "svchost.exe"), DAY)),
+        Assign(Word("sp"), Get(PROCESS, (SourceText("stixshifter://host101"),), equal("process:name", "svchost.exe"), DAY)),
         Assign(
             Word("sched"),
-            Get(PROCESS, (Pool("sp"),), Comparison(at("command_line"), "LIKE", Text("%-s Schedule%"))),
+            Get(PROCESS, (SourceText("sp"),), Comparison(at("command_line"), "LIKE", Text("%-s Schedule%"))),
         ),
         Assign(Word("tasks"), Find(PROCESS, Word("CREATED"), True, Word("sched"))),
         Disp(Expression(Word("tasks"), attributes=(at("name"), at("command_line")))),
@@ -118,11 +118,11 @@ def test_the_hunt_of_the_design() -> None:
 STATEMENTS: list[tuple[str, tree.Statement]] = [
     # GET
     ("x = GET process WHERE pid = 4", Assign(X, Get(PROCESS, (), equal("pid", 4)))),
-    ("GET process FROM a WHERE pid = 4", Assign(None, Get(PROCESS, (Pool("a"),), equal("pid", 4)))),
-    ("x = GET x-oca-asset FROM a", Assign(X, Get(Word("x-oca-asset"), (Pool("a"),), None))),
+    ("GET process FROM a WHERE pid = 4", Assign(None, Get(PROCESS, (SourceText("a"),), equal("pid", 4)))),
+    ("x = GET x-oca-asset FROM a", Assign(X, Get(Word("x-oca-asset"), (SourceText("a"),), None))),
     (
         "x = GET process FROM a WHERE pid = 4 LAST 3 days LIMIT 7",
-        Assign(X, Get(PROCESS, (Pool("a"),), equal("pid", 4), Last(3, "DAY"), Limit(7))),
+        Assign(X, Get(PROCESS, (SourceText("a"),), equal("pid", 4), Last(3, "DAY"), Limit(7))),
     ),
     (
         "x = GET process FROM $pool WHERE pid = $pid START $from STOP $to LIMIT $n",
@@ -130,7 +130,7 @@ STATEMENTS: list[tuple[str, tree.Statement]] = [
             X,
             Get(
                 PROCESS,
-                (Pool(Parameter("pool")),),
+                (SourceText(Parameter("pool")),),
                 Comparison(at("pid"), "=", Parameter("pid")),
                 Range(Parameter("from"), Parameter("to")),
                 Limit(Parameter("n")),
@@ -168,12 +168,12 @@ STATEMENTS: list[tuple[str, tree.Statement]] = [
     ("x = NEW process ['a',\n  'b',  # so\n  'c']", Assign(X, New(PROCESS, (Text("a"), Text("b"), Text("c"))))),
     ("x = NEW process [{'pid': $pid}]", Assign(X, New(PROCESS, ((("pid", Parameter("pid")),),)))),
     # LOAD and SAVE
-    ("x = LOAD out/a-1.csv", Assign(X, Load(Pool("out/a-1.csv")))),
-    ("x = LOAD 'my file.parquet' AS process", Assign(X, Load(Pool("my file.parquet", True), PROCESS))),
-    ("x = LOAD https://host/a/b.csv AS network-traffic", Assign(X, Load(Pool("https://host/a/b.csv"), Word("network-traffic")))),
-    ("SAVE v TO ~/a.parquet.gz", Save(V, Pool("~/a.parquet.gz"))),
-    (r"SAVE v TO 'C:\new\tables\v.csv'", Save(V, Pool(r"C:\new\tables\v.csv", True))),
-    ("SAVE v TO $file", Save(V, Pool(Parameter("file")))),
+    ("x = LOAD out/a-1.csv", Assign(X, Load(SourceText("out/a-1.csv")))),
+    ("x = LOAD 'my file.parquet' AS process", Assign(X, Load(SourceText("my file.parquet", True), PROCESS))),
+    ("x = LOAD https://host/a/b.csv AS network-traffic", Assign(X, Load(SourceText("https://host/a/b.csv"), Word("network-traffic")))),
+    ("SAVE v TO ~/a.parquet.gz", Save(V, SourceText("~/a.parquet.gz"))),
+    (r"SAVE v TO 'C:\new\tables\v.csv'", Save(V, SourceText(r"C:\new\tables\v.csv", True))),
+    ("SAVE v TO $file", Save(V, SourceText(Parameter("file")))),
     # SORT
     ("x = SORT v BY pid", Assign(X, SortBy(V, Sort(at("pid"))))),
     ("x = SORT v BY pid ASC", Assign(X, SortBy(V, Sort(at("pid"), True)))),
@@ -217,11 +217,11 @@ STATEMENTS: list[tuple[str, tree.Statement]] = [
         ),
     ),
     # APPLY
-    ("APPLY python://a/b ON v", Apply(Pool("python://a/b"), (V,))),
+    ("APPLY python://a/b ON v", Apply(SourceText("python://a/b"), (V,))),
     (
         "APPLY docker://risk-score ON a, b WITH x=abc, y=[1,2], z=v.pid, limit='5'",
         Apply(
-            Pool("docker://risk-score"),
+            SourceText("docker://risk-score"),
             (A, B),
             (
                 Argument("x", Text("abc")),
@@ -371,10 +371,10 @@ STRINGS = [
 
 
 @pytest.mark.parametrize(("literal", "outside", "inside", "told"), STRINGS, ids=[s[0] for s in STRINGS])
-def test_string(literal: str, outside: str, inside: str, told: bool) -> None:
+def test_string(literal: str, outside: str, inside: str, known: bool) -> None:
     assert value(literal) == Text(outside)
     assert where(f"[name = {literal}]").value == Text(inside)
-    assert bool(parse(f"x = a WHERE name = {literal}").notices) == told
+    assert bool(parse(f"x = a WHERE name = {literal}").notices) == known
     assert not parse(f"x = a WHERE [name = {literal}]").notices
 
 
@@ -383,28 +383,28 @@ def test_spared_escapes_are_told_once() -> None:
     assert notices == (("path-escapes", r"backslashes in Windows paths stay as written; `\\` is one backslash"),)
 
 
-POOLS: list[tuple[str, tuple[Pool, ...]]] = [
-    ("stixshifter://host101", (Pool("stixshifter://host101"),)),
-    ("stixshifter://a,b", (Pool("stixshifter://a"), Pool("stixshifter://b"))),
-    ("stixshifter://a,b,elastic://c", (Pool("stixshifter://a"), Pool("stixshifter://b"), Pool("elastic://c"))),
-    ("stixshifter://a, stixshifter://b", (Pool("stixshifter://a"), Pool("stixshifter://b"))),
-    ("stixshifter://a,stixshifter://b", (Pool("stixshifter://a"), Pool("stixshifter://b"))),
-    ("file:///var/log/a.json", (Pool("file:///var/log/a.json"),)),
-    ("https://host/a.json", (Pool("https://host/a.json"),)),
-    ("'https://host/a.json?x=1,2'", (Pool("https://host/a.json?x=1,2", True),)),
-    ("logs/*.json", (Pool("logs/*.json"),)),
-    ("../a-b_c.ndjson, v", (Pool("../a-b_c.ndjson"), Pool("v"))),
-    (r"'C:\temp\new.evtx'", (Pool(r"C:\temp\new.evtx", True),)),
-    ("host101", (Pool("host101"),)),
-    ("$pool", (Pool(Parameter("pool")),)),
+POOLS: list[tuple[str, tuple[SourceText, ...]]] = [
+    ("stixshifter://host101", (SourceText("stixshifter://host101"),)),
+    ("stixshifter://a,b", (SourceText("stixshifter://a"), SourceText("stixshifter://b"))),
+    ("stixshifter://a,b,elastic://c", (SourceText("stixshifter://a"), SourceText("stixshifter://b"), SourceText("elastic://c"))),
+    ("stixshifter://a, stixshifter://b", (SourceText("stixshifter://a"), SourceText("stixshifter://b"))),
+    ("stixshifter://a,stixshifter://b", (SourceText("stixshifter://a"), SourceText("stixshifter://b"))),
+    ("file:///var/log/a.json", (SourceText("file:///var/log/a.json"),)),
+    ("https://host/a.json", (SourceText("https://host/a.json"),)),
+    ("'https://host/a.json?x=1,2'", (SourceText("https://host/a.json?x=1,2", True),)),
+    ("logs/*.json", (SourceText("logs/*.json"),)),
+    ("../a-b_c.ndjson, v", (SourceText("../a-b_c.ndjson"), SourceText("v"))),
+    (r"'C:\temp\new.evtx'", (SourceText(r"C:\temp\new.evtx", True),)),
+    ("host101", (SourceText("host101"),)),
+    ("$pool", (SourceText(Parameter("pool")),)),
 ]
 
 
 @pytest.mark.parametrize(("text", "pools"), POOLS, ids=[t for t, _ in POOLS])
-def test_pool(text: str, pools: tuple[Pool, ...]) -> None:
+def test_pool(text: str, source_texts: tuple[SourceText, ...]) -> None:
     statement = f"x = GET process FROM {text} WHERE pid = 4"
-    assert yielded(statement).pools == pools
-    assert yielded(to_text(parse(statement))).pools == pools
+    assert yielded(statement).source_texts == source_texts
+    assert yielded(to_text(parse(statement))).source_texts == source_texts
 
 
 @pytest.mark.parametrize(
@@ -484,13 +484,13 @@ def test_extension_words_are_free_for_variables(name: str) -> None:
     )
     word = Word(name)
     assert hunt.statements == (
-        Assign(word, Get(PROCESS, (Pool("a"),), Comparison(at("pid"), "=", Reference(name, "pid")))),
+        Assign(word, Get(PROCESS, (SourceText("a"),), Comparison(at("pid"), "=", Reference(name, "pid")))),
         Assign(X, Expression(word)),
         Assign(word, Find(PROCESS, Word("CREATED"), True, word)),
         Assign(word, SortBy(word, Sort(at("pid")))),
         Assign(word, Merge((word, word))),
         Disp(Expression(word)),
-        Assign(word, Get(PROCESS, (Pool(name),), None, None, Limit(3))),
+        Assign(word, Get(PROCESS, (SourceText(name),), None, None, Limit(3))),
         Info(word),
     )
 
@@ -540,7 +540,7 @@ def test_every_node_knows_its_place() -> None:
     assert isinstance(get, Assign) and isinstance(get.value, Get) and get.target and isinstance(disp, Disp)
     assert shown(get) == text.partition(" # end")[0]
     assert shown(get.target) == "sp"
-    assert [shown(p) for p in get.value.pools] == ["a"]
+    assert [shown(p) for p in get.value.source_texts] == ["a"]
     assert shown(get.value.where) == "[process:name = 'x'] AND pid IN (1, v.pid)"
     assert isinstance(get.value.where, And)
     named, listed = get.value.where.parts

@@ -63,11 +63,11 @@ span = st.one_of(
 )
 limit = st.one_of(st.none(), st.builds(tree.Limit, count))
 paged = st.one_of(limit, st.builds(tree.Limit, count, count))
-pool = st.one_of(
-    st.builds(tree.Pool, st.sampled_from(["stixshifter://host101", "elastic://prod", "logs/*.json", "~/a.ndjson", "file:///tmp/a.json"])),
-    st.builds(tree.Pool, name),
-    st.builds(tree.Pool, text, st.just(True)),
-    st.builds(tree.Pool, parameter),
+source_text = st.one_of(
+    st.builds(tree.SourceText, st.sampled_from(["stixshifter://host101", "elastic://prod", "logs/*.json", "~/a.ndjson", "file:///tmp/a.json"])),
+    st.builds(tree.SourceText, name),
+    st.builds(tree.SourceText, text, st.just(True)),
+    st.builds(tree.SourceText, parameter),
 )
 sort = st.builds(tree.Sort, path, st.booleans())
 expression = st.builds(
@@ -89,10 +89,10 @@ aggregation = st.builds(tree.Aggregation, st.sampled_from(["MIN", "MAX", "SUM", 
 verb = st.sampled_from(["CREATED", "RESOLVED_TO", "WRITTEN", "LINKED"]).map(tree.Word)
 depth = st.one_of(st.none(), st.integers(1, 99), st.just("ANY"))
 yielding: Strategy = st.one_of(
-    st.builds(tree.Get, kind, st.lists(pool, max_size=3).map(tuple), where, span, limit),
+    st.builds(tree.Get, kind, st.lists(source_text, max_size=3).map(tuple), where, span, limit),
     st.builds(tree.Find, kind, verb, st.booleans(), word, depth, where, span, limit),
     st.builds(tree.New, st.one_of(st.none(), kind), rows),
-    st.builds(tree.Load, pool, st.one_of(st.none(), kind)),
+    st.builds(tree.Load, source_text, st.one_of(st.none(), kind)),
     st.builds(tree.SortBy, word, sort),
     st.builds(tree.Group, word, st.lists(st.one_of(path, binned), min_size=1, max_size=3).map(tuple), st.lists(aggregation, max_size=3).map(tuple)),
     st.builds(tree.Join, word, word, st.one_of(st.none(), st.tuples(path, path))),
@@ -105,8 +105,8 @@ statement: Strategy = st.one_of(
     st.builds(tree.Assign, word, yielding),
     st.builds(tree.Assign, st.none(), standing),
     st.builds(tree.Give, name, st.one_of(scalar, listed)),
-    st.builds(tree.Apply, pool, st.lists(word, min_size=1, max_size=3).map(tuple), st.lists(argument, max_size=3).map(tuple)),
-    st.builds(tree.Save, word, pool, st.booleans()),
+    st.builds(tree.Apply, source_text, st.lists(word, min_size=1, max_size=3).map(tuple), st.lists(argument, max_size=3).map(tuple)),
+    st.builds(tree.Save, word, source_text, st.booleans()),
     st.builds(tree.Disp, expression, st.sampled_from([None, "TREE", "GRAPH", "TIMELINE", "CHART", "TABLE"])),
     st.builds(tree.Info, word),
     st.builds(tree.Describe, word, st.builds(tree.Path, st.none(), attribute)),

@@ -78,16 +78,16 @@ class Bundle:
             if o["type"] == "process":
                 made = not event and "parent_ref" in o and o.get("created") == record["first_observed"]
                 found[key] = self.mention(o, objects, host, when, made)
-        told = by_type["x-ecs-process"][0] if by_type["x-ecs-process"] else {}
+        stated = by_type["x-ecs-process"][0] if by_type["x-ecs-process"] else {}
         about = str(event["process_ref"]) if event else next((k for k in found if k not in parents), "")
         for key, mention in found.items():
             parent = objects[key].get("parent_ref")
             mention.parent = found[parent] if parent else None
             mention.traffic = [self.flow(objects[str(r)], objects) for r in objects[key].get("opened_connection_refs", ())]
             if key == about:
-                mention.guid = mention.guid or guid(told.get("entity_id"))
+                mention.guid = mention.guid or guid(stated.get("entity_id"))
                 if mention.parent:
-                    mention.parent.guid = mention.parent.guid or guid(told.get("parent_entity_id"))
+                    mention.parent.guid = mention.parent.guid or guid(stated.get("parent_entity_id"))
         self.mentions += found.values()
         for o in by_type["network-traffic"]:
             self.flows[self.flow(o, objects)].append(when)

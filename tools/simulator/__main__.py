@@ -18,7 +18,7 @@ from tools.simulator import sensors, winlogbeat
 from tools.simulator.deeds import Network, do
 from tools.simulator.hosts import HOSTS, populate, processes
 from tools.simulator.identify import identify
-from tools.simulator.plan import STORY, drawn
+from tools.simulator.plan import STORY, make
 from tools.simulator.story import attack
 from tools.simulator.truth import truth
 from tools.simulator.world import World
@@ -32,7 +32,7 @@ LEVEL, WINDOW = 19, 24
 
 def simulate(seed: int, story: bool = False, size: float = 1.0) -> World:
     """Three days of four hosts. `story`: the plan of the shipped hunt; else one drawn from the seed, of that size."""
-    plan = STORY if story else drawn(Random(f"{seed}/plan"), size)
+    plan = STORY if story else make(Random(f"{seed}/plan"), size)
     lives = populate(plan, seed)
     network = Network(HOSTS, processes(lives), seed)
     attack(lives[0], network)

@@ -126,7 +126,7 @@ def _poisson(random: Random, mean: float) -> int:
 def do(network: Network, processes: list[Process], size: float, seed: int) -> None:
     """Every process does what it is wont to do."""
     for number, process in enumerate(processes):
-        if process.idle or not process.told_by:
+        if process.idle or not process.origin_in:
             continue
         random = Random(f"{seed}/{process.host.label}/{process.start}/{number}")
         _act(network, process, PROGRAMS[process.name.lower()].habit, size, random)

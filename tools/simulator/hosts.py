@@ -81,13 +81,13 @@ def _host101(plan: Plan, seed: int) -> Life:
     life = Life(HOST101, HOST101.boots[0], plan, seed)
     life.power_on(DESKTOP_SERVICES, SVCHOST, SCHEDULE)
     first = life.service("-s Schedule")
-    first.end, first.told_by = SCHEDULER_RESTART, frozenset()
+    first.end, first.origin_in = SCHEDULER_RESTART, frozenset()
     second = life.start("svchost.exe", life.services, SCHEDULER_RESTART + 4210, None, SCHEDULE)
     if plan.scheduler_lost:
         second.end = LOST[0] + 100 * SECOND
-        life.start("svchost.exe", life.services, LOST[0] + 107_330, None, SCHEDULE).told_by = frozenset()
+        life.start("svchost.exe", life.services, LOST[0] + 107_330, None, SCHEDULE).origin_in = frozenset()
     for name in ("WdiServiceHost", "TrkWks"):
-        life.service(name).told_by = AUDIT_ONLY
+        life.service(name).origin_in = AUDIT_ONLY
     for day in range(DAYS):
         life.come_and_go(day)
         life.work(day)
@@ -102,7 +102,7 @@ def _host102(plan: Plan, seed: int) -> Life:
     life.service("-s Schedule").end = at(2, 6.39)
     life.start("svchost.exe", life.services, at(2, 6.4), None, SCHEDULE)
     for name in ("UnistackSvcGroup", "LocalServiceAndNoImpersonation"):
-        life.service(name).told_by = AUDIT_ONLY
+        life.service(name).origin_in = AUDIT_ONLY
     for day in range(DAYS):
         life.come_and_go(day)
         life.work(day)
@@ -130,7 +130,7 @@ def _srv201(plan: Plan, seed: int) -> Life:
         '"{path}" -sSQLEXPRESS',
         NETWORK_SERVICE,
     )
-    life.service("smbsvcs").told_by = AUDIT_ONLY
+    life.service("smbsvcs").origin_in = AUDIT_ONLY
     for day in range(DAYS):
         life.come_and_go(day)
         life.schedule(day, round(24 * plan.size))
@@ -145,7 +145,7 @@ def _lap301(plan: Plan, seed: int) -> list[Life]:
     for boot in LAP301.boots:
         life = Life(LAP301, boot, plan, seed)
         life.power_on(DESKTOP_SERVICES, SVCHOST.lower(), SCHEDULE.lower().replace("schedule", "Schedule"))
-        life.service("FontCache").told_by = AUDIT_ONLY
+        life.service("FontCache").origin_in = AUDIT_ONLY
         for day in range(DAYS):
             life.come_and_go(day)
             life.work(day)

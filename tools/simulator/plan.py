@@ -38,7 +38,7 @@ STORY = Plan(
 )
 
 
-def drawn(random: Random, size: float) -> Plan:
+def make(random: Random, size: float) -> Plan:
     """A plan like the story's, of other numbers."""
 
     def some(low: int, high: int) -> int:

@@ -40,7 +40,7 @@ def observe(world: World) -> list[Record]:
         records += _creation(process, random) + _end(process, random)
     for number, deed in enumerate(world.deeds):
         records += _deed(deed, Random(f"{world.seed}/deed/{number}"))
-    records = [r for r in records if r.host.recorded(r.at) and r.channel in r.actor.told_by]
+    records = [r for r in records if r.host.recorded(r.at) and r.channel in r.actor.origin_in]
     return _numbered(_known_creators(records), world.seed)
 
 
@@ -95,11 +95,11 @@ def _flow(deed: Connection, moment: int, random: Random) -> list[Record]:
     """Both ends of a flow may be simulated; each end's host logs it by Sysmon, by auditing, or by both."""
     found = []
     for process in (deed.process, deed.acceptor):
-        if process is None or not process.told_by:
+        if process is None or not process.origin_in:
             continue
         sensors: tuple[str, ...] = random.choice((_BOTH, _BOTH, ("sysmon",), ("security",)))
-        if process is deed.process and len(process.told_by) == 1:
-            sensors = tuple(process.told_by)
+        if process is deed.process and len(process.origin_in) == 1:
+            sensors = tuple(process.origin_in)
         for channel in sensors:
             late = random.randint(0, LATE if channel == "sysmon" else LAG)
             code = "3" if channel == "sysmon" else "5156"

@@ -85,8 +85,8 @@ def _mentioned(record: Record) -> Iterator[Process]:
 
 def _commands(everything: list[Record], inside: list[Record]) -> set[Process]:
     """The processes whose command line is known: by a record of the range, or by their creation, whenever that was."""
-    told = {r.actor for r in everything if r.code == "1" or (r.code == "4688" and r.host.sensing.audit_names_creator)}
-    return told | {r.creator for r in inside if r.code == "1" and r.creator}
+    known = {r.actor for r in everything if r.code == "1" or (r.code == "4688" and r.host.sensing.audit_names_creator)}
+    return known | {r.creator for r in inside if r.code == "1" and r.creator}
 
 
 def _children(records: Iterable[Record], parents: set[Process]) -> set[Process]:

@@ -129,7 +129,7 @@ class Process:
     """Sysmon logs its start and end."""
     audited: bool = True
     """Security auditing logs its start and end."""
-    told_by: frozenset[str] = frozenset({"sysmon", "security"})
+    origin_in: frozenset[str] = frozenset({"sysmon", "security"})
     """The sensors that log what it does; if none, it is known only as somebody's parent."""
     idle: bool = False
     """It does nothing but start and end."""

@@ -66,8 +66,8 @@ class UnknownScheme(KestrelError):
 
     def __init__(self, uri: str, scheme: str) -> None:
         close = nearest(scheme, SCHEMES)
-        told = f"did you mean `{close}://`? Known: " if close else "known: "
-        super().__init__(f"no analytic is reached by `{scheme}://`", None, told + listed(f"{s}://" for s in SCHEMES))
+        stated = f"did you mean `{close}://`? Known: " if close else "known: "
+        super().__init__(f"no analytic is reached by `{scheme}://`", None, stated + listed(f"{s}://" for s in SCHEMES))
 
 
 class UnknownAnalytic(KestrelError):
@@ -77,8 +77,8 @@ class UnknownAnalytic(KestrelError):
 
     def __init__(self, uri: str, known: Sequence[str], remedy: str) -> None:
         close = nearest(uri, known)
-        told = f"did you mean `{close}`? Known: {listed(known)}. " if close else f"known: {listed(known)}. " if known else "none is set up. "
-        super().__init__(f"there is no analytic `{uri}`", None, told + remedy)
+        stated = f"did you mean `{close}`? Known: {listed(known)}. " if close else f"known: {listed(known)}. " if known else "none is set up. "
+        super().__init__(f"there is no analytic `{uri}`", None, stated + remedy)
 
 
 class AnalyticFailed(KestrelError):
@@ -129,8 +129,8 @@ class UnknownArgument(KestrelError):
 
     def __init__(self, name: str, argument: str, known: Sequence[str]) -> None:
         close = nearest(argument, known)
-        told = f"did you mean `{close}`? " if close else ""
-        super().__init__(f"the analytic `{name}` takes no argument `{argument}`", None, told + f"it takes {listed(known) or 'none'}")
+        stated = f"did you mean `{close}`? " if close else ""
+        super().__init__(f"the analytic `{name}` takes no argument `{argument}`", None, stated + f"it takes {listed(known) or 'none'}")
         self.part = f"argument {argument}"
 
 

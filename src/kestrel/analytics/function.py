@@ -112,10 +112,10 @@ class Function:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename.startswith((__file__, "<frozen importlib")):
             trace = trace.tb_next
-        told = "".join(traceback.format_exception(type(error), error, trace, chain=False)).splitlines()
+        known = "".join(traceback.format_exception(type(error), error, trace, chain=False)).splitlines()
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         hint = f"install the library `{missing}` where Kestrel is installed" if missing else None
-        return AnalyticFailed(self.name, f"failed with {type(error).__name__}", [*printed.getvalue().splitlines()[-3:], *told[-7:]], hint)
+        return AnalyticFailed(self.name, f"failed with {type(error).__name__}", [*printed.getvalue().splitlines()[-3:], *known[-7:]], hint)
 
     def _keywords(self, function: Callable[..., Any], given: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments the signature names. Raises WrongInputs if the variables do not fit what is left."""

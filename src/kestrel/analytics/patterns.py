@@ -1,7 +1,7 @@
 """STIX patterns of indicators, tested against one entity.
 
 A pattern is read by Kestrel's own grammar: comparisons in `[ ]`, joined by AND, OR and NOT, with =, !=, <, >, IN, LIKE,
-ISSUBSET and ISSUPERSET. What tells of several observations (FOLLOWEDBY, WITHIN, ...) and MATCHES, whose expressions come from
+ISSUBSET and ISSUPERSET. What describes several observations (FOLLOWEDBY, WITHIN, ...) and MATCHES, whose expressions come from
 strangers, is not understood. Text is compared without regard to case: lists of indicators spell as they like.
 """
 

@@ -26,7 +26,7 @@ SHOWN = 20
 NEAR = 3
 """The rules without a match that an explanation lists: those that would add the most."""
 LONGEST = 32_767
-"""Signs of a command line that are looked at: Windows has none that is longer."""
+"""Characters of a command line that are checked: Windows has none that is longer."""
 ENCODED = re.compile(r"\s[-/–—―]e(?:c|n[a-z]*)?\s+[\"']?([A-Za-z0-9+/]{16,}={0,2})", re.IGNORECASE)
 DEVICE = re.compile(r"^(?:\\\\[?.]\\|\\\?\?\\)?(?:\\?device\\harddiskvolume\d+|[a-z]:)(?=\\)|^\\(?=systemroot\\)", re.IGNORECASE)
 """What stands before the folders of a Windows path."""
@@ -116,10 +116,10 @@ def score(name: str, type: str, rows: Sequence[Mapping[str, Any]], arguments: Ma
     for row, process in zip(rows, processes, strict=True):
         reasons = sorted([*judged[process], *rare(process)], key=lambda r: -r.points)
         total = combined(r.points for r in reasons)
-        told, why = [str(r) for r in reasons], explanation(total, reasons)
-        table.append({"id": row["id"], "x_risk_score": total, "x_risk_reasons": told or None} | ({"x_risk_explanation": why} if why else {}))
+        stated, why = [str(r) for r in reasons], explanation(total, reasons)
+        table.append({"id": row["id"], "x_risk_score": total, "x_risk_reasons": stated or None} | ({"x_risk_explanation": why} if why else {}))
         if why:
-            found.append((total, row.get("name"), row.get("command_line"), [*told, why], row["id"]))
+            found.append((total, row.get("name"), row.get("command_line"), [*stated, why], row["id"]))
     found.sort(key=lambda f: (-f[0], str(f[4])))
     shown = Table(name, ("x_risk_score", "name", "command_line", "x_risk_reasons", "id"), tuple(found[:SHOWN]), len(found))
     return Outcome((table,), (shown,))
@@ -150,10 +150,10 @@ def combined(points: Iterable[int]) -> int:
 
 def _reasons(process: Process) -> Iterable[Reason]:
     """What the rules say of one process, each sentence once."""
-    told = set()
+    stated = set()
     for rule in rules():
-        if rule.reason.text not in told and rule.fits(process):
-            told.add(rule.reason.text)
+        if rule.reason.text not in stated and rule.fits(process):
+            stated.add(rule.reason.text)
             yield rule.reason
     yield from _masquerade(process)
     long = packaged("kestrel.analytics", "risk.yaml")["long"]

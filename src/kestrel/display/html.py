@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, assert_never
 from xml.etree.ElementTree import Element
 
-from kestrel.display.drawn import headline, lines, moment
 from kestrel.display.markup import append, element, html_text
 from kestrel.display.sanitizer import cleaned
 from kestrel.display.svg import to_svg
 from kestrel.display.terminal import input_lines
+from kestrel.display.text_views import headline, lines, moment
 from kestrel.display.values import counted, instant, plain
 from kestrel.result import (
     Chart,
@@ -63,7 +63,7 @@ def _parts(result: Result) -> Iterable[Element | str]:
         case Notice():
             return [element("p", element("b", f"note[{result.code}]"), f": {result.message}")]
         case Failure():
-            return [element("pre", result.drawn)]
+            return [element("pre", result.make)]
         case Text():
             return [element("b", f"{result.name}:"), element("pre", result.text)]
         case Picture():
@@ -168,7 +168,7 @@ def _explanation(found: Explanation) -> list[Element | str]:
     return [
         element("p", element("b", found.variable), " is made by"),
         element("pre", "\n".join(found.steps)),
-        *([grid(("records", "asked of", "query"), asked)] if asked else []),
+        *([grid(("records", "source", "query"), asked)] if asked else []),
     ]
 
 

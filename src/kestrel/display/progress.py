@@ -34,8 +34,8 @@ class Progress:
         began: float | None = None
         shown, most = False, 0.0
         while not self.stopped.wait(0.2):
-            told = self.ask()
-            if told is None:
+            known = self.ask()
+            if known is None:
                 if shown:
                     sys.stderr.write("\r\x1b[K")
                     sys.stderr.flush()
@@ -43,9 +43,9 @@ class Progress:
                 continue
             began = began or time.monotonic()
             seconds = time.monotonic() - began
-            most = max(most, told[2])
+            most = max(most, known[2])
             if seconds >= PATIENCE:
-                sys.stderr.write(f"\r\x1b[K{line(told[0], told[1], most, seconds)}")
+                sys.stderr.write(f"\r\x1b[K{line(known[0], known[1], most, seconds)}")
                 sys.stderr.flush()
                 shown = True
         if shown:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kestrel.display.drawn import headline
 from kestrel.display.html import to_html
 from kestrel.display.markup import element, html_text
 from kestrel.display.svg import to_svg
+from kestrel.display.text_views import headline
 from kestrel.result import Chart, Graph, Result, Timeline, Tree
 from kestrel.whole import write_whole
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 from xml.etree.ElementTree import Element
 
-from kestrel.display.drawn import bar_name, cut, headline, moment, notes
 from kestrel.display.markup import append, element, svg_text
 from kestrel.display.placing import COLUMNS, NODE, ROW, WIDTH, placed
+from kestrel.display.text_views import bar_name, cut, headline, moment, notes
 from kestrel.display.values import plain
 from kestrel.result import Chart, Graph, GraphEdge, Timeline, Tree, View
 
@@ -127,8 +127,8 @@ def _edge(graph: Graph, edge: GraphEdge, nodes: tuple[tuple[int, int], ...]) -> 
         left, right = (ax + NODE, bx) if ax < bx else (ax, bx + NODE)
         middle = (left + right) // 2
         d = f"M{left} {ay}C{middle} {ay} {middle} {by} {right} {by}"
-    told = f"{graph.nodes[edge.subject].label} {edge.verb} {graph.nodes[edge.object].label} ({edge.records})"
-    return element("path", element("title", told), d=d, fill="none", stroke="#8c959f", stroke_opacity="0.6")
+    known = f"{graph.nodes[edge.subject].label} {edge.verb} {graph.nodes[edge.object].label} ({edge.records})"
+    return element("path", element("title", known), d=d, fill="none", stroke="#8c959f", stroke_opacity="0.6")
 
 
 # -- timelines ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
-from kestrel.display import drawn
+from kestrel.display import text_views
 from kestrel.display.values import counted, fitting, instant, plain, visible, wide, wrapped
 from kestrel.result import Chart, Description, Explanation, Failure, Graph, Info, Input, Notice, Picture, Result, Summary, Table, Timeline, Tree
 from kestrel.result import Text as Words
@@ -59,13 +59,13 @@ def _render(result: Result, width: int) -> Iterator[Text]:
         case Notice():
             yield from _hanging(f"note[{result.code}]: ", result.message, width, "yellow")
         case Failure():
-            yield _line(result.drawn, "red")
+            yield _line(result.make, "red")
         case Words() | Picture():
             yield _line(f"{visible(result.name)}:", "bold")
             yield from (_line(f"  {visible(line)}") for line in result.text.expandtabs().splitlines())
             yield _line()
         case Tree() | Graph() | Timeline() | Chart():
-            head, *rest = drawn.lines(result, width)
+            head, *rest = text_views.lines(result, width)
             yield _line(head, "bold")
             yield from (_line(line) for line in rest)
             yield _line()
@@ -317,7 +317,7 @@ def _explanation(found: Explanation, width: int) -> Iterator[Text]:
         yield from _hanging(f"  {name}{equals}", rest, width)
     if found.queries:
         yield _line()
-        yield _line("asked of each source")
+        yield _line("sent to each source")
     for source, wanted, native in found.queries:
         name, colon, rest = wanted.partition(": ")
         yield from _hanging(f"  {name}{colon}", rest, width)
@@ -326,7 +326,7 @@ def _explanation(found: Explanation, width: int) -> Iterator[Text]:
 
 
 def _summary(summary: Summary, width: int) -> Iterator[Text]:
-    """What was made. Sources that are the same for all are told once where there is no room for a column."""
+    """What was made. Sources that are the same for all are shown once where there is no room for a column."""
     made = summary.variables
     if made:
         columns = ["variable", "type", "entities", "records"]

@@ -32,10 +32,10 @@ def merged(statement: Statement, ids: str, type_name: str, paths: Sequence[Attri
     columns: dict[str, tuple[str, str]] = {}
     for (reference, target), group in groupby(sorted(paths, key=_first_hop), key=_first_hop):
         wanted = list(group)
-        brought = scope.own.columns if scope.own else {}
-        own = [p for p in wanted if p.references and p.text() in brought]
+        provided = scope.own.columns if scope.own else {}
+        own = [p for p in wanted if p.references and p.text() in provided]
         for path in own:
-            value = brought[path.text()].sql
+            value = provided[path.text()].sql
             columns[path.text()] = f"(SELECT id, any_value({value}) AS value FROM {scope.own and scope.own.table} GROUP BY id)", "value"
         rest = [p for p in wanted if p not in own]
         if not reference:

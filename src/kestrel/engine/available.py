@@ -92,16 +92,16 @@ def attribute_paths(variable: Variable) -> Iterator[AttributePath]:
         places = dict.fromkeys(to.target for s in roles for to in layout().leads_to(s.name, reference))
         targets = [layout().roles[t] for t in places]
         below = entity_type(target)
-        brought = variable.own.columns if variable.own else {}
+        provided = variable.own.columns if variable.own else {}
         for name in below.attributes:
             recorded = events and any(attribute(events, t, name, below) for t in targets)
-            if recorded or f"{reference}.{name}" in brought:
+            if recorded or f"{reference}.{name}" in provided:
                 yield AttributePath(variable.type, ((reference, target),), name)
         yield from (AttributePath(variable.type, ((reference, target),), n, False, kind="any") for n in _only_in_data(events, targets, below))
         for inner, deeper in below.references.items():
             if reference == inner or deeper != "directory":
                 continue
-            if (events and targets) or f"{reference}.{inner}.path" in brought:
+            if (events and targets) or f"{reference}.{inner}.path" in provided:
                 yield AttributePath(variable.type, ((reference, target), (inner, deeper)), "path")
 
 

@@ -9,11 +9,11 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from kestrel.formats.readers.packed import DAMAGED, CutOff, Damaged, Trailing, blocks, trouble
+from kestrel.formats.readers.packed import DAMAGED, CutOff, Damaged, Trailing, blocks, reason_of
 from kestrel.graph.formats import FileFormat
 
 LOOKED_AT = 64 << 20
-"""Of a larger file only so many bytes are looked at."""
+"""The number of bytes that are checked of a larger file."""
 
 
 def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
@@ -38,7 +38,7 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
     except Damaged:
         return DAMAGED, None
     except OSError as error:
-        return trouble(error), None
+        return reason_of(error), None
     match found.kind:
         case "csv":
             return next(

@@ -118,7 +118,7 @@ class Engine:
     def _evaluate(self, step: Step) -> Variable:
         match step:
             case Get():
-                span = step.range or self._lent(step.where)
+                span = step.range or self._derived_range(step.where)
                 self.on_demand.before_get(step, span)
                 return get.get(self.work, self.values_of, step, self.datasets.of(step.sources, span), span)
             case Find():
@@ -159,10 +159,10 @@ class Engine:
         wanted = [*(paths(step.where) if step.where else ()), *([step.sort] if step.sort else ())]
         return get.refine(self.work, self.values_of, step, self.on_demand.completed(base, wanted))
 
-    def _lent(self, where: Predicate | None) -> TimeRange | None:
+    def _derived_range(self, where: Predicate | None) -> TimeRange | None:
         """The time range of the records of the variables that a predicate takes values of, widened by a little."""
-        lenders = {v.step for test in (tests(where) if where else ()) for v in test.values if isinstance(v, ValuesOf)}
-        spans = [self.counts(self.evaluate(step))[2:] for step in lenders]
+        range_sources = {v.step for test in (tests(where) if where else ()) for v in test.values if isinstance(v, ValuesOf)}
+        spans = [self.counts(self.evaluate(step))[2:] for step in range_sources]
         known = [(first, last) for first, last in spans if first and last]
         if not known or len(known) < len(spans):
             return None
@@ -174,7 +174,7 @@ class Engine:
         for asked in [s for s in all_steps(step) if s in self.asked] if self.asked else ():
             self.asked.discard(asked)
             if isinstance(asked, Get):
-                self.remote.renew(asked.sources, asked.range or self._lent(asked.where))
+                self.remote.renew(asked.sources, asked.range or self._derived_range(asked.where))
 
     # -- variables -----------------------------------------------------------------------------------------------
 
@@ -247,10 +247,10 @@ class Engine:
     def report_missing(self, step: Step, asked: Iterable[AttributePath]) -> None:
         """Add a notice of each attribute that a server of a step never provides."""
         for source in [s for s in sources_of(step) if s.place]:
-            brings = self.remote.fetcher(source).brings
-            for path in dict.fromkeys(asked) if brings is not None else ():
+            provides = self.remote.fetcher(source).provides
+            for path in dict.fromkeys(asked) if provides is not None else ():
                 columns = set(columns_of(path)) if not path.kind and path.attribute not in EVERY_ENTITY else set()
-                if columns and brings is not None and columns.isdisjoint(brings):
+                if columns and provides is not None and columns.isdisjoint(provides):
                     self.work.notices.append(Notice("not-brought", f"`{source.uri}` never brings `{path.attribute}` of {path.end}"))
 
     def _report_missing(self, step: Get | Find | Refine, variable: Variable) -> None:

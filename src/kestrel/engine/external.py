@@ -199,44 +199,44 @@ def _tells_more(work: Workspace, evaluator: Evaluator, variable: Variable, answe
         return True
     frame = evaluator.frame(variable, [path])
     key = "n" if variable.type == TABLE else "id"
-    told = f"a.{quoted_name(name)}"
-    differs = (f"try_cast({told} AS {sql}) IS DISTINCT FROM try_cast(f.f0 AS {sql})" for sql in ("VARCHAR", "DOUBLE"))
+    known = f"a.{quoted_name(name)}"
+    differs = (f"try_cast({known} AS {sql}) IS DISTINCT FROM try_cast(f.f0 AS {sql})" for sql in ("VARCHAR", "DOUBLE"))
     return work.any(f"SELECT 1 FROM {answer} a JOIN {frame} f ON f.{key} = a.key WHERE {' AND '.join(differs)}")
 
 
-def applied(work: Workspace, step: Applied, variable: Variable, told: Own | None) -> Variable:
+def applied(work: Workspace, step: Applied, variable: Variable, known: Own | None) -> Variable:
     """The input with what the analytic reported of it."""
-    if told is None:
+    if known is None:
         return replace(variable, step=step)
     if variable.flat:
-        return replace(variable, step=step, flat=_widened(work, variable.flat, told, "n" if variable.type == TABLE else "id"))
-    return replace(variable, step=step, own=over(work, variable.own, told))
+        return replace(variable, step=step, flat=_widened(work, variable.flat, known, "n" if variable.type == TABLE else "id"))
+    return replace(variable, step=step, own=over(work, variable.own, known))
 
 
-def _widened(work: Workspace, flat: Flat, told: Own, key: str) -> Flat:
-    kept = {n: c for n, c in flat.columns.items() if n not in told.columns}
+def _widened(work: Workspace, flat: Flat, known: Own, key: str) -> Flat:
+    kept = {n: c for n, c in flat.columns.items() if n not in known.columns}
     shown = [f"f.{c.sql} AS c{i}" for i, c in enumerate(kept.values())]
-    for i, (name, column) in enumerate(told.columns.items(), start=len(kept)):
+    for i, (name, column) in enumerate(known.columns.items(), start=len(kept)):
         old = flat.columns.get(name)
         otherwise = f"f.{old.sql}" if old and old.kind == column.kind else "NULL"
         shown.append(f"CASE WHEN a.id IS NULL THEN {otherwise} ELSE a.{column.sql} END AS c{i}")
-    table = work.table(f"SELECT f.n, f.id, f.rec, f.t, {', '.join(shown)} FROM {flat.table} f LEFT JOIN {told.table} a ON a.id = f.{key}")
-    names = [(f"c{i}", name) for i, name in enumerate([*kept, *told.columns])]
+    table = work.table(f"SELECT f.n, f.id, f.rec, f.t, {', '.join(shown)} FROM {flat.table} f LEFT JOIN {known.table} a ON a.id = f.{key}")
+    names = [(f"c{i}", name) for i, name in enumerate([*kept, *known.columns])]
     return replace(flat, table=table, columns=named(work.con, table, names))
 
 
-def over(work: Workspace, own: Own | None, told: Own) -> Own:
+def over(work: Workspace, own: Own | None, known: Own) -> Own:
     """What was told last over what came before."""
     if own is None:
-        return told
-    names = list(dict.fromkeys([*own.columns, *told.columns]))
+        return known
+    names = list(dict.fromkeys([*own.columns, *known.columns]))
     shown = []
     for i, name in enumerate(names):
-        old, new = own.columns.get(name), told.columns.get(name)
+        old, new = own.columns.get(name), known.columns.get(name)
         sql = f"o.{old.sql}" if old else "NULL"
         shown.append((f"CASE WHEN a.id IS NULL THEN {sql} ELSE a.{new.sql} END" if new else sql) + f" AS c{i}")
     table = work.table(
-        f"SELECT coalesce(o.id, a.id) AS id, o.rec, o.t, {', '.join(shown)} FROM {own.table} o FULL JOIN {told.table} a ON a.id = o.id"
+        f"SELECT coalesce(o.id, a.id) AS id, o.rec, o.t, {', '.join(shown)} FROM {own.table} o FULL JOIN {known.table} a ON a.id = o.id"
     )
     return Own(table, named(work.con, table, [(f"c{i}", name) for i, name in enumerate(names)]))
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import duckdb
 
 from kestrel.engine.damage import damage
-from kestrel.engine.metadata import NotValid, Told, told_by
+from kestrel.engine.metadata import NotValid, Origin, origin_in
 from kestrel.engine.variable import described, kind_of_type
 from kestrel.errors import KestrelError
 from kestrel.formats.readers.packed import checking, opened
@@ -97,7 +97,7 @@ def peek(con: duckdb.DuckDBPyConnection, path: str, wanted: str | None = None) -
     if _is_bundle(file):
         written, names, rows = _bundle_rows(file)
         return Peeked(Load(path, written), {n: kind_of_type(sql_type([row[n] for row in rows])) for n in names})
-    told, is_valid = Told(), True
+    stated, is_valid = Origin(), True
     with _reading(con, file) as relation:
         main = vocabulary().entity(wanted).main if wanted else "value"
         if _plain_values(con, file, relation, main):
@@ -105,13 +105,13 @@ def peek(con: duckdb.DuckDBPyConnection, path: str, wanted: str | None = None) -
         columns = described(con, f"(SELECT * FROM {relation})")
         if found and found.kind == "parquet":
             try:
-                told = told_by(con, file)
+                stated = origin_in(con, file)
             except NotValid:
                 is_valid = False
-        kind = told.type or _type_in(con, relation, dict(columns))
+        kind = stated.type or _type_in(con, relation, dict(columns))
     if [n for n, _ in columns] == [PLAIN] and columns[0][1] == "JSON":  # an empty array
-        return Peeked(Load(path, kind or "process", told.sources, told.range), {}, is_valid)
-    return Peeked(Load(path, kind or TABLE, told.sources, told.range), {n: kind_of_type(t) for n, t in columns}, is_valid)
+        return Peeked(Load(path, kind or "process", stated.sources, stated.range), {}, is_valid)
+    return Peeked(Load(path, kind or TABLE, stated.sources, stated.range), {n: kind_of_type(t) for n, t in columns}, is_valid)
 
 
 def _type_in(con: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str]) -> str | None:

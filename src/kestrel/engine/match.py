@@ -173,9 +173,9 @@ class Matcher:
             x = own.columns[path.text()]
             known = f"(SELECT {x.sql} AS x FROM {own.table})"
             condition = self.comparer.condition("x", x.kind, test, self.statement, known) if test else "x IS NOT NULL"
-            brought = f"SELECT id, rec, t FROM (SELECT id, rec, t, {x.sql} AS x FROM {own.table}) WHERE {condition}"
+            provided = f"SELECT id, rec, t FROM (SELECT id, rec, t, {x.sql} AS x FROM {own.table}) WHERE {condition}"
             recorded = self._follow_records(type_name, chain, path, test)
-            return self._part(f"{brought} UNION ALL SELECT id, rec, t FROM {recorded}")
+            return self._part(f"{provided} UNION ALL SELECT id, rec, t FROM {recorded}")
         return self._follow_records(type_name, chain, path, test)
 
     def _follow_records(self, type_name: str, chain: Sequence[tuple[str, str]], path: AttributePath, test: Test | None) -> str:

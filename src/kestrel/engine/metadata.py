@@ -26,7 +26,7 @@ MOST = 10_000
 
 
 @dataclass(frozen=True)
-class Told:
+class Origin:
     """What a file records about the variable it was written from."""
 
     type: str | None = None
@@ -38,21 +38,21 @@ class NotValid(ValueError):
     """It is not as Kestrel writes it."""
 
 
-def as_option(told: Told) -> str:
+def as_option(stated: Origin) -> str:
     """An entry of KV_METADATA, in SQL."""
     known = {
-        "type": told.type,
-        "sources": [asdict(s) for s in told.sources],
-        "range": [told.range.start.isoformat(), told.range.stop.isoformat()] if told.range else None,
+        "type": stated.type,
+        "sources": [asdict(s) for s in stated.sources],
+        "range": [stated.range.start.isoformat(), stated.range.stop.isoformat()] if stated.range else None,
     }
     return f"{MARK}: {quoted(json.dumps(known))}"
 
 
-def told_by(con: duckdb.DuckDBPyConnection, path: Path) -> Told:
+def origin_in(con: duckdb.DuckDBPyConnection, path: Path) -> Origin:
     """The metadata of a Parquet file; empty if it was not written by Kestrel. Raises NotValid."""
     rows = con.execute("SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [exact(path), MARK.encode()]).fetchall()
     if not rows:
-        return Told()
+        return Origin()
     if len(rows) > 1 or not isinstance(rows[0][0], bytes) or len(rows[0][0]) > LONGEST:
         raise NotValid
     try:
@@ -61,7 +61,7 @@ def told_by(con: duckdb.DuckDBPyConnection, path: Path) -> Told:
         raise NotValid from error
     if not isinstance(known, dict):
         raise NotValid
-    return Told(_type(known.get("type")), _sources(known.get("sources")), _range(known.get("range")))
+    return Origin(_type(known.get("type")), _sources(known.get("sources")), _range(known.get("range")))
 
 
 def _type(value: Any) -> str:

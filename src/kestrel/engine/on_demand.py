@@ -26,7 +26,7 @@ from kestrel.pushdown.request import FetchRequest
 from kestrel.pushdown.rules import ask
 
 PARTS = 1024
-"""The first part of a time range that is looked at for a few entities is this fraction of it."""
+"""The first part of a time range that is read for a few entities is this fraction of it."""
 PROCESSES = ("process", "parent", "target")
 
 
@@ -45,7 +45,7 @@ class OnDemand:
         if query.limit is not None and span is not None:
             self._first(sources, step, query, span, query.limit)
             return
-        self._bring(sources, span, wanted_by(query, span, self._listed))
+        self._fetch(sources, span, wanted_by(query, span, self._listed))
         where = step.where
         if where is None or query.any_of is None:
             return
@@ -65,7 +65,7 @@ class OnDemand:
         begun, length = span.start, (min(span.stop, now) - span.start) / PARTS
         while True:
             end = begun + length if begun < now and length < span.stop - begun else span.stop
-            self._bring(sources, span, wanted_by(query, TimeRange(begun, end), self._listed))
+            self._fetch(sources, span, wanted_by(query, TimeRange(begun, end), self._listed))
             dataset = self.datasets.of(step.sources, span)
             assert dataset is not None
             inner = observations(dataset.events, step.type, [], within_range(TimeRange(span.start, end)))
@@ -83,7 +83,7 @@ class OnDemand:
         given = source.type
         roles, kinds = self._shown_by(step, given)
         if source.own and not source.dataset:
-            self._bring(sources, span, by_keys(given, self._own_keys(source), span, roles))
+            self._fetch(sources, span, by_keys(given, self._own_keys(source), span, roles))
         elif source.dataset and source.dataset.span != span:
             self._ask_for(sources, span, given, source.dataset, self._rows(source.dataset, given, self._ids(source.table)), roles, kinds)
         done: set[int] = set()
@@ -130,10 +130,10 @@ class OnDemand:
         self.datasets.remote.local(sources, span)
         return [s for s in sources if s.place and self.datasets.remote.is_on_demand(s, span)]
 
-    def _bring(self, sources: Sequence[Source], span: TimeRange | None, wanted: Iterable[FetchRequest]) -> None:
+    def _fetch(self, sources: Sequence[Source], span: TimeRange | None, wanted: Iterable[FetchRequest]) -> None:
         every = list(wanted)
         for source in sources:
-            self.datasets.remote.bring(source, span, every)
+            self.datasets.remote.fetch_more(source, span, every)
 
     def _complete_matching(self, sources: Sequence[Source], every: Sequence[Source], span: TimeRange | None, kind: str, predicate: Predicate) -> None:
         """All records of the entities of a type for which a predicate holds in what is there."""
@@ -161,8 +161,8 @@ class OnDemand:
             self._ask_for(sources, span, kind, dataset, rows, roles or roles_of(kind), kinds)
             return
         known: tuple[list[str], dict[str, list[int]]] | None = None
-        while known != (told := self._processes(dataset, rows)):
-            known = told
+        while known != (stated := self._processes(dataset, rows)):
+            known = stated
             self._ask_for(sources, span, kind, dataset, rows, (), ())
             whole = self.datasets.of([replace(s, files=()) if s.place else s for s in dataset.sources], span)
             assert whole is not None
@@ -174,12 +174,12 @@ class OnDemand:
     ) -> None:
         """Bring the records of the entities of some observations, by what the known records tell of who they are."""
         if kind != "process":
-            self._bring(sources, span, by_keys(kind, self._keys(known, kind, rows), span, roles, kinds))
+            self._fetch(sources, span, by_keys(kind, self._keys(known, kind, rows), span, roles, kinds))
             return
         unique, lives = self._processes(known, rows)
-        self._bring(sources, span, by_unique_ids(unique, span, PROCESSES))
+        self._fetch(sources, span, by_unique_ids(unique, span, PROCESSES))
         for host, pids in lives.items():
-            self._bring(sources, span, by_pids(host, pids, span, PROCESSES))
+            self._fetch(sources, span, by_pids(host, pids, span, PROCESSES))
 
     def _listed(self, values: ValuesOf) -> list[str | int | float]:
         """The values of a variable's attribute; times as text."""

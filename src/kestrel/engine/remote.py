@@ -107,7 +107,7 @@ class Remote:
         held = self._found(replace(source, files=()), span)
         return held is not None and held.on_demand
 
-    def bring(self, source: Source, span: TimeRange | None, wanted: Sequence[FetchRequest]) -> None:
+    def fetch_more(self, source: Source, span: TimeRange | None, wanted: Sequence[FetchRequest]) -> None:
         """Fetch what was not fetched yet of such a source."""
         held = self._found(replace(source, files=()), span)
         assert held is not None and held.on_demand, "what is fetched as a whole needs nothing more"
@@ -151,8 +151,8 @@ class Remote:
         """What asking took so far, by source."""
         return {uri: replace(f.cost) for uri, f in self.fetchers.items()}
 
-    def told(self) -> list[str]:
-        """What is to be told of what came since it was last asked."""
+    def notes(self) -> list[str]:
+        """Notices about what was fetched since the last call."""
         found = [f"`{uri}`: {text}" for uri, fetcher in self.fetchers.items() for text in fetcher.notices]
         for fetcher in self.fetchers.values():
             fetcher.notices.clear()

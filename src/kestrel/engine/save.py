@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 import duckdb
 
 from kestrel.config import state_folder
-from kestrel.engine.metadata import Told, as_option
+from kestrel.engine.metadata import Origin, as_option
 from kestrel.errors import KestrelError
-from kestrel.formats.readers.packed import trouble
+from kestrel.formats.readers.packed import reason_of
 from kestrel.graph.formats import FileFormat, format_of
 from kestrel.graph.steps import Source
 from kestrel.ingest.database import path_literal
@@ -173,13 +173,13 @@ def _check_folder(path: Path, error: OSError) -> None:
     folder = Path(os.path.realpath(path)).parent
     if folder.is_dir():
         if not isinstance(error, FileNotFoundError):
-            raise CannotSave(path, trouble(error)) from error
+            raise CannotSave(path, reason_of(error)) from error
         return
     missing = folder
     while not os.path.lexists(missing.parent):
         missing = missing.parent
     if os.path.lexists(missing) or not missing.parent.is_dir():
-        raise CannotSave(path, trouble(NotADirectoryError())) from error
+        raise CannotSave(path, reason_of(NotADirectoryError())) from error
     with suppress(OSError):
         close = nearest(missing.name, [p.name for p in missing.parent.iterdir() if p.is_dir()], alike=0.75)
         if close:
@@ -205,12 +205,12 @@ def _digest(path: Path) -> str:
 # -- writing -------------------------------------------------------------------------------------------------------
 
 
-def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, told: Told) -> int:
+def save(con: duckdb.DuckDBPyConnection, select: str, path: Path, known: Origin) -> int:
     """Write the rows of a SELECT; returns their number. The file is written completely or not at all. Raises CannotSave."""
     found = format_of(str(path))
     assert found is not None, "lowering knows the formats"
     with _whole_or_not(path) as part:
-        row = con.execute(f"COPY ({select}) TO {path_literal(part)} ({_options(found, told)}, USE_TMP_FILE false)").fetchone()
+        row = con.execute(f"COPY ({select}) TO {path_literal(part)} ({_options(found, known)}, USE_TMP_FILE false)").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -249,7 +249,7 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
     except OSError as error:
         if made:
             target.parent.rmdir()
-        raise CannotSave(path, trouble(error)) from error
+        raise CannotSave(path, reason_of(error)) from error
     part = Path(name)
     try:
         yield part
@@ -269,11 +269,11 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
 
 def _refusal(error: duckdb.Error | OSError) -> str:
     if isinstance(error, OSError):
-        return trouble(error)
+        return reason_of(error)
     return "no space left on device" if "No space left" in str(error) else "the operating system refused to write it"
 
 
-def _options(found: FileFormat, told: Told) -> str:
+def _options(found: FileFormat, known: Origin) -> str:
     packed = found.packed or "none"
     match found.kind:
         case "csv":
@@ -284,7 +284,7 @@ def _options(found: FileFormat, told: Told) -> str:
             return f"FORMAT json, COMPRESSION {packed}"
         case _:
             codec = {"gzip": "gzip", "zstd": "zstd"}.get(packed, "snappy")
-            return f"FORMAT parquet, COMPRESSION {codec}, KV_METADATA {{{as_option(told)}}}"
+            return f"FORMAT parquet, COMPRESSION {codec}, KV_METADATA {{{as_option(known)}}}"
 
 
 def _mask() -> int:

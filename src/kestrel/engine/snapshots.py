@@ -17,7 +17,7 @@ import duckdb
 
 from kestrel.engine.remote import Remote
 from kestrel.errors import KestrelError
-from kestrel.formats.readers.packed import UnreadableFile, trouble
+from kestrel.formats.readers.packed import UnreadableFile, reason_of
 from kestrel.graph.steps import Source, TimeRange
 from kestrel.ingest.background import Writer, start_writing
 from kestrel.ingest.dataset import Dataset, FilesChanged, Part, attach, combine, fingerprint, keep, key_of, open_dataset, size_of, write_cache
@@ -91,7 +91,7 @@ class Snapshots:
         except OSError as error:
             if error.filename not in {file for file, _ in states}:
                 raise
-            raise UnreadableFile(Path(error.filename), trouble(error)) from error
+            raise UnreadableFile(Path(error.filename), reason_of(error)) from error
         finally:
             self.reading = None
         self.readings.remember(states)

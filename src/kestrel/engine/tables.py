@@ -74,9 +74,9 @@ def _variable(work: Workspace, step: Group | Merge, table: str, names: Sequence[
 def join(work: Workspace, evaluator: Evaluator, step: Join, left: Variable, right: Variable) -> Variable:
     """The entities of the left variable, one row for each pair, with what the right one has and they lack."""
     has = {*model_attributes(left.type), *EVERY_ENTITY, *left.columns}
-    brought = [p for p in evaluator.attributes_of(right) if p.text() not in has]
+    provided = [p for p in evaluator.attributes_of(right) if p.text() not in has]
     kept = list(left.flat.columns.items()) if left.flat else []
-    a, b = evaluator.frame(left, [step.left_key]), evaluator.frame(right, [step.right_key, *brought])
+    a, b = evaluator.frame(left, [step.left_key]), evaluator.frame(right, [step.right_key, *provided])
     types = [dict(described(work.con, frame))["f0"] for frame in (a, b)]
     kinds = [kind_of_type(sql) for sql in types]
     alike = types[0] == types[1] or (kinds[0] == kinds[1] and kinds[0] != "any")
@@ -85,7 +85,7 @@ def join(work: Workspace, evaluator: Evaluator, step: Join, left: Variable, righ
     else:
         key = "a.f0 = b.f0" if alike else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
     own = "".join(f", l.{column.sql} AS c{n}" for n, (_, column) in enumerate(kept))
-    others = "".join(f", b.f{n + 1} AS c{len(kept) + n}" for n in range(len(brought)))
+    others = "".join(f", b.f{n + 1} AS c{len(kept) + n}" for n in range(len(provided)))
     rows = (
         f"JOIN {left.flat.table} l ON l.n = a.n"
         if left.flat
@@ -96,7 +96,7 @@ def join(work: Workspace, evaluator: Evaluator, step: Join, left: Variable, righ
         f"CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY a.place, b.place) AS n, a.id, l.rec, l.t{own}{others} "
         f"FROM {a} a JOIN {b} b ON {key} {rows}"
     )
-    names = [*(name for name, _ in kept), *(p.text() for p in brought)]
+    names = [*(name for name, _ in kept), *(p.text() for p in provided)]
     columns = named(work.con, table, [(f"c{n}", name) for n, name in enumerate(names)])
     pairs = work.table(f"SELECT id, rec, t FROM {left.table} WHERE id IN (SELECT id FROM {table})")
     return replace(left, step=step, table=pairs, order=None, flat=Flat(table, columns, bool(left.flat and left.flat.by_record)))
@@ -114,17 +114,17 @@ def rows(work: Workspace, step: Rows, variable: Variable) -> Variable:
     kept = [(name, f"r.{column.sql}") for name, column in flat.columns.items()] if flat else []
     added = [("first_observed", "r.t"), ("last_observed", "r.t"), ("number_observed", "1::BIGINT")]
     events = variable.dataset.events if variable.dataset else None
-    told = {name: column for name, column in EVENT.items() if step.transform == "RECORDS" and events and events.has(column)}
+    known = {name: column for name, column in EVENT.items() if step.transform == "RECORDS" and events and events.has(column)}
     summed = events is not None and events.has("last")
-    if events and (told or summed):
-        shown_of = [*(f'any_value("{c}") AS "{c}"' for c in told.values()), *(("max(last) AS last", "max(number) AS number") if summed else ())]
+    if events and (known or summed):
+        shown_of = [*(f'any_value("{c}") AS "{c}"' for c in known.values()), *(("max(last) AS last", "max(number) AS number") if summed else ())]
         source += f" LEFT JOIN (SELECT rec, {', '.join(shown_of)} FROM {events.table} GROUP BY rec) e ON e.rec = r.rec"
     if summed:
         added[1:] = [("last_observed", "greatest(r.t, e.last)"), ("number_observed", "greatest(coalesce(e.number, 1), 1)::BIGINT")]
     if step.transform == "ADDOBSID":
         added.append(("observation_id", "'observed-data--' || CAST(CAST(md5(CAST(r.rec AS VARCHAR)) AS UUID) AS VARCHAR)"))
     if step.transform == "RECORDS":
-        added += [(name, f'e."{told[name]}"' if name in told else "NULL::VARCHAR") for name in EVENT]
+        added += [(name, f'e."{known[name]}"' if name in known else "NULL::VARCHAR") for name in EVENT]
     shown = [*((n, s) for n, s in kept if n not in dict(added)), *added]
     columns = ", ".join(f"{sql} AS c{n}" for n, (_, sql) in enumerate(shown))
     table = fresh("rows")

@@ -71,7 +71,7 @@ class Views:
             telling = [_path(variable.type, n) for n in _telling(variable.type) if n]
             variable = self.engine.on_demand.completed(variable, columns or telling)
 
-        def drawn() -> View:
+        def make() -> View:
             match view:
                 case "TREE":
                     return self.tree(variable, name, columns)
@@ -84,7 +84,7 @@ class Views:
                 case _:
                     assert_never(view)
 
-        return self.engine.datasets.reading(drawn)
+        return self.engine.datasets.reading(make)
 
     # -- AS TREE -------------------------------------------------------------------------------------------------
 
@@ -337,7 +337,7 @@ class Views:
         return self._valued(name, label, unit, f"SELECT f0 AS label, {value} AS number FROM {frame}")
 
     def _valued(self, name: str, by: str, unit: str, select: str) -> Chart:
-        """A bar for each value, the largest first; what is left is told as a sum."""
+        """A bar for each value, the largest first; the rest is one sum."""
         rows = self._all(f"SELECT label, sum(number) FROM ({select}) WHERE label IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1")
         missing = self._number(f"SELECT count(*) FROM ({select}) WHERE label IS NULL")
         bars = tuple((_time(label), float(number)) for label, number in rows[:BARS])

@@ -219,15 +219,15 @@ def sensors() -> dict[str, Mapping[str, Any]]:
     its network records is the initiator."""
     found: dict[str, dict[str, Any]] = {}
     for definition in definitions().values():
-        for name, told in definition.parts["sensors"].items():
-            found.setdefault(name, {}).update({k: v for k, v in told.items() if k != "provider"})
+        for name, stated in definition.parts["sensors"].items():
+            found.setdefault(name, {}).update({k: v for k, v in stated.items() if k != "provider"})
     return dict(found)
 
 
 @cache
 def sensor_numbers() -> dict[str, int]:
     """The number of each sensor, which is part of the keys of its records: the declared one, or one of 100 to 255 by the name."""
-    found = {name: told["number"] for name, told in sensors().items() if "number" in told}
+    found = {name: stated["number"] for name, stated in sensors().items() if "number" in stated}
     for name in sorted(sensors().keys() - found):
         wanted = zlib.crc32(name.encode()) % OWN_SENSORS
         free = (FIRST_OWN + (wanted + n) % OWN_SENSORS for n in range(OWN_SENSORS))
@@ -238,8 +238,8 @@ def sensor_numbers() -> dict[str, int]:
 @cache
 def digest() -> str:
     """A digest of all definitions: it changes if a record could be read otherwise."""
-    told = [[d.name, d.parts] for d in definitions().values()]
-    return hashlib.sha256(json.dumps(told, sort_keys=False, default=str).encode()).hexdigest()
+    stated = [[d.name, d.parts] for d in definitions().values()]
+    return hashlib.sha256(json.dumps(stated, sort_keys=False, default=str).encode()).hexdigest()
 
 
 def recognise(record: Mapping[str, Any]) -> LogFormat | None:

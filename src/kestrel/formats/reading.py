@@ -238,8 +238,8 @@ class Reading:
             whens.setdefault(self.log_format.sensors[sensor], []).append(f"WHEN {code} THEN {kind}")
         whole = {}
         for sensor, number in self.log_format.sensors.items():
-            told = self.log_format.kind_of(sensor, "all")
-            other = self._kind_number(told, of) if told else "0"
+            known = self.log_format.kind_of(sensor, "all")
+            other = self._kind_number(known, of) if known else "0"
             codes = whens.get(number)
             whole[number] = f'CASE "$code" {" ".join(codes)} ELSE {other} END' if codes else other
         sensors = " ".join(f"WHEN {number} THEN {kind}" for number, kind in whole.items())

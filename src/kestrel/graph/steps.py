@@ -127,7 +127,7 @@ class Complement:
 Predicate = Test | Missing | All | Any_ | Complement
 
 
-def lenders(predicate: Predicate) -> Iterator[Step]:
+def range_sources(predicate: Predicate) -> Iterator[Step]:
     """The variables that a predicate takes values of."""
     match predicate:
         case Test():
@@ -136,9 +136,9 @@ def lenders(predicate: Predicate) -> Iterator[Step]:
             return
         case All(parts) | Any_(parts):
             for part in parts:
-                yield from lenders(part)
+                yield from range_sources(part)
         case Complement(part):
-            yield from lenders(part)
+            yield from range_sources(part)
         case _:
             assert_never(predicate)
 
@@ -207,14 +207,14 @@ class Content:
     @cached_property
     def sources_looked_at(self) -> tuple[Source, ...]:
         """`sources_below`, and those of the variables that predicates take values of."""
-        below = (s for i in (*inputs_of(self), *lenders_of(self)) for s in i.sources_looked_at)
+        below = (s for i in (*inputs_of(self), *range_sources_of(self)) for s in i.sources_looked_at)
         return tuple(dict.fromkeys([*below, *self.sources_below]))
 
     @cached_property
     def files_looked_at(self) -> tuple[Source, ...]:
         """The files of LOAD that the answer depends on."""
         own = (self.file,) if isinstance(self, Load) else ()
-        return tuple(dict.fromkeys([*(f for i in (*inputs_of(self), *lenders_of(self)) for f in i.files_looked_at), *own]))
+        return tuple(dict.fromkeys([*(f for i in (*inputs_of(self), *range_sources_of(self)) for f in i.files_looked_at), *own]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Content) and self.content == other.content
@@ -225,7 +225,7 @@ class Content:
 
 @dataclass(frozen=True, eq=False)
 class Get(Content):
-    """Entities of a type from sources. Without a range it is lent the span of the variables its predicate takes values of."""
+    """Entities of a type from sources. Without a range it takes the span of the variables whose values its predicate uses."""
 
     type: str
     sources: tuple[Source, ...]
@@ -448,11 +448,11 @@ def inputs_of(step: Step | Content) -> tuple[Step, ...]:
             return ()
 
 
-def lenders_of(step: Step | Content) -> tuple[Step, ...]:
+def range_sources_of(step: Step | Content) -> tuple[Step, ...]:
     """The steps whose values a step compares with."""
     match step:
         case Get(where=where) | Find(where=where) | Refine(where=where) if where is not None:
-            return tuple(dict.fromkeys(lenders(where)))
+            return tuple(dict.fromkeys(range_sources(where)))
         case _:
             return ()
 

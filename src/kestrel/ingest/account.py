@@ -183,8 +183,8 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
     if account.broken:
         yield Notice("broken-lines", f"{account.broken:,} of {account.read:,} lines are not JSON and were skipped", account.broken)
     if account.missed:
-        told = types_text([t for t in account.types if t[3]])
-        message = f"{account.missed:,} of {account.read:,} records have none of the fields that Kestrel reads for their event types ({told})"
+        stated = types_text([t for t in account.types if t[3]])
+        message = f"{account.missed:,} of {account.read:,} records have none of the fields that Kestrel reads for their event types ({stated})"
         yield Notice("fields-missing", f"{path_text(name)}: {message}", account.missed, tuple(_type_details(account, True)))
     others = [t for t in account.types if not t[3]]
     if others:

@@ -225,7 +225,7 @@ def _build(
         for log_format, group in groupby(files, key=lambda f: f[1].log_format):
             reader.read([path for path, _ in group], log_formats()[log_format] if log_format else None)
         if live and span and ask:
-            live |= _bring_creations(con, sources, files, span, reader, ask)
+            live |= _fetch_creations(con, sources, files, span, reader, ask)
         reader.finish()
         account.duplicates = _deduplicate(con)
         account.kept -= account.duplicates
@@ -346,7 +346,7 @@ def _take(con: duckdb.DuckDBPyConnection, part: Part, unread: Collection[str], f
 PROCESSES = ("process", "parent", "target")
 
 
-def _bring_creations(
+def _fetch_creations(
     con: duckdb.DuckDBPyConnection,
     sources: Sequence[Source],
     files: Sequence[tuple[Path, Source]],
@@ -357,27 +357,27 @@ def _bring_creations(
     """Read the creation records, from before the span, of processes that the records tell of by their unique id; the numbers of
     the files with them."""
     created = layout().kind("process-create")
-    brought: set[int] = set()
+    provided: set[int] = set()
     for source in sources:
         numbers = [str(n) for n, (f, _) in enumerate(files) if source.place and str(f) in source.files]
         if not numbers:
             continue
         own = f"src IN ({', '.join(numbers)})"
-        told = " UNION ".join(f'SELECT "{s}.x_unique_id" AS id FROM events WHERE {own}' for s in PROCESSES)
+        stated = " UNION ".join(f'SELECT "{s}.x_unique_id" AS id FROM events WHERE {own}' for s in PROCESSES)
         known = f'SELECT "process.x_unique_id" FROM events WHERE {own} AND kind = {created} AND "process.x_unique_id" IS NOT NULL'
-        ids = [r[0] for r in con.execute(f"SELECT id FROM ({told}) WHERE id IS NOT NULL AND id NOT IN ({known}) ORDER BY id").fetchall()]
-        brought.update(reader.read([Path(f) for f in ask(source, ids, span)], None))
-    return brought
+        ids = [r[0] for r in con.execute(f"SELECT id FROM ({stated}) WHERE id IS NOT NULL AND id NOT IN ({known}) ORDER BY id").fetchall()]
+        provided.update(reader.read([Path(f) for f in ask(source, ids, span)], None))
+    return provided
 
 
 def _keep_to(con: duckdb.DuckDBPyConnection, span: TimeRange, live: Collection[int]) -> int:
-    """Drop what live sources brought from outside the span, but for the creations of processes that are told of in it; the number of
+    """Drop what live sources brought from outside the span, but for the creations of processes that appear in it; the number of
     records dropped."""
     start, stop = (f"TIMESTAMP '{m.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" for m in (span.start, span.stop))
     own = f"src IN ({', '.join(map(str, sorted(live)))})"
     within = f"t >= {start} AND t < {stop}"
-    told = " UNION ".join(f'SELECT "{s}.x_unique_id" FROM events WHERE {own} AND {within} AND "{s}.x_unique_id" IS NOT NULL' for s in PROCESSES)
-    creation = f'kind = {layout().kind("process-create")} AND t < {start} AND "process.x_unique_id" IN ({told})'
+    stated = " UNION ".join(f'SELECT "{s}.x_unique_id" FROM events WHERE {own} AND {within} AND "{s}.x_unique_id" IS NOT NULL' for s in PROCESSES)
+    creation = f'kind = {layout().kind("process-create")} AND t < {start} AND "process.x_unique_id" IN ({stated})'
     row = con.execute(f"SELECT count(DISTINCT rec) FROM events WHERE {own} AND (({within}) OR ({creation})) IS NOT true").fetchone()
     con.execute(f"DELETE FROM events WHERE {own} AND (({within}) OR ({creation})) IS NOT true")
     return int(row[0]) if row else 0

@@ -50,8 +50,8 @@ def state_of(path: str) -> str:
 
 def _digest(path: str, status: os.stat_result) -> str:
     between = status.st_size > 2 * WINDOW
-    told = [status.st_size, status.st_mtime_ns, status.st_ino, *([status.st_ctime_ns] if between else [])]
-    digest = hashlib.sha256(repr(told).encode())
+    known = [status.st_size, status.st_mtime_ns, status.st_ino, *([status.st_ctime_ns] if between else [])]
+    digest = hashlib.sha256(repr(known).encode())
     with Path(path).open("rb") as file:
         digest.update(file.read(WINDOW))
         file.seek(max(WINDOW, status.st_size - WINDOW))

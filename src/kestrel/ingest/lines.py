@@ -31,8 +31,8 @@ from kestrel.formats.readers.packed import (
     blocks,
     compression,
     head,
+    reason_of,
     start,
-    trouble,
 )
 from kestrel.formats.readers.texts import BLANK, MARKS, Decoder, encoding_of, refusal
 from kestrel.formats.transforms import quoted
@@ -405,7 +405,7 @@ class _Copy:
             try:
                 self._stream.write(record + "\n")
             except OSError as error:
-                raise UnreadableFile(self.lines.name, trouble(error)) from error
+                raise UnreadableFile(self.lines.name, reason_of(error)) from error
 
     def finished(self, cut: bool) -> Lines:
         """The lines of the copy. `cut`: the file ends too early; raises UnreadableFile if it has no complete record."""

@@ -30,7 +30,7 @@ CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
 
 class Reader:
     """Creates the table `events` and fills it file by file, each of the log format it is said to have, or None. `wanted` columns of the layout
-    only, or all that a log format met in them fills. `begun` is told each file in turn. Nothing is resolved yet."""
+    only, or all that a log format met in them fills. `begun` is called with each file in turn. Nothing is resolved yet."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ def _read_lines(
     wanted: Collection[str] | None,
     account: Account,
 ) -> None:
-    """The general road: every line that is held is looked at, of whatever log format; the most frequent log formats first."""
+    """The general road: every line that is held is read, whatever its log format; the most frequent log formats first."""
     counted = "SELECT count(valid), count(*) FILTER (NOT valid), count(part) FROM raw_lines"
     read, broken, values = con.execute(counted).fetchone() or (0, 0, 0)
     further = sum(part.further for part in lines)

@@ -116,9 +116,9 @@ def run_book(
                     cell["outputs"].append({"output_type": "display_data", "data": _lines(bundle(result, hunt.settings.rows)), "metadata": {}})
                     show(result)
             except HuntErrors as error:
-                drawn = failure_text(error).splitlines()
+                make = failure_text(error).splitlines()
                 first = error.errors[0]
-                cell["outputs"].append({"output_type": "error", "ename": first.code, "evalue": first.message, "traceback": drawn})
+                cell["outputs"].append({"output_type": "error", "ename": first.code, "evalue": first.message, "traceback": make})
                 raise CellFailed(number, error) from error
 
 

@@ -39,7 +39,7 @@ def install(place: Place | None = None) -> Path:
                 shutil.rmtree(folder)
             os.replace(made, folder)
     except OSError as error:
-        raise _trouble(folder, error) from error
+        raise _failure(folder, error) from error
     return folder
 
 
@@ -51,7 +51,7 @@ def uninstall(place: Place | None = None) -> Path | None:
     try:
         shutil.rmtree(folder)
     except OSError as error:
-        raise _trouble(folder, error) from error
+        raise _failure(folder, error) from error
     return folder
 
 
@@ -87,5 +87,5 @@ def _check() -> None:
         raise CannotInstall(f"there is no module `{error.name}`; `pip install 'kestrel-hunt[jupyter]'` brings it") from error
 
 
-def _trouble(folder: Path, error: OSError) -> CannotInstall:
+def _failure(folder: Path, error: OSError) -> CannotInstall:
     return CannotInstall(f"{folder}: {error.strerror or error}; `--user`, `--sys-prefix` and `--prefix FOLDER` name other places")

@@ -112,7 +112,7 @@ class KestrelKernel(Kernel):
         """Run the hunt of a cell. Returns the content of its error message, or None."""
         progress = Progress(self.hunt.progress, send)
         try:
-            for result in self.runner.run(code, NAME, lambda told: send("stream", {"name": "stderr", "text": f"{told}\n"})):
+            for result in self.runner.run(code, NAME, lambda known: send("stream", {"name": "stderr", "text": f"{known}\n"})):
                 if result is None:
                     progress.look(time.monotonic())
                 else:
@@ -169,9 +169,9 @@ class KestrelKernel(Kernel):
 
     async def do_inspect(self, code: str, cursor_pos: int, detail_level: int = 0, omit_sections: Any = ()) -> dict[str, Any]:
         """The help for the word at the cursor."""
-        told = help_at(self.hunt, code, cursor_pos)
-        data = _help(told) if told else {}
-        return {"status": "ok", "found": told is not None, "data": data, "metadata": {}}
+        known = help_at(self.hunt, code, cursor_pos)
+        data = _help(known) if known else {}
+        return {"status": "ok", "found": known is not None, "data": data, "metadata": {}}
 
     async def do_is_complete(self, code: str) -> dict[str, Any]:
         """Whether Enter runs a line of a console; an empty line always does."""
@@ -233,11 +233,11 @@ def _no_output(kind: str, content: dict[str, Any]) -> None:
     """What a silent cell sends."""
 
 
-def _failed(name: str, sentence: str, drawn: str) -> dict[str, Any]:
-    return {"ename": name, "evalue": sentence, "traceback": drawn.splitlines()}
+def _failed(name: str, sentence: str, make: str) -> dict[str, Any]:
+    return {"ename": name, "evalue": sentence, "traceback": make.splitlines()}
 
 
-def _help(told: Help) -> dict[str, str]:
+def _help(known: Help) -> dict[str, str]:
     """Help as text, and as HTML whose second part keeps its columns."""
-    rest = f"<pre style='margin:4px 0 0 0'>{html.escape(told.text)}</pre>"
-    return {"text/plain": f"{told.title}\n{told.text}", "text/html": f"<b>{html.escape(told.title)}</b>{rest}"}
+    rest = f"<pre style='margin:4px 0 0 0'>{html.escape(known.text)}</pre>"
+    return {"text/plain": f"{known.title}\n{known.text}", "text/html": f"<b>{html.escape(known.title)}</b>{rest}"}

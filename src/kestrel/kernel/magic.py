@@ -72,7 +72,7 @@ class KestrelMagics(Magics):
         made: list[str] = []
         before = signal.signal(signal.SIGINT, lambda *_: self.interrupted.set())
         try:
-            for result in self.runner.run(text, "cell", lambda told: print(told, file=sys.stderr), self._parameters(text)):
+            for result in self.runner.run(text, "cell", lambda known: print(known, file=sys.stderr), self._parameters(text)):
                 if result is not None:
                     _show(result, self.session.settings.rows)
                 if isinstance(result, Summary):

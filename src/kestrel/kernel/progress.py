@@ -31,13 +31,13 @@ class Progress:
 
     def look(self, now: float) -> None:
         """See how far it is, at a time of the monotonic clock."""
-        told = self.ask()
-        if told is None:
+        known = self.ask()
+        if known is None:
             return
         self.began = self.began or now
-        if told[0] != self.unit:
-            self.unit, self.most = told[0], 0.0
-        self.size, self.most = told[1], max(self.most, told[2])
+        if known[0] != self.unit:
+            self.unit, self.most = known[0], 0.0
+        self.size, self.most = known[1], max(self.most, known[2])
         if now - self.began < PATIENCE or now - self.last < STEP:
             return
         self.last = now

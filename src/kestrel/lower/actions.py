@@ -63,7 +63,7 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """Tell how a variable is made and what is asked of whom."""
+    """Tell how a variable is made and which queries each source receives."""
 
     step: Step
     name: str

@@ -32,7 +32,7 @@ from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Expla
 from kestrel.lower.mistakes import (
     AppliedTwice,
     ImpossibleRelation,
-    MixedPools,
+    MixedSources,
     MixedTypes,
     NoIdentity,
     NoRecords,
@@ -42,7 +42,7 @@ from kestrel.lower.mistakes import (
     RowOfAnotherType,
     UnknownFormat,
     WrongParameter,
-    WrongPool,
+    WrongSource,
     WrongValue,
     no_relation,
 )
@@ -130,9 +130,9 @@ class Lowering(Tables):
             case tree.Explain(variable):
                 known = self.variable(variable)
                 return Explain(known, variable.text, statement.span) if known else None
-            case tree.Save(variable, pool):
+            case tree.Save(variable, source_text):
                 known = self.variable(variable)
-                file = self._file(pool, SUFFIXES)
+                file = self._file(source_text, SUFFIXES)
                 written = file in self.saved
                 if file is not None:
                     self.saved[file] = known
@@ -142,19 +142,19 @@ class Lowering(Tables):
                 if type_of(known) == TABLE and found and found.kind == "stix":
                     self.errors.append(NoIdentity("a STIX bundle", variable.text, variable.span))
                     return None
-                return self._save(Save(known, file, variable.text, statement.span, statement.replace), written, pool)
+                return self._save(Save(known, file, variable.text, statement.span, statement.replace), written, source_text)
             case tree.Apply():
                 return self._apply(statement)
             case _:
                 assert_never(statement)
 
-    def _save(self, save: Save, written: bool, pool: tree.Pool) -> Save | None:
+    def _save(self, save: Save, written: bool, source_text: tree.SourceText) -> Save | None:
         """A SAVE to a file that may be written. This is checked before anything runs, unless this cell writes the file earlier."""
         if not written:
             try:
                 self.check_target(save, [*(f for s in self.opened for f in s.files), *self.loaded])
             except KestrelError as error:
-                error.span = pool.span
+                error.span = source_text.span
                 self.errors.append(error)
                 return None
         return save
@@ -227,18 +227,18 @@ class Lowering(Tables):
         kind = self.type_named(get.type)
         span = self.time_range(get.time)
         limit, offset = self.cut(get.limit)
-        named = [(pool, step) for pool in get.pools if (step := self._as_variable(pool)) is not None]
+        named = [(source_text, step) for source_text in get.source_texts if (step := self._as_variable(source_text)) is not None]
         if named:
             return self._get_from_variables(get, kind, named, span, limit, offset)
         where = self.predicate(get.where, Subject(kind.name)) if get.where and kind else None
         sources: list[Source] = []
-        for pool in get.pools:
-            if isinstance(pool.text, str) and pool.text in self.broken:
+        for source_text in get.source_texts:
+            if isinstance(source_text.text, str) and source_text.text in self.broken:
                 return None
-            sources += self._sources(pool)
-        found = tuple(dict.fromkeys(sources)) if get.pools else self.last_sources
+            sources += self._sources(source_text)
+        found = tuple(dict.fromkeys(sources)) if get.source_texts else self.last_sources
         if not found:
-            if not get.pools:
+            if not get.source_texts:
                 self.errors.append(NoSource(get.type.span))
             return None
         self.last_sources = found
@@ -253,22 +253,22 @@ class Lowering(Tables):
         self,
         get: tree.Get,
         kind: EntityType | None,
-        named: Sequence[tuple[tree.Pool, Step]],
+        named: Sequence[tuple[tree.SourceText, Step]],
         span: TimeRange | None,
         limit: int | None,
         offset: int,
     ) -> Step | None:
         """GET FROM a variable filters it."""
-        if len(named) < len(get.pools):
-            other = next(p for p in get.pools if all(p is not q for q, _ in named))
-            self.errors.append(MixedPools(str(named[0][0].text), str(other.text), other.span))
+        if len(named) < len(get.source_texts):
+            other = next(p for p in get.source_texts if all(p is not q for q, _ in named))
+            self.errors.append(MixedSources(str(named[0][0].text), str(other.text), other.span))
             return None
-        for pool, step in named:
+        for source_text, step in named:
             if type_of(step) == TABLE:
-                self.errors.append(NoIdentity("GET", str(pool.text), pool.span))
+                self.errors.append(NoIdentity("GET", str(source_text.text), source_text.span))
                 return None
             if kind and type_of(step) != kind.name and not {type_of(step), kind.name} <= set(ADDRESS_TYPES):
-                self.errors.append(WrongPool(kind.name, str(pool.text), type_of(step), pool.span))
+                self.errors.append(WrongSource(kind.name, str(source_text.text), type_of(step), source_text.span))
                 return None
         source = named[0][1] if len(named) == 1 else Merge(tuple(step for _, step in named))
         before = len(self.errors)
@@ -277,45 +277,45 @@ class Lowering(Tables):
             return None
         return Refine(source, where, span, limit=limit, offset=offset)
 
-    def _as_variable(self, pool: tree.Pool) -> Step | None:
+    def _as_variable(self, source_text: tree.SourceText) -> Step | None:
         """The variable a bare name stands for; one that is a profile too is the variable, with a notice."""
-        if not isinstance(pool.text, str) or pool.quoted:
+        if not isinstance(source_text.text, str) or source_text.quoted:
             return None
-        step = self.scope.get(pool.text)
-        if step is not None and self.is_profile(pool.text):
-            self.notices.append(Notice("name-of-both", f"`{pool.text}` is a variable and a data source: the variable is meant"))
+        step = self.scope.get(source_text.text)
+        if step is not None and self.is_profile(source_text.text):
+            self.notices.append(Notice("name-of-both", f"`{source_text.text}` is a variable and a data source: the variable is meant"))
         if step is not None:
-            self.inputs[pool.text] = step
+            self.inputs[source_text.text] = step
         return step
 
-    def _sources(self, pool: tree.Pool) -> tuple[Source, ...]:
+    def _sources(self, source_text: tree.SourceText) -> tuple[Source, ...]:
         found: list[Source] = []
-        for text in self._pool_texts(pool):
+        for text in self._source_texts(source_text):
             path = _absolute(text)
             if path in self.saved:
                 saved = self.saved[path]
                 found += [Source(text, (path,), reading=saved.content)] if saved else []
                 continue
             try:
-                found += self.open_source(text, pool.quoted)
+                found += self.open_source(text, source_text.quoted)
             except KestrelError as error:
-                error.span = pool.span
-                close = nearest(text, self.scope) if "://" not in text and not pool.quoted else None
+                error.span = source_text.span
+                close = nearest(text, self.scope) if "://" not in text and not source_text.quoted else None
                 if close:
                     error.hint = f"did you mean the variable `{close}`?"
                 self.errors.append(error)
         return tuple(found)
 
-    def _pool_texts(self, pool: tree.Pool) -> list[str]:
+    def _source_texts(self, source_text: tree.SourceText) -> list[str]:
         """What a pool names: more than one where a parameter is a list."""
-        if isinstance(pool.text, str):
-            return [pool.text] if self._nameable(pool.text, pool.span) else []
-        given = self.parameter(pool.text)
+        if isinstance(source_text.text, str):
+            return [source_text.text] if self._nameable(source_text.text, source_text.span) else []
+        given = self.parameter(source_text.text)
         items = given.items if isinstance(given, tree.ListOf) else (given,) if given else ()
         texts = [i.value for i in items if isinstance(i, tree.Text)]
         if len(texts) < len(items):
-            self.errors.append(WrongParameter(pool.text.name, "a data source or a file", pool.span, "logs.json"))
-        return [text for text in texts if self._nameable(text, pool.span)]
+            self.errors.append(WrongParameter(source_text.text.name, "a data source or a file", source_text.span, "logs.json"))
+        return [text for text in texts if self._nameable(text, source_text.span)]
 
     def _nameable(self, text: str, span: Span) -> bool:
         """Whether a text can be the name of a file."""
@@ -422,18 +422,18 @@ class Lowering(Tables):
             self.notices += [*notices, *unknown]
         return replace(found, type=wanted.name) if wanted else found
 
-    def _file(self, pool: tree.Pool, endings: Collection[str]) -> str | None:
+    def _file(self, source_text: tree.SourceText, endings: Collection[str]) -> str | None:
         """The absolute path of a file to save or load, of a format that has one of these endings."""
-        texts = self._pool_texts(pool)
+        texts = self._source_texts(source_text)
         if len(texts) != 1:
             return None
         if "://" in texts[0].removeprefix("file://") or "\0" in texts[0]:
-            self.errors.append(NotLocal(texts[0], pool.span))
+            self.errors.append(NotLocal(texts[0], source_text.span))
             return None
         path = _absolute(texts[0])
         found = format_of(path)
         if found is None or (found.kind == "text" and not set(endings) & set(LISTS)):
-            self.errors.append(UnknownFormat(texts[0], endings, pool.span))
+            self.errors.append(UnknownFormat(texts[0], endings, source_text.span))
             return None
         return path
 
@@ -494,7 +494,7 @@ class Lowering(Tables):
 
     def _apply(self, statement: tree.Apply) -> Analyse | None:
         before = len(self.errors)
-        names = self._pool_texts(statement.analytics)
+        names = self._source_texts(statement.analytics)
         steps = [self.variable(v) for v in statement.variables]
         for name in names if all(steps) else ():
             try:

@@ -9,8 +9,8 @@ from typing import ClassVar
 from kestrel.errors import KestrelError
 from kestrel.graph.formats import PACKED
 from kestrel.graph.steps import TABLE
+from kestrel.lower.alias_hints import ENDING, FIELDS, TYPES, VERBS
 from kestrel.lower.columns import EVENT_COLUMNS, model_attributes
-from kestrel.lower.expected import ENDING, FIELDS, TYPES, VERBS
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.syntax.strings import written
 from kestrel.text import Span, listed, nearest
@@ -201,7 +201,7 @@ class BadNetwork(KestrelError):
         super().__init__(f"`{value}` is not a network", span, "write it as `10.0.0.0/8` or `fe80::/10`")
 
 
-class WrongPool(KestrelError):
+class WrongSource(KestrelError):
     code: ClassVar[str] = "K0210"
 
     def __init__(self, wanted: str, variable: str, kind: str, span: Span) -> None:
@@ -212,7 +212,7 @@ class WrongPool(KestrelError):
         )
 
 
-class MixedPools(KestrelError):
+class MixedSources(KestrelError):
     code: ClassVar[str] = "K0226"
 
     def __init__(self, variable: str, other: str, span: Span) -> None:

@@ -30,7 +30,7 @@ from kestrel.lower.mistakes import (
 from kestrel.lower.names import Names, Subject
 from kestrel.model.vocabulary import vocabulary
 from kestrel.syntax import tree
-from kestrel.syntax.habits import name_of
+from kestrel.syntax.dialect_hints import name_of
 from kestrel.syntax.mistakes import BadEscape
 from kestrel.syntax.strings import written
 from kestrel.text import Span

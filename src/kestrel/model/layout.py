@@ -17,7 +17,7 @@ OBJECTS = "objects"
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One entity as one record tells of it. `derived`: its columns, computed from other roles' (expression texts)."""
+    """One entity as described by one record. `derived`: its columns, computed from other roles' (expression texts)."""
 
     name: str
     type: str
@@ -58,7 +58,7 @@ class Layout:
             self.roles[name] = Role(name, kind, name in lists, derived)
         self.kinds: list[str] = data["kinds"]
         self.references = {
-            role: {name: tuple(self._reference(r) for r in (told if isinstance(told, list) else [told])) for name, told in named.items()}
+            role: {name: tuple(self._reference(r) for r in (known if isinstance(known, list) else [known])) for name, known in named.items()}
             for role, named in data["references"].items()
         }
         self.edges = [
@@ -67,10 +67,10 @@ class Layout:
             for options in [e[3] if len(e) > 3 else {}]
         ]
 
-    def _reference(self, told: str | Mapping[str, Any]) -> Reference:
-        if isinstance(told, str):
-            return Reference(told)
-        return Reference(told["to"], *(tuple(self.kind(k) for k in told.get(part, ())) for part in ("kinds", "except")))
+    def _reference(self, known: str | Mapping[str, Any]) -> Reference:
+        if isinstance(known, str):
+            return Reference(known)
+        return Reference(known["to"], *(tuple(self.kind(k) for k in known.get(part, ())) for part in ("kinds", "except")))
 
     def leads_to(self, role: str, reference: str) -> tuple[Reference, ...]:
         """The roles an attribute of a role refers to; none where it has no such reference."""

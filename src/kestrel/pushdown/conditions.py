@@ -84,18 +84,18 @@ def _widened(value: str, test: Test) -> str:
 
 
 def _condition(test: Test, wanted: Pattern) -> FieldPredicate:
-    """What a record is like that tells of an entity for which the comparison holds, in whatever role."""
+    """The records that describe an entity for which the comparison holds, in any role."""
     path = test.path
     text = vocabulary().entity(path.end).attributes.get(path.attribute)
     node = expression.parse(text) if text else None
     fits: dict[Pattern, list[str]] = {}
     for role in roles_of(path.end):
-        told = (
+        known = (
             [(name, p) for field, p in leaves(node, wanted) for name in EITHER_END.get(field[-1], (field[-1],))]
             if node
             else [(c, ANYTHING) for c in layout().type_of(role.name).columns]
         )
-        for name, pattern in told:
+        for name, pattern in known:
             for column, fitting in _columns(role, (name,), pattern):
                 fits.setdefault(fitting, []).append(column)
     first, *rest = [FieldPredicate(tuple(dict.fromkeys(columns)), p.operator, p.values) for p, columns in fits.items()] or [

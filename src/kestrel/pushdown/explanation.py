@@ -57,7 +57,7 @@ def query_text(query: RecordQuery, names: StepNames) -> str:
     """What a source must return, in words."""
     span = _range(query.range)
     if query.related:
-        span = span or f", in the time that was asked of {names.of(query.related.given)}"
+        span = span or f", in the time range of {names.of(query.related.given)}"
         shown = f" ({', '.join(query.related.kinds)})" if query.related.kinds else ""
         arrow = f"{query.related.verb}{' BY' if query.related.by else ''} {names.of(query.related.given)}"
         return f"records{shown} that show `{query.type} {arrow}`{span}"
@@ -100,7 +100,7 @@ def _step(step: Step, names: StepNames) -> str:
         case Join(left, right, left_key, right_key):
             return f"JOIN {names.of(left)}, {names.of(right)} BY {left_key.text()}, {right_key.text()}"
         case Applied(inputs, index, analytics):
-            return f"APPLY {analytics} ON {', '.join(names.of(i) for i in inputs)}: what it tells of {names.of(inputs[index])}"
+            return f"APPLY {analytics} ON {', '.join(names.of(i) for i in inputs)}: its results for {names.of(inputs[index])}"
         case _:
             assert_never(step)
 

@@ -21,8 +21,8 @@ from kestrel.graph.steps import (
     Step,
     ValuesOf,
     inputs_of,
-    lenders_of,
     paths,
+    range_sources_of,
     tests,
     type_of,
 )
@@ -43,7 +43,7 @@ def needed(steps: Iterable[Step], shown: Iterable[AttributePath] = ()) -> frozen
         if isinstance(step, Join | Applied) or (isinstance(step, Group) and not step.aggregates):
             return None
         found.update(_of_step(step))
-        pending += [*inputs_of(step), *lenders_of(step)]
+        pending += [*inputs_of(step), *range_sources_of(step)]
     for path in shown:
         found.update(_of_path(path))
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""What is asked of a source that answers over the network, and what comes back."""
+"""Requests to a source that answers over the network, and their answers."""
 
 from __future__ import annotations
 
@@ -108,10 +108,10 @@ class Connector(Protocol):
     whole: int
     """Up to so many records, a time range is fetched as a whole; of more, what a step needs."""
     notices: list[str]
-    """What is to be told of what came; whoever tells it empties the list."""
+    """Notices about what was fetched; whoever shows them empties the list."""
 
     @property
-    def brings(self) -> frozenset[str] | None:
+    def provides(self) -> frozenset[str] | None:
         """The columns of the record layout that its records can fill; None: all that their log formats do."""
         ...
 
@@ -119,7 +119,7 @@ class Connector(Protocol):
         """How much there is."""
         ...
 
-    def fetch(self, wanted: FetchRequest, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+    def fetch(self, wanted: FetchRequest, into: Path, known: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the records to files of a folder, one JSON document a line. `told` hears of records as they come; so many are
         `expected`."""
         ...

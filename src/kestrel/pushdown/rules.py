@@ -64,7 +64,7 @@ def _together(askable: Sequence[Groups], kind: str) -> Groups:
     best = min(single, key=_cost)
     shared = list(best)
     for other in single:
-        if other is not best and all(_told_with(a.path, b.path, kind) for a in best for b in other):
+        if other is not best and all(_tested_with(a.path, b.path, kind) for a in best for b in other):
             shared += [t for t in other if t not in shared]
     return (tuple(shared),)
 
@@ -74,7 +74,7 @@ def _cost(group: Sequence[Test]) -> tuple[int, int]:
     return min((SELECTIVE.index(t.operator), len(_kinds_telling(t.path)) or UNKNOWN) for t in group)
 
 
-def _told_with(rarer: AttributePath, commoner: AttributePath, kind: str) -> bool:
+def _tested_with(rarer: AttributePath, commoner: AttributePath, kind: str) -> bool:
     """Whether every kind of event that tells the first attribute of an entity tells the second one too."""
     if rarer.type != kind or commoner.type != kind or not rarer.known or not commoner.known:
         return False

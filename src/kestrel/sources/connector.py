@@ -14,7 +14,7 @@ from typing import Any, cast
 from kestrel.graph.steps import Source
 from kestrel.pushdown.request import Connector, Cost, FetchRequest, FieldPredicate, Finding, Size
 from kestrel.sources import plugin
-from kestrel.sources.pool import GROUP as SOURCES
+from kestrel.sources.opening import GROUP as SOURCES
 from kestrel.sources.profiles import BadProfile, Profile, profile
 
 __all__ = ["BadProfile", "BaseConnector", "Connector", "Cost", "FetchRequest", "FieldPredicate", "Finding", "Profile", "Size", "Source"]
@@ -29,7 +29,7 @@ class BaseConnector:
 
     bound = 2_000_000
     whole = 2_000_000
-    brings: frozenset[str] | None = None
+    provides: frozenset[str] | None = None
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile

@@ -48,11 +48,11 @@ class UnknownProfile(KestrelError):
     def __init__(self, name: str, known: list[str]) -> None:
         close = nearest(name, known)
         upper = name.upper()
-        told = f"did you mean `{close}`? Known profiles: " if close else "known profiles: " if known else "no profile is set up"
-        told += f"{listed(known)}. To add one, set "
-        told += f"`{PREFIX}{upper}_CONNECTOR`, `{PREFIX}{upper}_CONNECTION` and `{PREFIX}{upper}_CONFIG`, or put `{name}` into {settings_file()}"
-        told += "" if close else "; a file is named by its path, like `./logs.json`"
-        super().__init__(f"there is no data source profile `{name}`", None, told)
+        stated = f"did you mean `{close}`? Known profiles: " if close else "known profiles: " if known else "no profile is set up"
+        stated += f"{listed(known)}. To add one, set "
+        stated += f"`{PREFIX}{upper}_CONNECTOR`, `{PREFIX}{upper}_CONNECTION` and `{PREFIX}{upper}_CONFIG`, or put `{name}` into {settings_file()}"
+        stated += "" if close else "; a file is named by its path, like `./logs.json`"
+        super().__init__(f"there is no data source profile `{name}`", None, stated)
 
 
 class BadProfile(KestrelError):

@@ -259,8 +259,8 @@ class _Written:
         self.type = type_name
         self.columns = columns
         self.made = made
-        told = {"name": "Kestrel", "identity_class": "system", "x_kestrel_type": type_name, "x_kestrel_columns": list(columns)}
-        self.about = self._common("identity", told)
+        stated = {"name": "Kestrel", "identity_class": "system", "x_kestrel_type": type_name, "x_kestrel_columns": list(columns)}
+        self.about = self._common("identity", stated)
         self.objects: dict[str, Object] = {}
         self.records: list[Object] = []
         self.roots: dict[str, str] = {}
@@ -296,15 +296,15 @@ class _Written:
 
     def relate(self, subject: str, verb: str, thing: str) -> None:
         """A relationship between two entities that were added."""
-        told = {"relationship_type": verb.lower().replace("_", "-"), "source_ref": self.roots[subject], "target_ref": self.roots[thing]}
-        self.records.append(self._common("relationship", told))
+        stated = {"relationship_type": verb.lower().replace("_", "-"), "source_ref": self.roots[subject], "target_ref": self.roots[thing]}
+        self.records.append(self._common("relationship", stated))
 
-    def _common(self, kind: str, told: Object) -> Object:
+    def _common(self, kind: str, stated: Object) -> Object:
         """An object with the properties that all but the observables have."""
         moment = _text(self.made)[:23] + "Z"
         by = {} if kind == "identity" else {"created_by_ref": self.about["id"]}
-        key = f"{kind}--{_uuid(OWN, [told, moment])}"
-        return {"type": kind, "spec_version": "2.1", "id": key, "created": moment, "modified": moment} | by | told
+        key = f"{kind}--{_uuid(OWN, [stated, moment])}"
+        return {"type": kind, "spec_version": "2.1", "id": key, "created": moment, "modified": moment} | by | stated
 
     def _object(self, draft: Draft, refs: list[str], entity: str) -> str | None:
         """The id of the finished object, with those it refers to; None where it would break the rules of its type. `refs`
@@ -324,22 +324,22 @@ class _Written:
         form = FORMS.get(kind)
         if form and not (any(p in properties for p in form.one_of) and all(p in properties for p in form.all_of)):
             return None
-        told = {"type": kind, "spec_version": "2.1", **properties}
-        key = f"{kind}--{_standard(form, properties) or _uuid(OWN, [entity, told])}"
-        if self.objects.get(key, told | {"id": key}) != told | {"id": key}:
-            key = f"{kind}--{_uuid(OWN, [entity, told])}"
-        self.objects[key] = told | {"id": key}
+        stated = {"type": kind, "spec_version": "2.1", **properties}
+        key = f"{kind}--{_standard(form, properties) or _uuid(OWN, [entity, stated])}"
+        if self.objects.get(key, stated | {"id": key}) != stated | {"id": key}:
+            key = f"{kind}--{_uuid(OWN, [entity, stated])}"
+        self.objects[key] = stated | {"id": key}
         refs.append(key)
         return key
 
 
 def _standard(form: Form | None, properties: Object) -> uuid.UUID | None:
     """The id STIX 2.1 gives an object: of those of its properties that tell it apart."""
-    told = {p: properties[p] for p in (form.identity if form else ()) if p in properties}
-    if "hashes" in told:
-        first = next(name for name in HASHES if name in told["hashes"])
-        told["hashes"] = {first: told["hashes"][first]}
-    return _uuid(SCO, told) if told else None
+    stated = {p: properties[p] for p in (form.identity if form else ()) if p in properties}
+    if "hashes" in stated:
+        first = next(name for name in HASHES if name in stated["hashes"])
+        stated["hashes"] = {first: stated["hashes"][first]}
+    return _uuid(SCO, stated) if stated else None
 
 
 def _uuid(namespace: uuid.UUID, value: Any) -> uuid.UUID:

@@ -32,20 +32,20 @@ def further(of: Object, graph: Mapping[str, Object]) -> dict[str, Any]:
         name = kind.synonyms.get(name, name)
         if name in kind.further or (name not in kind.attributes and kind.is_open(name) and name.partition(".")[0] not in kind.references):
             found.setdefault(name, []).append(_canonical(kind, name, value))
-    told = {name: values[0] if len(values) == 1 else values for name, values in found.items()}
-    return {"further": json.dumps(told, ensure_ascii=False)} if told else {}
+    known = {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+    return {"further": json.dumps(known, ensure_ascii=False)} if known else {}
 
 
 def key_of(of: Object) -> str | None:
     """The identity of an object of a type without a role: the properties that the model names for the type, else its
     STIX 2.1 id; None if each observation is a separate entity."""
     kind = vocabulary().entity(str(of.get("type")))
-    told: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for name, value in _flat(of, {}):
-        told.setdefault(name, _canonical(kind, name, value))
+        known.setdefault(name, _canonical(kind, name, value))
     for key in kind.keys:
-        if key.columns[0] in told:
-            return json.dumps([told.get(name) for name in key.columns], ensure_ascii=False)
+        if key.columns[0] in known:
+            return json.dumps([known.get(name) for name in key.columns], ensure_ascii=False)
     own = of.get("id")
     return own if isinstance(own, str) and "--" in own else None
 

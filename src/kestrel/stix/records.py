@@ -84,7 +84,7 @@ class _Record:
         for key, o in graph.items():
             self.by_type.setdefault(str(o.get("type")), []).append(key)
         self.event = next((graph[key] for key in self._of_type("x-oca-event")), {})
-        self.told = {r for name, value in self.event.items() if name.endswith("_ref") for r in _texts(value)}
+        self.stated = {r for name, value in self.event.items() if name.endswith("_ref") for r in _texts(value)}
         self.parent_of = dict(self._parents())
         self.taken: set[str] = set()
         self.resolved = dict(self._resolved())
@@ -126,8 +126,8 @@ class _Record:
 
     def _about(self, what: str) -> str | None:
         """The object the record is about: the event's, else the only one of its type; of processes the first that is no parent."""
-        if told := self._ref(self.event, f"{what}_ref", SUBJECTS[what]):
-            return told
+        if stated := self._ref(self.event, f"{what}_ref", SUBJECTS[what]):
+            return stated
         found = self._of_type(SUBJECTS[what])
         if what == "process":
             parents = set(self.parent_of.values())
@@ -207,7 +207,7 @@ class _Record:
             yield {role: value for row in together if row for role, value in row.items()}
 
     def _left(self, *types: str) -> list[str]:
-        return sorted((key for key in self._of_type(*types) if key not in self.taken), key=lambda k: k not in self.told)
+        return sorted((key for key in self._of_type(*types) if key not in self.taken), key=lambda k: k not in self.stated)
 
     def _alone(self) -> Row:
         """Lists of the values that are part of nothing else."""
@@ -219,21 +219,21 @@ class _Record:
     def _values(self, name: str, keys: Iterable[str]) -> Row:
         """Values as a list, and the further attributes of the objects as a parallel list, if there are any."""
         known = [(value, self._further(key).get("further")) for key in keys if (value := _canonical(self.graph[key]))]
-        told = {f"{name}_further": [more for _, more in known]} if any(more for _, more in known) else {}
-        return {name: [value for value, _ in known]} | told if known else {}
+        stated = {f"{name}_further": [more for _, more in known]} if any(more for _, more in known) else {}
+        return {name: [value for value, _ in known]} | stated if known else {}
 
     def _things(self) -> Row:
         """The objects of types without a role of their own: custom types, and STIX types without a place in the record layout."""
         known = [(kind, key) for kind, keys in self.by_type.items() if vocabulary().is_without_role(kind) for key in keys]
         if not known:
             return {}
-        told = [further(self.graph[key], self.graph).get("further") for _, key in known]
-        return {"objects": {"type": [kind for kind, _ in known], "key": [key_of(self.graph[key]) for _, key in known], "further": told}}
+        stated = [further(self.graph[key], self.graph).get("further") for _, key in known]
+        return {"objects": {"type": [kind for kind, _ in known], "key": [key_of(self.graph[key]) for _, key in known], "further": stated}}
 
     # -- objects -------------------------------------------------------------------------------------------------
 
     def _take(self, key: str) -> Row:
-        """An object's own plain properties; it is not told of again on its own."""
+        """An object's own plain properties; it is not repeated on its own."""
         self.taken.add(key)
         return _plain(self.graph[key]) | self._further(key)
 
@@ -316,11 +316,11 @@ class _Record:
     def _companions(self, what: str) -> Row:
         """What product-specific objects of the record tell of one of its objects, where there is only one of their type."""
         found: Row = {}
-        for kind, told in _vocabulary()["companions"].items():
-            there = self._of_type(kind) if what in told else []
+        for kind, stated in _vocabulary()["companions"].items():
+            there = self._of_type(kind) if what in stated else []
             if len(there) == 1:
                 own = _plain(self.graph[there[0]])
-                found |= {name: own[source] for name, source in told[what].items() if source in own}
+                found |= {name: own[source] for name, source in stated[what].items() if source in own}
         return found
 
     def _kind(self) -> str | None:

@@ -10,7 +10,7 @@ from kestrel.syntax import tree
 from kestrel.syntax.grammar import CLAUSES, EVERY, RESERVED, TIMES, UNITS, VIEWS
 from kestrel.syntax.mistakes import Misplaced, TwiceGiven, Unexpected, WrongOperand
 from kestrel.syntax.patterns import Patterns
-from kestrel.syntax.scanner import NUMBER, POOL
+from kestrel.syntax.scanner import NUMBER, SOURCE
 from kestrel.text import Span
 
 
@@ -62,7 +62,7 @@ class Clauses(Patterns):
     def _clause(self, upper: str, start: int, found: dict[str, Any]) -> Any:
         match upper:
             case "FROM":
-                return self._pools()
+                return self._sources()
             case "WHERE":
                 return self._pattern()
             case "START":
@@ -135,32 +135,32 @@ class Clauses(Patterns):
             raise Unexpected(self.text[start : self.end], "a whole number, 0 or more", Span(start, self.end))
         return number.value
 
-    def _pools(self) -> tuple[tree.Pool, ...]:
-        pools = list(self._split_pool())
+    def _sources(self) -> tuple[tree.SourceText, ...]:
+        source_texts = list(self._split_source())
         while self._take(","):
-            pools += self._split_pool()
-        return tuple(pools)
+            source_texts += self._split_source()
+        return tuple(source_texts)
 
-    def _split_pool(self) -> list[tree.Pool]:
+    def _split_source(self) -> list[tree.SourceText]:
         """`scheme://a,b` is two sources of one scheme."""
-        pool = self._pool(several=True)
-        text = pool.text
-        if not isinstance(text, str) or pool.quoted or "://" not in text or text.startswith("file:"):
-            return [pool]
+        source_text = self._source(several=True)
+        text = source_text.text
+        if not isinstance(text, str) or source_text.quoted or "://" not in text or text.startswith("file:"):
+            return [source_text]
         scheme, _, rest = text.partition("://")
         if "/" in rest:
-            return [pool]
-        return [tree.Pool(f"{scheme}://{name}", False, pool.span) for name in rest.split(",") if name]
+            return [source_text]
+        return [tree.SourceText(f"{scheme}://{name}", False, source_text.span) for name in rest.split(",") if name]
 
-    def _pool(self, what: str = "a data source, a file or a variable", several: bool = False) -> tree.Pool:
+    def _source(self, what: str = "a data source, a file or a variable", several: bool = False) -> tree.SourceText:
         start = self.place
         if self._peek("$"):
             parameter = self._parameter()
-            return tree.Pool(parameter, False, parameter.span)
+            return tree.SourceText(parameter, False, parameter.span)
         if self._peek("'") or self._peek('"'):
             string = self._string()
-            return tree.Pool(string.value, True, string.span)
-        match = POOL.match(self.text, self.place)
+            return tree.SourceText(string.value, True, string.span)
+        match = SOURCE.match(self.text, self.place)
         if not match or match.group().upper() in RESERVED:
             self._fail(what)
         text = match.group()
@@ -171,7 +171,7 @@ class Clauses(Patterns):
                 text = text.split(",", 1)[0] if several else text
             text = text.rstrip(",")
         self._move(start + len(text))
-        return tree.Pool(text, False, self._since(start))
+        return tree.SourceText(text, False, self._since(start))
 
     def _sort(self, start: int) -> tree.Sort:
         self._need("BY", "BY and an attribute", "write it like `SORT x BY name ASC`")

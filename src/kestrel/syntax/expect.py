@@ -37,7 +37,7 @@ SORT_CLAUSE = re.compile(r"SORT(?=\s+(?:BY\b|\Z))", re.IGNORECASE)
 STRING = re.compile(r"[rRtT]?(?P<quote>['\"])(?P<body>(?:(?!(?P=quote))[^\\\n]|\\.|\\\n)*)(?P<closed>(?P=quote))?")
 LEXEME = re.compile(r"[^\s,()\[\]{}'\"#=<>!+]+|.", re.DOTALL)
 TYPED_PATH = re.compile(r"(?:[\w@.:-]|\[\*?\]?|(?<=\.)'[^'\n]*(?:'|\Z))*\Z")
-TYPED_POOL = re.compile(r"(?:[^\W\d][\w+.-]*://[^\s'\"#]*|[^\s,'\"#]*)\Z")
+TYPED_SOURCE = re.compile(r"(?:[^\W\d][\w+.-]*://[^\s'\"#]*|[^\s,'\"#]*)\Z")
 OPEN_TIME = re.compile(r"[tT]?['\"][^'\"\n]*\Z")
 NOT_A_VALUE = ")]},+"
 
@@ -308,28 +308,28 @@ class _AtCursor(Parser):
             raise Reached
         return super()._bin_unit()
 
-    def _pool(self, what: str = "", several: bool = False) -> tree.Pool:
-        pool = self._place_of_data(lambda place: self.offers.sources(self.owner.type, place), several)
-        if pool.text in self.variables:
-            self.owner.variable = str(pool.text)
-        return pool
+    def _source(self, what: str = "", several: bool = False) -> tree.SourceText:
+        source_text = self._place_of_data(lambda place: self.offers.sources(self.owner.type, place), several)
+        if source_text.text in self.variables:
+            self.owner.variable = str(source_text.text)
+        return source_text
 
-    def _file(self) -> tree.Pool:
+    def _file(self) -> tree.SourceText:
         return self._place_of_data(self.offers.files)
 
-    def _analytic(self) -> tree.Pool:
+    def _analytic(self) -> tree.SourceText:
         return self._place_of_data(lambda place: self.offers.add((Item(n, "analytics") for n in self.context.analytics), place))
 
-    def _place_of_data(self, offer: Callable[[int], None], several: bool = False) -> tree.Pool:
+    def _place_of_data(self, offer: Callable[[int], None], several: bool = False) -> tree.SourceText:
         """A source, file or analytic. Where the cursor is inside quotes, the files that the path may go on to name are offered."""
         found = STRING.match(self.whole, self.place)
         if found and not found["closed"] and "\n" not in self.whole[found.end() :]:
             self.offers.files_in_quotes(found.start("body"))
             raise Reached
-        if not found and TYPED_POOL.match(self.whole, self.place):
+        if not found and TYPED_SOURCE.match(self.whole, self.place):
             offer(self.place)
             raise Reached
-        return self._passing(lambda: super(_AtCursor, self)._pool(several=several), tree.Pool("", False, self._nothing_here().span))
+        return self._passing(lambda: super(_AtCursor, self)._source(several=several), tree.SourceText("", False, self._nothing_here().span))
 
     # -- patterns and values -------------------------------------------------------------------------------------
 

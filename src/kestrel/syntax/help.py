@@ -34,9 +34,9 @@ def help_at(text: str, offset: int, context: Context) -> Help | None:
         at_end = complete(text[:end], end, context)
         named = [i for i in at_end.items if _names(i, text[at_end.start : end])]
         found = named[0] if named else None
-        told = _about(found, context) if found else _keyword(word.upper()) if READ.search(text, 0, start) else None
-        if told:
-            return Help(*told, at_end.start if found else start, end)
+        stated = _about(found, context) if found else _keyword(word.upper()) if READ.search(text, 0, start) else None
+        if stated:
+            return Help(*stated, at_end.start if found else start, end)
     return None
 
 
@@ -54,12 +54,12 @@ def help_on(word: str, context: Context) -> Help | None:
     known = context.variables.get(word)
     relation = context.relation(word.upper())
     if known:
-        told: tuple[str, str] | None = _variable(word, known, summary(known))
+        stated: tuple[str, str] | None = _variable(word, known, summary(known))
     elif relation:
-        told = _relation(relation, context)
+        stated = _relation(relation, context)
     else:
-        told = _keyword(word.upper()) or _type(context.type_named(word.lower()), context) or _attribute(word, context)
-    return Help(*told, 0, len(word)) if told else None
+        stated = _keyword(word.upper()) or _type(context.type_named(word.lower()), context) or _attribute(word, context)
+    return Help(*stated, 0, len(word)) if stated else None
 
 
 def _attribute(word: str, context: Context) -> tuple[str, str] | None:
@@ -114,13 +114,13 @@ def _about(item: Item, context: Context) -> tuple[str, str] | None:
 def _keyword(name: str) -> tuple[str, str] | None:
     """What a keyword does; its first word stands for one of several."""
     name = next((k for k in keywords() if k == name or k.startswith(f"{name} ")), "")
-    told = keywords().get(name)
-    if told is None:
+    stated = keywords().get(name)
+    if stated is None:
         return None
-    lines = [told["about"]]
-    if "example" in told:
-        lines.append(f"for example: {told['example']}")
-    return told.get("form", name), "\n".join(lines)
+    lines = [stated["about"]]
+    if "example" in stated:
+        lines.append(f"for example: {stated['example']}")
+    return stated.get("form", name), "\n".join(lines)
 
 
 def _type(name: str, context: Context) -> tuple[str, str] | None:

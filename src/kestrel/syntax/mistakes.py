@@ -1,4 +1,4 @@
-"""What can be wrong with the text of a hunt before its meaning is looked at."""
+"""Mistakes in the text of a hunt, found before its meaning is checked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from kestrel.errors import KestrelError
-from kestrel.syntax.habits import ADVICE, INVISIBLE, LOOKALIKES, advice, name_of
+from kestrel.syntax.dialect_hints import ADVICE, INVISIBLE, LOOKALIKES, advice, name_of
 from kestrel.syntax.strings import written as quoted
 from kestrel.text import Span, nearest
 

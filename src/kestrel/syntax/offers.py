@@ -11,7 +11,7 @@ from typing import Literal
 
 from kestrel.config import packaged
 from kestrel.syntax.context import Attribute, Context, EntityType, Variable
-from kestrel.syntax.scanner import POOL, WORD
+from kestrel.syntax.scanner import SOURCE, WORD
 
 Kind = Literal[
     "keyword", "operator", "type", "variable", "attribute", "reference", "relation", "source", "file", "analytics", "time", "parameter", "view"
@@ -175,7 +175,7 @@ class Offers:
         if "$" in written or "://" in written:
             return
         for path in self.context.files(written):
-            bare = POOL.fullmatch(path) and ("/" in path or "." in path)
+            bare = SOURCE.fullmatch(path) and ("/" in path or "." in path)
             if bare or _quotable(path):
                 self.items.append(_file(path if bare else f"'{path}'", path))
 
@@ -194,10 +194,10 @@ class Offers:
         typed = TYPED_TIME.match(self.text, start)
         self.start = start
         found: dict[str, Item] = {}
-        for moment, told in self._moments(which):
+        for moment, stated in self._moments(which):
             text = moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
             if typed and text.startswith(typed.group(1).upper()):
-                found.setdefault(text, Item(f"t'{text}'", "time", told))
+                found.setdefault(text, Item(f"t'{text}'", "time", stated))
         self.items += found.values()
 
     def _moments(self, which: Literal["START", "STOP"] | None) -> Iterator[tuple[datetime, str]]:

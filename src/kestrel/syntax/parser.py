@@ -12,8 +12,8 @@ from typing import Any, NoReturn, cast
 from kestrel.errors import HuntErrors, KestrelError
 from kestrel.syntax import tree
 from kestrel.syntax.clauses import Clauses
+from kestrel.syntax.dialect_hints import ADVICE, LOOKALIKES, advice
 from kestrel.syntax.grammar import AGGREGATIONS, CLAUSES, CLAUSES_OF, COMMANDS, EVERY, RESERVED, TRANSFORMS, YIELDING
-from kestrel.syntax.habits import ADVICE, LOOKALIKES, advice
 from kestrel.syntax.mistakes import BesidePlus, LookAlike, TwoObservations, Unexpected, WrongOperand
 from kestrel.syntax.scanner import AMOUNT, BETWEEN, FOUND, GIVEN, MISNAMED, REFERENCE, STATEMENT, WORD, canonical
 from kestrel.text import Source, Span, nearest
@@ -430,12 +430,12 @@ class Parser(Clauses):
         path = self._file()
         return tree.Save(variable, path, self._keyword("REPLACE") is not None, self._since(start))
 
-    def _file(self) -> tree.Pool:
+    def _file(self) -> tree.SourceText:
         """The file of LOAD and SAVE."""
-        return self._pool("a file")
+        return self._source("a file")
 
-    def _analytic(self) -> tree.Pool:
-        return self._pool("an analytic, like risk or python://NAME")
+    def _analytic(self) -> tree.SourceText:
+        return self._source("an analytic, like risk or python://NAME")
 
     def _disp(self, start: int) -> tree.Disp:
         expression = self._expression(display=True)

@@ -14,8 +14,8 @@ def place_of(part: str, statement: tree.Statement) -> Span | None:
 
 def _parts(node: tree.Yielding | tree.Statement) -> dict[str, Span]:
     match node:
-        case tree.Get(kind, pools):
-            return {"type": kind.span} | ({"source": pools[0].span.to(pools[-1].span)} if pools else {})
+        case tree.Get(kind, source_texts):
+            return {"type": kind.span} | ({"source": source_texts[0].span.to(source_texts[-1].span)} if source_texts else {})
         case tree.Find(kind, _, _, variable):
             return {"type": kind.span, "source": variable.span, "variable": variable.span}
         case tree.Load(path):

@@ -6,8 +6,8 @@ import re
 from typing import Any, cast
 
 from kestrel.syntax import tree
+from kestrel.syntax.dialect_hints import ADVICE
 from kestrel.syntax.grammar import COMMANDS, DEEPEST, JOINING, RESERVED
-from kestrel.syntax.habits import ADVICE
 from kestrel.syntax.mistakes import OpenBracket, StixOnly, TooDeep, TwoObservations, WrongOperand
 from kestrel.syntax.scanner import OPERATOR, PATH, QUALIFIERS, START_ATTRIBUTE, canonical
 from kestrel.syntax.values import Values

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from kestrel.syntax import tree
 from kestrel.syntax.grammar import EVERY
-from kestrel.syntax.scanner import POOL
+from kestrel.syntax.scanner import SOURCE
 from kestrel.syntax.strings import written
 
 INDENT = "    "
@@ -54,10 +54,10 @@ def _statement(statement: tree.Statement) -> str:
         case tree.Give(name, given):
             return f"${name} = {_value(given)}"
         case tree.Apply(analytics, variables, arguments):
-            text = f"APPLY {_pool(analytics)} ON {', '.join(v.text for v in variables)}"
+            text = f"APPLY {_source(analytics)} ON {', '.join(v.text for v in variables)}"
             return text + (" WITH " + ", ".join(f"{a.name}={_value(a.value)}" for a in arguments) if arguments else "")
         case tree.Save(variable, path, replace):
-            return f"SAVE {variable.text} TO {_pool(path)}" + (" REPLACE" if replace else "")
+            return f"SAVE {variable.text} TO {_source(path)}" + (" REPLACE" if replace else "")
         case tree.Disp(expression, view):
             text = "DISP " + _expression(expression)
             return text + (f" AS {view}" if view else "")
@@ -73,8 +73,8 @@ def _statement(statement: tree.Statement) -> str:
 
 def _yielding(value: tree.Yielding, column: int) -> str:
     match value:
-        case tree.Get(kind, pools, where, time, limit):
-            clauses = [f"FROM {', '.join(_pool(p) for p in pools)}"] if pools else []
+        case tree.Get(kind, source_texts, where, time, limit):
+            clauses = [f"FROM {', '.join(_source(p) for p in source_texts)}"] if source_texts else []
             clauses += _tail(where, time, limit)
             return _broken(f"GET {kind.text}", clauses, column)
         case tree.Find(kind, verb, by, variable, depth, where, time, limit):
@@ -83,7 +83,7 @@ def _yielding(value: tree.Yielding, column: int) -> str:
         case tree.New(new_kind, rows):
             return f"NEW {new_kind.text + ' ' if new_kind else ''}[{', '.join(_row(r) for r in rows)}]"
         case tree.Load(path, load_kind):
-            return f"LOAD {_pool(path)}" + (f" AS {load_kind.text}" if load_kind else "")
+            return f"LOAD {_source(path)}" + (f" AS {load_kind.text}" if load_kind else "")
         case tree.SortBy(variable, sort):
             return f"SORT {variable.text} {_sort(sort)}"
         case tree.Group(variable, keys, aggregations):
@@ -225,10 +225,10 @@ def _quoted_name(name: str) -> str:
     return '"' + written(name)[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
 
 
-def _pool(pool: tree.Pool) -> str:
-    match pool.text:
+def _source(source_text: tree.SourceText) -> str:
+    match source_text.text:
         case tree.Parameter(name):
             return f"${name}"
         case str(text):
-            plain = POOL.fullmatch(text) is not None and "," not in text and not pool.quoted
+            plain = SOURCE.fullmatch(text) is not None and "," not in text and not source_text.quoted
             return text if plain else written(text)

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from kestrel.errors import KestrelError
 from kestrel.syntax import tree
+from kestrel.syntax.dialect_hints import LOOKALIKES, foreign
 from kestrel.syntax.grammar import COMMANDS, RESERVED, YIELDING
-from kestrel.syntax.habits import LOOKALIKES, foreign
 from kestrel.syntax.mistakes import NEXT, LookAlike, OpenBracket, Unexpected
 from kestrel.text import Span
 
@@ -23,7 +23,7 @@ PATH = re.compile(rf"(?:(?P<type>{TYPE.pattern}):(?!//))?(?P<attribute>{ATTRIBUT
 NUMBER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?![\w.:/\\-])")
 ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[-+]\d\d:?\d\d)?)?(?![\w.:-])")
 BARE = re.compile(r"[^\s,()\[\]{}'\"#=<>!$][^\s,()\[\]{}'\"#=<>!]*")
-POOL = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
+SOURCE = re.compile(r"[^\W\d][\w+.-]*://[^\s'\"#]+|(?:[\w./*~?-]|\[[^\]\s]*\])+")
 OPERATOR = re.compile(r"==|!=|<>|<=|>=|=|<|>")
 QUALIFIERS = ("FOLLOWEDBY", "WITHIN", "REPEATS")
 """Operators between and after observations in STIX patterns, which hunts do not support."""

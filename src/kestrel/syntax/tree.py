@@ -174,7 +174,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class SourceText:
     """One thing after FROM, as written: a URI, a path, or a bare name (a variable or a profile)."""
 
     text: str | Parameter
@@ -218,7 +218,7 @@ class Expression:
 @dataclass(frozen=True, slots=True)
 class Get:
     type: Word
-    pools: tuple[Pool, ...]
+    source_texts: tuple[SourceText, ...]
     where: Pattern | None
     time: TimeClause | None = None
     limit: Limit | None = None
@@ -251,7 +251,7 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    path: Pool
+    path: SourceText
     type: Word | None = None
     span: Span = _span()
 
@@ -334,7 +334,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    analytics: Pool
+    analytics: SourceText
     variables: tuple[Word, ...]
     arguments: tuple[Argument, ...] = ()
     span: Span = _span()
@@ -345,7 +345,7 @@ class Save:
     """`SAVE variable TO path [REPLACE]`."""
 
     variable: Word
-    path: Pool
+    path: SourceText
     replace: bool = False
     span: Span = _span()
 

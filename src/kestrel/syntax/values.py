@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 from kestrel.syntax import strings, tree
+from kestrel.syntax.dialect_hints import LOOKALIKES, foreign
 from kestrel.syntax.grammar import DEEPEST, RESERVED
-from kestrel.syntax.habits import LOOKALIKES, foreign
 from kestrel.syntax.mistakes import BadEscape, BadTime, DottedText, LookAlike, OpenString, StixOnly, TooDeep, Unexpected
 from kestrel.syntax.scanner import BARE, ISO, NUMBER, REFERENCE, WORD, Scanner, canonical
 from kestrel.text import Span

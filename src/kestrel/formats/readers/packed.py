@@ -96,7 +96,7 @@ class Room:
             raise UnreadableFile(self.path, f"there is not enough space to unpack it in `{tempfile.gettempdir()}`")
 
 
-def trouble(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
     """The operating system's error for a file, in words."""
     match error:
         case FileNotFoundError():
@@ -122,7 +122,7 @@ def head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(16)
     except OSError as error:
-        raise UnreadableFile(path, trouble(error)) from error
+        raise UnreadableFile(path, reason_of(error)) from error
 
 
 def compression(path: Path) -> Compression:

@@ -44,13 +44,13 @@ def _number(of: dict[str, Any], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _clusters(told: dict[str, Any]) -> str:
-    details = told.get("details")
+def _clusters(known: dict[str, Any]) -> str:
+    details = known.get("details")
     names = (
         [n for n, d in details.items() if isinstance(d, dict) and d.get("status") not in (None, "successful")] if isinstance(details, dict) else []
     )
-    number = sum(_number(told, part) for part in UNFINISHED)
-    return f"{number} of its {_number(told, 'total') or number} clusters{f' ({chr(44).join(sorted(names))})' if names else ''}"
+    number = sum(_number(known, part) for part in UNFINISHED)
+    return f"{number} of its {_number(known, 'total') or number} clusters{f' ({chr(44).join(sorted(names))})' if names else ''}"
 
 
 def reason(answer: Any) -> tuple[str, str]:

@@ -32,11 +32,11 @@ def examine(source: Elastic) -> Iterator[Finding]:
     yield Finding("server", "good", f"{source.place.url} answers: {kind} {version.get('number', 'of an unknown version')}")
     try:
         fields = source.fields
-        total, told = source.count({"match_all": {}}, {"indices": {"terms": {"field": "_index", "size": 1000}}})
+        total, stated = source.count({"match_all": {}}, {"indices": {"terms": {"field": "_index", "size": 1000}}})
         if not total:
             yield Finding("indices", "weak", f"{source.place.indices}: they have no documents, or none that this user may read")
             return
-        yield _indices(told, total)
+        yield _indices(stated, total)
         yield from (Finding("indices", "weak", notice) for notice in source.notices)
         source.notices.clear()
         found = recognition(source, FetchRequest())
@@ -54,8 +54,8 @@ def examine(source: Elastic) -> Iterator[Finding]:
         yield from _fields(source, log_format)
 
 
-def _indices(told: dict[str, Any], total: int) -> Finding:
-    buckets = (told.get("indices") or {}).get("buckets") or []
+def _indices(stated: dict[str, Any], total: int) -> Finding:
+    buckets = (stated.get("indices") or {}).get("buckets") or []
     found = {b["key"]: b["doc_count"] for b in buckets}
     listed = ", ".join(f"{name} ({count:,})" for name, count in sorted(found.items())[:10])
     return Finding("indices", "good", f"{len(found)} with {total:,} documents: {listed}{', ...' if len(found) > 10 else ''}")
@@ -94,9 +94,9 @@ def _sensors(source: Elastic, log_format: LogFormat) -> Iterator[Finding]:
         query = of_events(log_format, Events(number, None), source.fields)
         if query is not None:
             counts.append((name, source.count(query)[0]))
-    told = ", ".join(f"{name} ({count:,})" for name, count in counts)
+    stated = ", ".join(f"{name} ({count:,})" for name, count in counts)
     yield Finding(
-        f"{log_format.name}: sensors", "good" if any(n for _, n in counts) else "weak", told or "the sensor of a document cannot be queried"
+        f"{log_format.name}: sensors", "good" if any(n for _, n in counts) else "weak", stated or "the sensor of a document cannot be queried"
     )
 
 

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 from kestrel.errors import KestrelError
 from kestrel.sources.elastic.answer import EXPIRED, Expired, lacking, named_indices, privilege, reason
-from kestrel.sources.elastic.place import Place
-from kestrel.sources.elastic.trouble import (
+from kestrel.sources.elastic.failures import (
     IndexNotReadable,
     MissingExtra,
     NoSource,
@@ -27,6 +26,7 @@ from kestrel.sources.elastic.trouble import (
     Stopped,
     Unreachable,
 )
+from kestrel.sources.elastic.place import Place
 
 if TYPE_CHECKING:
     from kestrel.sources.elastic.page import Page
@@ -79,7 +79,7 @@ class Client:
         self._http: Any = urllib3
         if not place.verify:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # its user has decided so
-        self._pool = bounded_pool(self._trust() if place.url.startswith("https") else None, 8)
+        self._source = bounded_pool(self._trust() if place.url.startswith("https") else None, 8)
 
     def _trust(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -114,7 +114,7 @@ class Client:
         return ServerFailed(self.place.profile, self.place.url, asked, came, hint)
 
     def _ask(self, asked: str, method: str, path: str, body: Any, last: bool, read: Callable[[bytes], Any]) -> Any:
-        trouble: KestrelError = Stopped()
+        reason_of: KestrelError = Stopped()
         timeouts = 0
         for attempt in range(1 if last else ATTEMPTS):
             if self.stopped.is_set() and not last:
@@ -123,12 +123,12 @@ class Client:
             try:
                 status, headers, content = self._send(method, path, body, min(self.place.timeout, LAST) if last else self.place.timeout)
             except (self._http.exceptions.HTTPError, OSError, ssl.SSLError) as error:
-                trouble = self._unreached(error)
-                if isinstance(trouble, NotTrusted) or (isinstance(trouble, Unreachable) and trouble.lasting and not self.reached):
-                    raise trouble from None
-                timeouts += isinstance(trouble, Unreachable) and trouble.slow
+                reason_of = self._unreached(error)
+                if isinstance(reason_of, NotTrusted) or (isinstance(reason_of, Unreachable) and reason_of.lasting and not self.reached):
+                    raise reason_of from None
+                timeouts += isinstance(reason_of, Unreachable) and reason_of.slow
                 if timeouts == TIMEOUTS:
-                    raise trouble from None
+                    raise reason_of from None
             else:
                 self.reached = True
                 if 200 <= status < 300:
@@ -136,15 +136,15 @@ class Client:
                     wrong = "the answer is not JSON" if answer is None else self._lacking(answer, read)
                     if wrong is None:
                         return answer
-                    trouble = self.failed(asked, wrong)
+                    reason_of = self.failed(asked, wrong)
                 else:
-                    trouble = self._turned_away(asked, status, headers, content)
+                    reason_of = self._turned_away(asked, status, headers, content)
                     if status not in PASSING:
-                        raise trouble
+                        raise reason_of
                     wait = _retry_after(headers.get("retry-after"))
             if attempt < ATTEMPTS - 1:
                 self.stopped.wait(max(wait, FIRST_WAIT * 3**attempt * random.uniform(0.7, 1.3)))
-        raise Stopped() if self.stopped.is_set() else trouble
+        raise Stopped() if self.stopped.is_set() else reason_of
 
     def _read(self, content: bytes) -> Any:
         try:
@@ -172,7 +172,7 @@ class Client:
             headers["content-type"] = "application/json"
         if self.place.authorization:
             headers["authorization"] = self.place.authorization
-        response = self._pool.request(
+        response = self._source.request(
             method,
             f"{self.place.url}/{path}",
             body=self._written(body) if body is not None else None,
@@ -231,9 +231,9 @@ class Client:
                     "a server that speaks TLS needs `https://`; one that does not, `http://`",
                 )
 
-    def _not_trusted(self, told: str) -> KestrelError:
+    def _not_trusted(self, known: str) -> KestrelError:
         profile, url = self.place.profile, self.place.url
-        if "WRONG_VERSION_NUMBER" in told or "RECORD_LAYER" in told:
+        if "WRONG_VERSION_NUMBER" in known or "RECORD_LAYER" in known:
             return Unreachable(
                 profile,
                 url,
@@ -250,9 +250,9 @@ class Client:
             ("self signed", "it is not signed by a known authority"),
             ("unable to get local issuer", "it is not signed by a known authority"),
         ):
-            if sign in told:
+            if sign in known:
                 return NotTrusted(profile, url, meaning)
-        if "CERTIFICATE_VERIFY_FAILED" in told:
+        if "CERTIFICATE_VERIFY_FAILED" in known:
             return NotTrusted(profile, url, "its certificate cannot be verified")
         return Unreachable(profile, url, "the secure connection broke")
 

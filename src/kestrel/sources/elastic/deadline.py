@@ -83,6 +83,6 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 
 def bounded_pool(context: SSLContext | None, connections: int) -> urllib3.PoolManager:
     """A pool of such connections, which does not retry by itself."""
-    pool = urllib3.PoolManager(maxsize=connections, retries=False, ssl_context=context)
-    pool.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-    return pool
+    source_text = urllib3.PoolManager(maxsize=connections, retries=False, ssl_context=context)
+    source_text.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return source_text

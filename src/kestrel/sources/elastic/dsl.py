@@ -126,8 +126,8 @@ def _expressions(log_format: LogFormat, columns: Sequence[str]) -> Iterator[tupl
                 if rule.node is not None:
                     by_node.setdefault((rule.sensor, rule.node), set()).add(rule.code)
         for (sensor, node), codes in by_node.items():
-            told = tuple(sorted(c for c in codes if c is not None))
-            yield node, Events(sensor, None, tuple(sorted(named[sensor] - set(told)))) if None in codes else Events(sensor, told)
+            stated = tuple(sorted(c for c in codes if c is not None))
+            yield node, Events(sensor, None, tuple(sorted(named[sensor] - set(stated)))) if None in codes else Events(sensor, stated)
 
 
 def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
@@ -148,8 +148,8 @@ def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
 
 
 def _may_be(kind: str | dict[str, str] | None, kinds: Sequence[str]) -> bool:
-    told = [v for k, v in kind.items() if k != "by"] if isinstance(kind, dict) else [kind]
-    return any(t in kinds for t in told)
+    stated = [v for k, v in kind.items() if k != "by"] if isinstance(kind, dict) else [kind]
+    return any(t in kinds for t in stated)
 
 
 def of_events(log_format: LogFormat, events: Events, fields: Fields) -> Query | None:

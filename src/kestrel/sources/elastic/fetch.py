@@ -16,9 +16,9 @@ from kestrel.pushdown.request import Cost, FetchRequest, Size, TooMuch
 from kestrel.sources.elastic.answer import Expired
 from kestrel.sources.elastic.client import COUNT, Client, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields
+from kestrel.sources.elastic.failures import IndexNotReadable, NoSource, NoSuchIndex, Stopped
 from kestrel.sources.elastic.fields import Fields, Query, left_out
 from kestrel.sources.elastic.place import Place
-from kestrel.sources.elastic.trouble import IndexNotReadable, NoSource, NoSuchIndex, Stopped
 from kestrel.text import listed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ FORMATTED: Query = {"fields": [{"field": "@timestamp", "format": "strict_date_op
 class Elastic:
     """A live source: one cluster's indices, asked natively."""
 
-    brings: frozenset[str] | None = None
+    provides: frozenset[str] | None = None
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -61,8 +61,8 @@ class Elastic:
         """What the indices say of their fields, asked once."""
         if self._fields is None:
             tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields()})
-            told = "fields.*.*.searchable,fields.*.*.type,failed_indices,failures.failure.error.type"
-            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&include_unmapped=true&filter_path={told}"
+            stated = "fields.*.*.searchable,fields.*.*.type,failed_indices,failures.failure.error.type"
+            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&include_unmapped=true&filter_path={stated}"
             layout = f"{self.place.path}/_mapping?filter_path=**.dynamic,**.enabled,**._source"
             try:
                 answer = self.client.ask("which fields its indices have", "GET", path)
@@ -122,31 +122,31 @@ class Elastic:
         with self.timed():
             query = query_of(wanted, self.fields)
             aggregation = {"written": {"stats": {"field": "_seq_no"}}}
-            number, told = self.count(query, aggregation)
-            return Size(number, str(told.get("written")))
+            number, stated = self.count(query, aggregation)
+            return Size(number, str(stated.get("written")))
 
     def count(self, query: Query, aggregations: Query | None = None) -> tuple[int, dict[str, Any]]:
         """How many documents a query finds, and the results of the aggregations. Raises KestrelError."""
         asked = "how many documents there are"
         body = {"size": 0, "track_total_hits": True, "query": query, **({"aggs": aggregations} if aggregations else {})}
         answer = self.client.ask(asked, "POST", f"{self.place.path}/{COUNT}", body)
-        hits, told = answer.get("hits"), answer.get("aggregations") or {}
+        hits, stated = answer.get("hits"), answer.get("aggregations") or {}
         total = hits.get("total") if isinstance(hits, dict) else None
         number = total.get("value") if isinstance(total, dict) else total
-        if not isinstance(number, int) or not isinstance(told, dict):
+        if not isinstance(number, int) or not isinstance(stated, dict):
             raise self.client.failed(asked, "its answer has no number of documents")
-        return number, told
+        return number, stated
 
-    def fetch(self, wanted: FetchRequest, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+    def fetch(self, wanted: FetchRequest, into: Path, stated: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the documents into one file, several slices at once. Raises TooMuch, and KestrelError for what the server does."""
         with self.timed():
             query, file = query_of(wanted, self.fields), into / "documents.ndjson"
-            total = expected if expected and expected > FEW else self._few(query, file, told)
+            total = expected if expected and expected > FEW else self._few(query, file, stated)
             if total is None:
                 return [file]
             if total > self.bound:
                 raise TooMuch(f"stixshifter://{self.place.profile}", total, self.bound)
-            self._fetch_exactly(query, file, SLICES if total > WORTH else 1, told)
+            self._fetch_exactly(query, file, SLICES if total > WORTH else 1, stated)
             return [file]
 
     def explain(self, wanted: FetchRequest) -> str:
@@ -162,7 +162,7 @@ class Elastic:
 
     # -- pages -----------------------------------------------------------------------------------------------------
 
-    def _few(self, query: Query, file: Path, told: Callable[[int], None]) -> int | None:
+    def _few(self, query: Query, file: Path, stated: Callable[[int], None]) -> int | None:
         """Write all documents if one page holds them; else how many there are. Raises KestrelError."""
         from kestrel.sources.elastic.point import PAGE
 
@@ -179,7 +179,7 @@ class Elastic:
         with file.open("wb") as lines:
             left_out = self._write(page, lines)
         self._report(left_out)
-        told(total)
+        stated(total)
         return None
 
     def _counted(self, query: Query) -> int:
@@ -192,24 +192,24 @@ class Elastic:
         except (Expired, Inexact) as wrong:
             raise self.client.failed("how many documents there are", str(wrong) or "it no longer has the search context") from None
 
-    def _fetch_exactly(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> None:
+    def _fetch_exactly(self, query: Query, file: Path, slices: int, stated: Callable[[int], None]) -> None:
         """Write all documents of one point in time: as many as it counts, each once; if that fails, start again."""
         from kestrel.sources.elastic.point import Inexact
 
         wrong = ""
         for _ in range(ATTEMPTS):
             try:
-                self._report(self._fetch(query, file, slices, told))
+                self._report(self._fetch(query, file, slices, stated))
             except Expired:
                 wrong = "it closed the point in time before all pages were fetched"
             except Inexact as inexact:
                 wrong = str(inexact)
             else:
                 return
-            told(0)
+            stated(0)
         raise self.client.failed("for one page after another", wrong)
 
-    def _fetch(self, query: Query, file: Path, slices: int, told: Callable[[int], None]) -> list[str]:
+    def _fetch(self, query: Query, file: Path, slices: int, stated: Callable[[int], None]) -> list[str]:
         """Fetch each slice in its own thread. The main thread writes the results, and waits in short steps so that it can be interrupted.
         Returns the documents that were left out. Raises Expired, Inexact."""
         from kestrel.sources.elastic.point import Inexact
@@ -254,7 +254,7 @@ class Elastic:
                             number = len(message.hits.hits) + message.broken
                             came += number
                             seen.update(hash((h.index, h.id)) for h in message.hits.hits)
-                            told(number)
+                            stated(number)
                             if came > counted:
                                 break
             finally:

@@ -58,10 +58,10 @@ class Fields:
     @classmethod
     def of(cls, answer: Any, mappings: Any) -> Fields:
         """From the answers of `_field_caps` (with `include_unmapped`) and `_mapping`."""
-        told = answer.get("fields") or {}
-        nested = tuple(f"{name}." for name, kinds in told.items() if "nested" in kinds)
+        known = answer.get("fields") or {}
+        nested = tuple(f"{name}." for name, kinds in known.items() if "nested" in kinds)
         found, partial, hidden = {}, set(), set()
-        for name, kinds in told.items():
+        for name, kinds in known.items():
             types = {kind: what for kind, what in kinds.items() if kind not in ("unmapped", "object")}
             if types and all(what.get("searchable") for what in types.values()) and not name.startswith(nested):
                 found[name] = frozenset(types)

@@ -40,7 +40,7 @@ class Place:
 
     @property
     def address(self) -> str:
-        """The place without secrets, as it is told of."""
+        """The place without secrets, as it is shown."""
         return f"{self.url}/{self.indices}"
 
     @property

@@ -8,9 +8,9 @@ from typing import Any
 from kestrel.errors import KestrelError
 from kestrel.sources.elastic.client import COMPLETE, COUNT, Client, TooLarge
 from kestrel.sources.elastic.dsl import wanted_fields
+from kestrel.sources.elastic.failures import Refused, ServerFailed
 from kestrel.sources.elastic.fields import Query
 from kestrel.sources.elastic.page import Hit, Page
-from kestrel.sources.elastic.trouble import Refused, ServerFailed
 
 KEEP = "2m"
 """How long a server keeps a point in time after each page."""

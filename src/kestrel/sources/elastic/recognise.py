@@ -25,9 +25,9 @@ def recognition(source: Elastic, wanted: FetchRequest) -> Recognition:
     fields = source.fields
     within = fields.holding_time(wanted.start, wanted.stop, timedelta(0)) or {"match_all": {}}
     each = formats(fields)
-    number, told = source.count({"match_all": {}}, _aggregations(fields, within, each))
-    first, last = (str((told.get(n) or {}).get("value_as_string") or "") for n in ("first", "last"))
-    inner = told.get("within") or {}
+    number, stated = source.count({"match_all": {}}, _aggregations(fields, within, each))
+    first, last = (str((stated.get(n) or {}).get("value_as_string") or "") for n in ("first", "last"))
+    inner = stated.get("within") or {}
     total = int(inner.get("doc_count") or 0)
     if each is None:
         return _sampled(source, within, total, number, (first, last))

@@ -15,14 +15,14 @@ NEEDED = ("process.x_unique_id", "process.pid", "process.name", "process.command
 
 
 def examine(source: Shifter) -> Iterator[Finding]:
-    """What was looked at, `good`, `weak` or `bad`, and what was found, until something makes the rest pointless."""
+    """What was checked, `good`, `weak` or `bad`, and what was found, until something makes the rest pointless."""
     here = next((c for c in installed() if c.name == source.connector), None)
     if not here:
         yield Finding("connector", "bad", f"{source.connector} is not installed: `kestrel connectors install {source.connector}`")
         return
     yield Finding("connector", "good", f"{here.name} {here.version} in {here.folder}")
     try:
-        brings = source.brings
+        provides = source.provides
     except KestrelError as error:
         yield Finding("profile", "bad", _said(error))
         return
@@ -35,9 +35,9 @@ def examine(source: Shifter) -> Iterator[Finding]:
         yield Finding("pattern", "good", source.explain(FetchRequest(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC))))
     except KestrelError as error:
         yield Finding("pattern", "bad", _said(error))
-    missing = [c for c in NEEDED if brings is not None and c not in brings]
-    told = f"it never brings {', '.join(missing)}" if missing else "it brings what tells processes apart"
-    yield Finding("attributes", "weak" if missing else "good", told)
+    missing = [c for c in NEEDED if provides is not None and c not in provides]
+    known = f"it never brings {', '.join(missing)}" if missing else "it brings what tells processes apart"
+    yield Finding("attributes", "weak" if missing else "good", known)
 
 
 def _said(error: KestrelError) -> str:

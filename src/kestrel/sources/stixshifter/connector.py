@@ -9,8 +9,8 @@ from kestrel.errors import KestrelError
 from kestrel.pushdown.request import Finding
 from kestrel.sources.profiles import Profile
 from kestrel.sources.stixshifter import check, installed
+from kestrel.sources.stixshifter.failures import NotInstalled
 from kestrel.sources.stixshifter.fetch import Shifter, address
-from kestrel.sources.stixshifter.trouble import NotInstalled
 
 
 class UnknownConnector(KestrelError):

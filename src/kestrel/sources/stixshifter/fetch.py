@@ -15,13 +15,10 @@ from typing import Any
 from kestrel.config import packaged
 from kestrel.errors import KestrelError
 from kestrel.pushdown.request import Cost, FetchRequest, Size
-from kestrel.sources.elastic.trouble import Stopped
+from kestrel.sources.elastic.failures import Stopped
 from kestrel.sources.profiles import BadProfile, Profile
-from kestrel.sources.stixshifter import brings
-from kestrel.sources.stixshifter.installed import interpreter
-from kestrel.sources.stixshifter.pattern import Known, Pattern, apart, patterns_of
-from kestrel.sources.stixshifter.process import Child, Secrets
-from kestrel.sources.stixshifter.trouble import (
+from kestrel.sources.stixshifter import provides
+from kestrel.sources.stixshifter.failures import (
     CertificateRefused,
     ConnectorBroke,
     ConnectorFailed,
@@ -33,6 +30,9 @@ from kestrel.sources.stixshifter.trouble import (
     TooManyRecords,
     TurnedAway,
 )
+from kestrel.sources.stixshifter.installed import interpreter
+from kestrel.sources.stixshifter.pattern import Known, Pattern, apart, patterns_of
+from kestrel.sources.stixshifter.process import Child, Secrets
 
 BOUND = 2_000_000
 """Records that one step may fetch, unless the profile says otherwise."""
@@ -54,7 +54,7 @@ class Shifter:
         self.profile = profile
         self.connector = profile.connector.replace("-", "_")
         self.connection, self.verify = _connection(profile)
-        self.manners: dict[str, Any] = manners_of(self.connector)
+        self.quirks: dict[str, Any] = quirks_of(self.connector)
         self.secrets = Secrets(profile.connection, profile.configuration)
         self.bound = _number(profile, "fetch_bound", BOUND)
         self.limit = _number(profile, "result_limit", LIMIT)
@@ -75,7 +75,7 @@ class Shifter:
             self._turn, self._came = self._turn + 1, time.monotonic()
         return Size(None, str(self._turn))
 
-    def fetch(self, wanted: FetchRequest, into: Path, told: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
+    def fetch(self, wanted: FetchRequest, into: Path, stated: Callable[[int], None], expected: int | None = None) -> Sequence[Path]:
         """Write the records as STIX bundles. What has more records than the connector hands over is asked for in halves of its time."""
         self._stopped.clear()
         self._timeless = self._brought = 0
@@ -83,12 +83,12 @@ class Shifter:
         with self._child() as child:
             patterns = self._patterns(child, wanted)
             while patterns:
-                cut = self._round(child, patterns, into, told, files)
+                cut = self._round(child, patterns, into, stated, files)
                 patterns = [half for pattern, most in cut for half in self._halves(pattern, most)]
         if self._timeless:
             self._note(f"{self._timeless:,} of its records tell no time, and are left out")
         self._came = time.monotonic()
-        self._everything = bool(self.manners.get("any_time"))
+        self._everything = bool(self.quirks.get("any_time"))
         return files
 
     def explain(self, wanted: FetchRequest) -> str:
@@ -124,19 +124,19 @@ class Shifter:
     @cached_property
     def known(self) -> Known:
         """What it can ask for."""
-        return Known.of(self.described, bool(self.manners.get("across")))
+        return Known.of(self.described, bool(self.quirks.get("across")))
 
     @cached_property
-    def brings(self) -> frozenset[str] | None:
+    def provides(self) -> frozenset[str] | None:
         """The columns of the record layout that its records can fill; None for any."""
-        return brings.columns(self.described["makes"])
+        return provides.columns(self.described["makes"])
 
     # -- how -------------------------------------------------------------------------------------------------------
 
     def _patterns(self, child: Child, wanted: FetchRequest) -> list[Pattern]:
         """What is asked. Everything of the range, where the conditions cannot be asked for; nothing, where that would be all of the past:
         conditions without a start only complete what is known. A source that gives everything for any range has given that by then."""
-        if self.manners.get("any_time"):
+        if self.quirks.get("any_time"):
             if wanted.any_of is not None and self._everything:
                 return []
             wanted = FetchRequest()
@@ -154,7 +154,7 @@ class Shifter:
         return patterns
 
     def _round(
-        self, child: Child, patterns: Sequence[Pattern], into: Path, told: Callable[[int], None], files: list[Path]
+        self, child: Child, patterns: Sequence[Pattern], into: Path, stated: Callable[[int], None], files: list[Path]
     ) -> list[tuple[Pattern, int]]:
         """Ask all patterns, and add the files that come. The patterns that have more than the connector hands over, and how much that is;
         what came of those is kept, for records are known again by their ids."""
@@ -165,7 +165,7 @@ class Shifter:
                 self.cost.records += event["records"]
                 self._timeless += event["timeless"]
                 self._brought += event["records"]
-                told(event["records"])
+                stated(event["records"])
                 if self._brought > self.bound:
                     raise TooManyRecords(self.profile.name, self.connector, self.bound)
             else:
@@ -196,14 +196,14 @@ class Shifter:
         return answer
 
     def _work(self, child: Child, job: dict[str, Any], asked: str) -> Iterator[dict[str, Any]]:
-        """What a child tells of a job; the last event is `done`. Raises KestrelError."""
+        """The messages of a child about a job; the last event is `done`. Raises KestrelError."""
         began, event = time.perf_counter(), {"event": "none"}
         words = ASKED.get(job["do"], f"for records {asked}")
         try:
             for event in child.ask(job):
                 match event["event"]:
                     case "failed":
-                        raise self._trouble(event["kind"], event["asked"], event["came"], asked)
+                        raise self._failure(event["kind"], event["asked"], event["came"], asked)
                     case "broke":
                         raise ConnectorBroke(self.profile.name, self.connector, words, self.secrets.said(event["came"]))
                 yield event
@@ -225,9 +225,9 @@ class Shifter:
             "connector": self.connector,
             "connection": self.connection,
             "configuration": self.profile.configuration,
-            "manners": self.manners,
+            "manners": self.quirks,
             "verify": self.verify,
-            "limit": 0 if self.manners.get("unlimited") else self.limit,
+            "limit": 0 if self.quirks.get("unlimited") else self.limit,
         }
         with Child(python, setting) as child:
             self._children.add(child)
@@ -242,7 +242,7 @@ class Shifter:
         more = f", by {len(patterns):,} patterns" if len(patterns) > 1 else ""
         return f"{patterns[0].span.words()}{more}"
 
-    def _trouble(self, kind: str, asked: str, came: str, pattern: str) -> KestrelError:
+    def _failure(self, kind: str, asked: str, came: str, pattern: str) -> KestrelError:
         """The error of what the connector answers, by STIX-shifter's word for it and what it says."""
         came = self.secrets.said(_plain(came))
         whole = " ".join(p for p in (asked, pattern) if p)
@@ -281,23 +281,23 @@ def _plain(came: str) -> str:
     return re.sub(r"^client_connector_error: \((.*)\)$", r"\1", came, flags=re.DOTALL)
 
 
-def manners_of(connector: str) -> dict[str, Any]:
+def quirks_of(connector: str) -> dict[str, Any]:
     """How a connector behaves."""
-    told = packaged("kestrel.sources.stixshifter", "manners.yaml")
-    return {**told["otherwise"], **told.get(connector, {})}
+    stated = packaged("kestrel.sources.stixshifter", "quirks.yaml")
+    return {**stated["otherwise"], **stated.get(connector, {})}
 
 
 def address(profile: Profile) -> str:
     """Where a profile leads, without secrets."""
     connection = profile.connection
-    told = str(connection.get("host") or connection.get("url") or profile.name)
-    told = re.sub(r"://[^/@\s]*@", "://", told).partition("?")[0]
+    stated = str(connection.get("host") or connection.get("url") or profile.name)
+    stated = re.sub(r"://[^/@\s]*@", "://", stated).partition("?")[0]
     port, indices = connection.get("port"), connection.get("indices")
-    return f"{profile.connector} {told}{f':{port}' if port else ''}{f'/{indices}' if isinstance(indices, str) else ''}"
+    return f"{profile.connector} {stated}{f':{port}' if port else ''}{f'/{indices}' if isinstance(indices, str) else ''}"
 
 
 def _connection(profile: Profile) -> tuple[dict[str, Any], bool]:
-    """The connection as the connector takes it, and whether certificates are looked at. Raises BadProfile."""
+    """The connection as the connector takes it, and whether certificates are checked. Raises BadProfile."""
     connection = copy.deepcopy(profile.connection)
     options = connection.get("options") or {}
     if not isinstance(options, dict):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
+from kestrel.sources.stixshifter.failures import InstallFailed, NotInstalled
 from kestrel.sources.stixshifter.process import PASSED
-from kestrel.sources.stixshifter.trouble import InstallFailed, NotInstalled
 
 FOLDER_VARIABLE = "KESTREL_CONNECTORS"
 SHARED = ("stix-shifter", "stix-shifter-utils")
@@ -78,7 +78,7 @@ def installed() -> list[Installed]:
     return [Installed(p.name, _version(p) or "?", p) for p in places if NAME.fullmatch(p.name) and _python(p).exists()]
 
 
-def install(name: str, upgrade: bool, told: Callable[[str], None]) -> Installed:
+def install(name: str, upgrade: bool, known: Callable[[str], None]) -> Installed:
     """Make a connector's environment from PyPI's packages, or renew it. What fails leaves nothing behind, and an environment that was
     there as it was. `told` hears what is done. Raises InstallFailed."""
     name = plain(name)
@@ -92,9 +92,9 @@ def install(name: str, upgrade: bool, told: Callable[[str], None]) -> Installed:
         why = f"{folder()} cannot be written ({error.strerror})"
         raise InstallFailed(name, why, f"set `{FOLDER_VARIABLE}` to a folder that can be") from None
     try:
-        told(f"making an environment for {name}")
+        known(f"making an environment for {name}")
         _run(name, [sys.executable, "-m", "venv", str(made)])
-        told(f"installing {package(name)}")
+        known(f"installing {package(name)}")
         _run(name, [str(_python(made)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *SHARED, package(name)])
         if target.exists():
             shutil.rmtree(target)
@@ -130,7 +130,7 @@ def _reason(name: str, said: str) -> tuple[str, str]:
     lines = [re.sub(r"(\w+://)[^/\s@]*@", r"\1", line.strip()) for line in said.splitlines() if line.strip()]
     if "ensurepip is not available" in said or "No module named venv" in said:
         return "this Python cannot make environments", "install what it needs for that: on Debian and Ubuntu the package `python3-venv`"
-    told = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    if any("No matching distribution" in line for line in told) and not any("Connection" in line for line in lines):
+    known = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    if any("No matching distribution" in line for line in known) and not any("Connection" in line for line in lines):
         return f"there is no package `{package(name)}` for this Python", "connectors are listed in the documentation of STIX-shifter"
-    return (told or lines or ["it says no more"])[-1], "pip must reach its package index: see `pip config list`"
+    return (known or lines or ["it says no more"])[-1], "pip must reach its package index: see `pip config list`"

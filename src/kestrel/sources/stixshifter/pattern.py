@@ -28,10 +28,10 @@ class Known:
     across: bool = False
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], across: bool) -> Known:
+    def of(cls, stated: Mapping[str, Any], across: bool) -> Known:
         """From what its mappings say: by dialect, type and attribute."""
-        paths = {f"{kind}:{name}" for kinds in told["asks"].values() for kind, names in kinds.items() for name in names}
-        return cls(frozenset(paths) or None, frozenset(told["operators"]), across)
+        paths = {f"{kind}:{name}" for kinds in stated["asks"].values() for kind, names in kinds.items() for name in names}
+        return cls(frozenset(paths) or None, frozenset(stated["operators"]), across)
 
     def has(self, path: str) -> bool:
         return self.paths is None or path in self.paths
@@ -62,7 +62,7 @@ class Span:
         return f"START t'{_moment(self.start)}' STOP t'{_moment(self.stop)}'"
 
     def words(self) -> str:
-        """As it is told of."""
+        """As it is shown."""
         if (self.start, self.stop) == (FIRST, LAST):
             return "of all time"
         start = f"from {_moment(self.start)} " if self.start != FIRST else ""
@@ -103,7 +103,7 @@ def patterns_of(wanted: FetchRequest, known: Known) -> list[Pattern] | None:
 
 
 def everything(known: Known) -> list[str]:
-    """Comparisons of which every record that tells of something fulfils one."""
+    """Comparisons of which every record with data fulfils one."""
     vocabulary = _vocabulary()
     return [c for kind, names in vocabulary["every"].items() for name in names if (c := _exists(f"{kind}:{name}", known))]
 
@@ -176,11 +176,11 @@ def _exists(path: str, known: Known) -> str | None:
 
 def _of_kinds(kinds: Sequence[str], known: Known) -> list[str]:
     """Comparisons of which one holds for every event of these kinds; none where that cannot be said."""
-    told = [_vocabulary()["kinds"].get(k) for k in kinds]
-    if not told or None in told or not known.has("x-oca-event:code"):
+    stated = [_vocabulary()["kinds"].get(k) for k in kinds]
+    if not stated or None in stated or not known.has("x-oca-event:code"):
         return []
     return [
-        f"x-oca-event:{name} = {literal(v)}" for kind in told for name, values in kind.items() if known.has(f"x-oca-event:{name}") for v in values
+        f"x-oca-event:{name} = {literal(v)}" for kind in stated for name, values in kind.items() if known.has(f"x-oca-event:{name}") for v in values
     ]
 
 

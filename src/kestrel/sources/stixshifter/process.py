@@ -50,7 +50,7 @@ class Child:
         self.process.wait()
 
     def ask(self, job: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """What it tells of a job, until it is done with it, or ends."""
+        """The messages about a job, until the job or the process ends."""
         assert self.process.stdout
         self._say(job)
         for line in self.process.stdout:
@@ -77,7 +77,7 @@ class Child:
 
 
 class Secrets:
-    """Every secret of a profile, to be left out of what is told."""
+    """Every secret of a profile, to be left out of messages."""
 
     def __init__(self, connection: Mapping[str, Any], configuration: Mapping[str, Any]) -> None:
         found = set(_texts(configuration))

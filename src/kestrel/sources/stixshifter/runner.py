@@ -115,15 +115,15 @@ class Work:
         self.setting = setting
         self.tell = tell
         self.connector: str = setting["connector"]
-        self.manners: Job = setting["manners"]
+        self.quirks: Job = setting["manners"]
         self.translation = StixTranslation()
         self.seen: set[bytes] = set()
         self.calls = self.bytes = self.files = 0
-        self.pool: ProcessPoolExecutor | None = None
+        self.source_text: ProcessPoolExecutor | None = None
         self.options: dict[str, Any] = dict(setting["connection"].get("options") or {})
         self.folder = ""
         self.deadline = TRIES * float(self.options.get("timeout") or TIMEOUT)
-        if makes := self.manners.get("to_stix"):
+        if makes := self.quirks.get("to_stix"):
             whole = self.entry_point().get_results_translator(self.options.get("dialects") or None).map_data
             self.options["mapping"] = {**(self.options.get("mapping") or {}), "to_stix_map": _merged(whole, makes)}
         _listen(self)
@@ -149,7 +149,7 @@ class Work:
         operators: set[str] = set()
         for dialect in dialects:
             translator = point.get_query_translator(dialect)
-            asks[dialect] = {kind: sorted(told.get("fields", {})) for kind, told in translator.map_data.items() if isinstance(told, dict)}
+            asks[dialect] = {kind: sorted(known.get("fields", {})) for kind, known in translator.map_data.items() if isinstance(known, dict)}
             operators.update(getattr(translator, "map_operator", None) or ())
         makes = point.get_results_translator(dialects if self.options.get("dialects") else None).map_data
         return {"asks": asks, "operators": sorted(operators), "makes": makes}
@@ -183,7 +183,7 @@ class Work:
 
     async def fetch(self, patterns: Sequence[str], folder: str) -> dict[str, Any]:
         """Every pattern's records to files; `cut` tells of patterns that have more than the connector hands over."""
-        turn = asyncio.Semaphore(self.manners.get("at_once", AT_ONCE))
+        turn = asyncio.Semaphore(self.quirks.get("at_once", AT_ONCE))
         calls, size, self.folder = self.calls, self.bytes, folder
         found = await asyncio.gather(*(self.of_pattern(number, pattern, turn) for number, pattern in enumerate(patterns)))
         return {"cut": [cut for cut in found if cut], "calls": self.calls - calls, "bytes": self.bytes - size}
@@ -241,8 +241,8 @@ class Work:
 
     async def results(self, transmission: Any, search: Any) -> AsyncIterator[Page]:
         """Page after page until there is no more. Raises Cut where more is there than can be had."""
-        size, limit = int(self.manners["page"]), self.setting["limit"]
-        offset, metadata, last, ties = 0, None, None, bool(self.manners.get("ties"))
+        size, limit = int(self.quirks["page"]), self.setting["limit"]
+        offset, metadata, last, ties = 0, None, None, bool(self.quirks.get("ties"))
         while True:
             asked = [metadata[0] - 1, *metadata[1:]] if ties and metadata else metadata
             answer = await transmission.results_async(search, offset, size, asked)
@@ -257,17 +257,17 @@ class Work:
             full = len(page) >= most
             if ties and full and (metadata is None or metadata == before):
                 raise Cut(most, "of one millisecond" if metadata else "(`pagination` is off)")
-            keys = [_key(record, self.manners) for record in page]
+            keys = [_key(record, self.quirks) for record in page]
             if keys == last and full:
                 raise Cut(most)
             if not page or keys == last:
                 return
             last = keys
-            yield [(key, _without(record, self.manners.get("leave_out") or ())) for key, record in zip(keys, page, strict=True)]
+            yield [(key, _without(record, self.quirks.get("leave_out") or ())) for key, record in zip(keys, page, strict=True)]
             offset += len(page)
             if limit and offset >= limit:
                 raise Cut(limit)
-            if ((ties or self.manners.get("whole_pages")) and not full) or (before is not None and metadata is None):
+            if ((ties or self.quirks.get("whole_pages")) and not full) or (before is not None and metadata is None):
                 return
 
     def window(self, transmission: Any, size: int) -> int:
@@ -292,9 +292,9 @@ class Work:
         if len(keyed) <= WORTH:
             timeless = await _translated(*work)
         else:
-            if self.pool is None:
-                self.pool = ProcessPoolExecutor(min(AT_ONCE, os.cpu_count() or 1), get_context("spawn"))
-            timeless = await asyncio.get_running_loop().run_in_executor(self.pool, _translate, *work)
+            if self.source_text is None:
+                self.source_text = ProcessPoolExecutor(min(AT_ONCE, os.cpu_count() or 1), get_context("spawn"))
+            timeless = await asyncio.get_running_loop().run_in_executor(self.source_text, _translate, *work)
         self.tell(event="page", file=path, records=len(keyed), timeless=timeless)
 
 
@@ -329,9 +329,9 @@ async def _translated(connector: str, options: dict[str, Any], keys: Sequence[by
     return len(timeless)
 
 
-def _key(record: Any, manners: Job) -> bytes:
+def _key(record: Any, quirks: Job) -> bytes:
     """What makes two records one: the natural key where the record has all of it, else its whole content."""
-    names = manners.get("key")
+    names = quirks.get("key")
     natural = [_at(record, name) for name in names] if names else []
     content = natural if natural and None not in natural else record
     return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=16).digest()
@@ -369,8 +369,8 @@ def _merged(one: Any, other: Any) -> Any:
 def _check(answer: Any, asked: str) -> None:
     if isinstance(answer, dict) and answer.get("success"):
         return
-    told = answer if isinstance(answer, dict) else {}
-    raise Failed(asked, str(told.get("code") or "unknown"), str(told.get("error") or "it says no more"))
+    known = answer if isinstance(answer, dict) else {}
+    raise Failed(asked, str(known.get("code") or "unknown"), str(known.get("error") or "it says no more"))
 
 
 def _wrong_names(error: Exception) -> str:
@@ -408,7 +408,7 @@ def _listen(work: Work) -> None:
     async def ask(self: Any, endpoint: str, method: str, headers: Any = None, cookies: Any = None, data: Any = None, **named: Any) -> Any:
         if endpoint.endswith("/_search"):
             endpoint += "?allow_partial_search_results=false"
-        asked = call(self, endpoint, method, headers, cookies, _wider(data, work.manners.get("fetch")), **named)
+        asked = call(self, endpoint, method, headers, cookies, _wider(data, work.quirks.get("fetch")), **named)
         try:
             answer = await asyncio.wait_for(asked, work.deadline)
         except TimeoutError:

@@ -67,7 +67,7 @@ ADVICE = {
     "MEAN": "write AVG",
     "AVERAGE": "write AVG",
     "TOTAL": "write SUM",
-    "MEDIAN": "the median of an attribute is told by `DESCRIBE x.pid`",
+    "MEDIAN": "the median of an attribute is shown by `DESCRIBE x.pid`",
     "UNIQUE": "the number of distinct values is NUNIQUE",
     "WEEK": "write it in days: a week is `7 days`",
     "WEEKS": "write it in days: a week is `7 days`",
@@ -110,9 +110,9 @@ INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u2
 
 def advice(found: str) -> str | None:
     """What to write instead of a word or character that cannot stand where it was found, if that is known."""
-    if told := ADVICE.get(found.upper()):
-        return told
-    return next((told for begin, told in BEGINNINGS.items() if found.startswith(begin)), None)
+    if known := ADVICE.get(found.upper()):
+        return known
+    return next((known for begin, known in BEGINNINGS.items() if found.startswith(begin)), None)
 
 
 def foreign(found: str) -> str | None:

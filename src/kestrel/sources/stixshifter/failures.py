@@ -7,13 +7,13 @@ from typing import ClassVar
 from kestrel.errors import KestrelError
 
 
-class ConnectorTrouble(KestrelError):
+class ConnectorFailure(KestrelError):
     """It is about what stands after FROM."""
 
     part = "source"
 
 
-class NotInstalled(ConnectorTrouble):
+class NotInstalled(ConnectorFailure):
     code: ClassVar[str] = "K0720"
 
     def __init__(self, connector: str, profile: str = "") -> None:
@@ -24,14 +24,14 @@ class NotInstalled(ConnectorTrouble):
         super().__init__(f"the connector `{connector}`{of} is not installed", None, hint)
 
 
-class InstallFailed(ConnectorTrouble):
+class InstallFailed(ConnectorFailure):
     code: ClassVar[str] = "K0721"
 
     def __init__(self, connector: str, why: str, hint: str) -> None:
         super().__init__(f"the connector `{connector}` could not be installed: {why}", None, hint)
 
 
-class ConnectorBroke(ConnectorTrouble):
+class ConnectorBroke(ConnectorFailure):
     """It ended in the middle of its work, or answers what nobody understands."""
 
     code: ClassVar[str] = "K0722"
@@ -44,7 +44,7 @@ class ConnectorBroke(ConnectorTrouble):
         )
 
 
-class NotTaken(ConnectorTrouble):
+class NotTaken(ConnectorFailure):
     """The connector does not accept its profile."""
 
     code: ClassVar[str] = "K0723"
@@ -57,7 +57,7 @@ class NotTaken(ConnectorTrouble):
         )
 
 
-class NotTranslated(ConnectorTrouble):
+class NotTranslated(ConnectorFailure):
     code: ClassVar[str] = "K0724"
 
     def __init__(self, profile: str, connector: str, pattern: str, came: str) -> None:
@@ -68,7 +68,7 @@ class NotTranslated(ConnectorTrouble):
         )
 
 
-class ConnectorUnreachable(ConnectorTrouble):
+class ConnectorUnreachable(ConnectorFailure):
     code: ClassVar[str] = "K0725"
 
     def __init__(self, profile: str, connector: str, asked: str, came: str) -> None:
@@ -79,7 +79,7 @@ class ConnectorUnreachable(ConnectorTrouble):
         )
 
 
-class TurnedAway(ConnectorTrouble):
+class TurnedAway(ConnectorFailure):
     code: ClassVar[str] = "K0726"
 
     def __init__(self, profile: str, connector: str, asked: str, came: str) -> None:
@@ -90,7 +90,7 @@ class TurnedAway(ConnectorTrouble):
         )
 
 
-class CertificateRefused(ConnectorTrouble):
+class CertificateRefused(ConnectorFailure):
     code: ClassVar[str] = "K0727"
 
     def __init__(self, profile: str, connector: str, came: str) -> None:
@@ -101,7 +101,7 @@ class CertificateRefused(ConnectorTrouble):
         )
 
 
-class ConnectorFailed(ConnectorTrouble):
+class ConnectorFailed(ConnectorFailure):
     """It answers that it could not do it."""
 
     code: ClassVar[str] = "K0728"
@@ -117,7 +117,7 @@ class ConnectorFailed(ConnectorTrouble):
         )
 
 
-class CutOff(ConnectorTrouble):
+class CutOff(ConnectorFailure):
     """There are more records than the connector hands over, and they cannot be asked for in smaller parts."""
 
     code: ClassVar[str] = "K0729"
@@ -130,7 +130,7 @@ class CutOff(ConnectorTrouble):
         )
 
 
-class TooManyRecords(ConnectorTrouble):
+class TooManyRecords(ConnectorFailure):
     code: ClassVar[str] = "K0730"
 
     def __init__(self, profile: str, connector: str, bound: int) -> None:

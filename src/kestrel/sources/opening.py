@@ -34,7 +34,7 @@ class UnknownScheme(KestrelError):
         )
 
 
-def open_pool(text: str, quoted: bool, default_scheme: str = Settings.default_scheme) -> tuple[Source, ...]:
+def open_source(text: str, quoted: bool, default_scheme: str = Settings.default_scheme) -> tuple[Source, ...]:
     """The sources that a pool names; a bare name is one of the default scheme. Raises KestrelError without a span."""
     scheme, separator, rest = text.partition("://")
     if separator:

@@ -43,12 +43,12 @@ def _parts(graph: Mapping[str, Mapping[str, Any]]) -> Iterator[Mapping[str, Any]
 def _objects(makes: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """An object for each tag of the mapping, with every property it may get."""
     found: dict[str, dict[str, Any]] = {}
-    told = list(_keys(makes))
-    for key in told:
+    stated = list(_keys(makes))
+    for key in stated:
         kind, _, name = key["key"].partition(".")
         if name:
             found.setdefault(key.get("object") or key["key"], {"type": kind})
-    for key in told:
+    for key in stated:
         kind, _, name = key["key"].partition(".")
         if not name:
             continue

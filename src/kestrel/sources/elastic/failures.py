@@ -66,8 +66,8 @@ class NoSuchIndex(LiveError):
     code: ClassVar[str] = "K0704"
 
     def __init__(self, profile: str, url: str, indices: str, known: str) -> None:
-        told = f"it has: {known}" if known else "check `indices` of its connection"
-        super().__init__(f"{url} of the profile `{profile}` has no index `{indices}`", None, told)
+        stated = f"it has: {known}" if known else "check `indices` of its connection"
+        super().__init__(f"{url} of the profile `{profile}` has no index `{indices}`", None, stated)
 
 
 class ServerFailed(LiveError):
