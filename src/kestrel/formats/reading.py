@@ -86,6 +86,11 @@ class Reading:
         """The paths of these fields."""
         return (path for path, _ in self._record_fields())
 
+    def of_event(self) -> Iterator[tuple[str, ...]]:
+        """The fields that tell the event type of a record."""
+        for node in (*self.log_format.provider_fields, expression.top(str(self.log_format.envelope["code"]))):
+            yield from (path for path, _ in expression.fields(node))
+
     def _known_events(self) -> Iterator[tuple[str, int | Literal["all"]]]:
         """Sensor and code of every event to be ready for."""
         for sensor, number in self.log_format.sensors.items():
@@ -178,6 +183,15 @@ class Reading:
         )
         shared = (f"{expression.to_sql(node, read)} AS {name}" for node, name in fields.items() if name in chosen)
         return f"{chosen}(SELECT {', '.join(['*', *shared])} FROM {rows}))))"
+
+    def event_columns(self, base: str) -> str:
+        """SQL of the sensor and the code of a record, over a struct with the fields of `of_event`."""
+
+        def sql(node: Node) -> str:
+            return expression.to_sql(node, lambda path: ".".join((base, *(f'"{p}"' for p in path))))
+
+        code = self._code(sql(expression.top(str(self.log_format.envelope["code"]))))
+        return f"{self._sensor([sql(n) for n in self.log_format.provider_fields])}, {code}"
 
     def _code(self, code: str) -> str:
         """SQL of the number of an event's code."""

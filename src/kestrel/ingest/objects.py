@@ -39,22 +39,34 @@ class FirstPass:
         self.reading = reading
         self.log_format = reading.log_format
 
-    def of_lines(self, lines: str, few: bool) -> str:
-        """A SELECT of the columns over lines `l` with `src`, and of ASIDE and SIZE. `few`: whether there are few lines."""
-        few = len(self._spelt[1]) <= MANY
-        structure = self.structure if few else self._undotted
+    def of_lines(self, lines: str, few: bool = False) -> str:
+        """A SELECT of the columns over lines `l` with `src`, and of ASIDE and SIZE. `few`: whether planning takes longer than reading the lines:
+        then dotted names and lists are searched for in their text."""
+        searched = few or len(self._spelt[1]) > MANY
+        structure = self._undotted if searched else self.structure
         parsed = f"CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(structure))})) END AS j"
-        dotted = self._not_spelt("j.") if few else [f"NOT regexp_matches(l, {quoted(mending.dotted_names(self._undotted | self._lacking))})"]
-        aside = f'CASE WHEN ({" AND ".join([*self._tests("j."), *dotted])}) IS NOT true THEN l END AS "{ASIDE}"'
+        tests = [*self._format_tests("j."), *([f"NOT {mending.is_list_elsewhere()}"] if few else self._list_tests("j."))]
+        names = mending.dotted() if few else mending.dotted_names(self._undotted | self._lacking)
+        tests += [f"NOT regexp_matches(l, {quoted(names)})"] if searched else self._name_tests("j.")
+        aside = f'CASE WHEN ({" AND ".join(tests)}) IS NOT true THEN l END AS "{ASIDE}"'
         rows = f'(SELECT *, {aside}, strlen(l)::UINTEGER AS "{SIZE}" FROM (SELECT *, {parsed} FROM {lines} WHERE l IS NOT NULL))'
         return self.reading.select(rows, "l", "j", f'"{ASIDE}", "{SIZE}"', lists_are_text=True, few=few)
+
+    def events_of(self, lines: str) -> str:
+        """A SELECT of the event types of lines `l`, each a sensor and a code."""
+        tree: dict[str, Any] = {}
+        for path in self.reading.of_event():
+            place(tree, path, "VARCHAR")
+        parsed = f"SELECT CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(tree))})) END AS j FROM {lines}"
+        return f"SELECT DISTINCT {self.reading.event_columns('j')} FROM ({parsed})"
 
     def of_file(self, part: Part) -> str:
         """A SELECT of the columns straight from a file. It fails at a record that has to be set aside."""
         fields = ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in self.structure.items())
         options = f"columns={{{fields}}}, maximum_object_size={LONG * 16}, compression={quoted(compression(part.lines.file))}"
         records = f"read_json({exact_literal(part.lines.file)}, {EXACT}, format='newline_delimited', {options})"
-        plain = f"CASE WHEN ({' AND '.join([*self._tests(''), *self._not_spelt('')])}) IS true THEN true ELSE error('a record to be set aside') END"
+        tests = [*self._format_tests(""), *self._list_tests(""), *self._name_tests("")]
+        plain = f"CASE WHEN ({' AND '.join(tests)}) IS true THEN true ELSE error('a record to be set aside') END"
         return self.reading.select(f"(SELECT *, {part.number}::UINTEGER AS src FROM {records} WHERE {plain})", None, lists_are_text=True)
 
     @property
@@ -105,19 +117,22 @@ class FirstPass:
         others = takewhile(lambda f: f is not self.log_format, log_formats().values())
         return (f for f in others if not excludes(f, self.log_format) and not excludes(self.log_format, f))
 
-    def _tests(self, base: str) -> Iterator[str]:
-        """SQL that is true for a row to be read as it is. `base`: where the structure is."""
+    def _format_tests(self, base: str) -> Iterator[str]:
+        """SQL that is true for a record of the log format. `base`: where the structure is."""
         yield self._has_all(base, self.log_format.marks)
         yield from (f"{self._value(base, path)} IS NULL" for path in self.log_format.lacks)
         yield from (f"NOT ({self._has_all(base, other.marks)})" for other in self._tried_before())
+
+    def _list_tests(self, base: str) -> Iterator[str]:
+        """SQL that is true for a record with lists just where log formats read them."""
         yield f"NOT {mending.holds_list(self.reading.structure, base)}"
         for path, kind in mending.leaves(self.reading.structure):
             if kind.endswith("[]"):
                 yield f"coalesce(starts_with({self._value(base, path)}, '['), true)"
 
-    def _not_spelt(self, base: str) -> list[str]:
-        """The same: no path has its dotted name."""
-        return [f"{base}{name} IS NULL" for name in self._spelt[1]]
+    def _name_tests(self, base: str) -> Iterator[str]:
+        """SQL that is true for a record without dotted names of paths."""
+        return (f"{base}{name} IS NULL" for name in self._spelt[1])
 
     def _has_all(self, base: str, groups: Sequence[Sequence[tuple[str, ...]]]) -> str:
         return " AND ".join(f"({' OR '.join(f'{self._value(base, path)} IS NOT NULL' for path in group)})" for group in groups)
@@ -137,6 +152,11 @@ def _as_text(structure: Mapping[str, Any]) -> dict[str, Any]:
 def _paths(tree: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """The paths to the leaves of a raw structure."""
     return (path for path, _ in mending.leaves(tree))
+
+
+def is_few(parts: Sequence[Part]) -> bool:
+    """Whether planning how to read files takes longer than reading them."""
+    return sum(weight(part.lines.file) for part in parts) <= TOGETHER
 
 
 def suits(lines: Sequence[str]) -> bool:
@@ -182,11 +202,17 @@ def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: R
     set aside. None, with nothing changed, where DuckDB cannot read all lines of the files."""
     new = f"rowid >= {_next_row(con)}"
     are_whole = measuring(parts)
-    few = sum(weight(part.lines.file) for part in parts) <= TOGETHER
     con.execute("BEGIN")
     try:
-        read = insert(con, FirstPass(reading).of_lines(_shared_out(con, parts) if few else together(parts), few))
-        con.execute("DROP TABLE IF EXISTS few_lines")
+        first = FirstPass(reading)
+        if is_few(parts):
+            con.execute(f"CREATE OR REPLACE TEMP TABLE few_lines AS SELECT * FROM {together(parts)}")
+            lines = at_once(con, "few_lines")
+            events = set(con.execute(first.events_of(lines)).fetchall())
+            read = insert(con, FirstPass(Reading(reading.log_format, reading.wanted, events)).of_lines(lines, few=True))
+            con.execute("DROP TABLE few_lines")
+        else:
+            read = insert(con, first.of_lines(together(parts)))
     except duckdb.InterruptException:
         con.execute("ROLLBACK")
         raise
@@ -203,12 +229,6 @@ def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: R
         con.execute(f'DELETE FROM events WHERE {new} AND "{ASIDE}" IS NOT NULL')
     con.execute("COMMIT")
     return read - aside, aside
-
-
-def _shared_out(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
-    """A FROM item of few lines that every thread has a part of; one thread reads a small or packed file."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE few_lines AS SELECT * FROM {together(parts)}")
-    return at_once(con, "few_lines")
 
 
 def _next_row(con: duckdb.DuckDBPyConnection) -> int:

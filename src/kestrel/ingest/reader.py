@@ -18,7 +18,7 @@ from kestrel.ingest.account import Account
 from kestrel.ingest.flows import FLOW, flow_id
 from kestrel.ingest.identity import own_id
 from kestrel.ingest.lines import Lines, Part, at_once, batches, hold, mend, parts_of, prepare, together
-from kestrel.ingest.objects import OF_A_PASS, read_mixed, read_uniform, suits
+from kestrel.ingest.objects import OF_A_PASS, is_few, read_mixed, read_uniform, suits
 from kestrel.model.layout import layout
 
 SAMPLE = 300
@@ -134,7 +134,7 @@ def _read_fast(
     """Read newline-delimited files of the first of these log formats; the number of records, and of lines that were set aside."""
     _widen(con, Reading(found[0], wanted).wanted)
     records = [record for record in map(_parsed, first) if isinstance(record, dict)]
-    if len(parts) == len(found) == 1 and len(records) == len(first):
+    if len(parts) == len(found) == 1 and len(records) == len(first) and not is_few(parts):
         number = read_uniform(con, parts[0], found[0], wanted, records, _insert)
         if number is not None:
             return number, 0
