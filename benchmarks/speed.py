@@ -19,6 +19,11 @@ from pathlib import Path
 BENCH = Path(__file__).parents[2] / "shared" / "bench"
 HUNT = Path(__file__).with_name("hunt.hf")
 KESTREL = [sys.executable, "-m", "kestrel"]
+REAL_HUNT = """a = GET process FROM "$FILE" WHERE name = 'svchost.exe' AND command_line LIKE '%-s %'
+b = FIND process CREATED BY a
+n = FIND network-traffic CREATED BY b
+DISP n ATTR src_ref.value, dst_ref.value, dst_port
+"""
 RUNS = 5
 
 
@@ -34,6 +39,7 @@ def main() -> None:
         hunt = folder / "hunt.hf"
         hunt.write_text(HUNT.read_text().replace("$DIR", str(data)))
         whole_processes(folder, data, hunt)
+        real(folder)
         smaller = folder / "session"
         run([sys.executable, str(BENCH / "gen_events.py"), str(smaller), str(int(millions * 700_000))])
         in_session(smaller)
@@ -55,6 +61,17 @@ def whole_processes(folder: Path, data: Path, hunt: Path) -> None:
     report("cache written", written, loading, "load_reference.py")
     report("hunt, warm", median(lambda: run([*KESTREL, "run", str(hunt)], cache=str(folder / "cache"))))
     report("peak memory, cold (MB)", peak([*KESTREL, "run", str(hunt)], "off"))
+
+
+def real(folder: Path) -> None:
+    """Real logs of many event types, spellings and providers (741,388 records, 1.6 GB)."""
+    events, hunt = folder / "real.ndjson", folder / "real.hf"
+    run([sys.executable, str(BENCH / "real_events.py"), str(events)])
+    hunt.write_text(REAL_HUNT.replace("$FILE", str(events)))
+    reference = median(lambda: run([sys.executable, str(BENCH / "real_reference.py"), str(events)]))
+    report("real logs, cold", median(lambda: run([*KESTREL, "run", str(hunt)], cache="off")), reference, "real_reference.py")
+    report("real logs, peak memory, cold (MB)", peak([*KESTREL, "run", str(hunt)], "off"))
+    events.unlink()
 
 
 def write_cache(folder: Path, data: Path) -> float:
