@@ -138,7 +138,7 @@ def test_a_bundle_in_the_settings_file_counts_from_its_folder(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("connection", "code", "told"),
+    ("connection", "code", "known"),
     [
         ({"url": "https://example.org/b.json"}, "K0720", "download the bundle"),
         ({"host": "https://example.org/b.json", "port": 443}, "K0720", "kestrel connectors install stix_bundle"),

@@ -91,7 +91,7 @@ def test_retry_after_is_heeded(proxy: Proxy, sample: Index, profiled: Profiled, 
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "told"),
+    ("fault", "code", "known"),
     [
         (Cut(), "K0701", "the connection ended in the middle of an answer"),
         (Garble(), "K0705", "the answer is not JSON"),
@@ -140,7 +140,7 @@ def test_turned_away(server: Server, sample: Index, profiled: Profiled, session:
 
 
 @pytest.mark.parametrize(
-    ("options", "more", "told"),
+    ("options", "more", "known"),
     [
         ({}, {}, "it is not signed by a known authority"),
         ({"names": ["other.example.org"]}, {"selfSignedCert": True}, "its certificate is of another"),

@@ -250,7 +250,7 @@ def test_what_is_replaced(marked: str, replaced: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("marked", "title", "told"),
+    ("marked", "title", "known"),
     [
         ("D|ISP p", "DISP variable", "show the entities"),
         ("GET pro|cess", "process: a program that ran", "its file name"),

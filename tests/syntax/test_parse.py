@@ -370,7 +370,7 @@ STRINGS = [
 ]
 
 
-@pytest.mark.parametrize(("literal", "outside", "inside", "told"), STRINGS, ids=[s[0] for s in STRINGS])
+@pytest.mark.parametrize(("literal", "outside", "inside", "known"), STRINGS, ids=[s[0] for s in STRINGS])
 def test_string(literal: str, outside: str, inside: str, known: bool) -> None:
     assert value(literal) == Text(outside)
     assert where(f"[name = {literal}]").value == Text(inside)
