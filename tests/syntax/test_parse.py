@@ -400,7 +400,7 @@ POOLS: list[tuple[str, tuple[SourceText, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "pools"), POOLS, ids=[t for t, _ in POOLS])
+@pytest.mark.parametrize(("text", "source_texts"), POOLS, ids=[t for t, _ in POOLS])
 def test_pool(text: str, source_texts: tuple[SourceText, ...]) -> None:
     statement = f"x = GET process FROM {text} WHERE pid = 4"
     assert yielded(statement).source_texts == source_texts
