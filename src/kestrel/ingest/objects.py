@@ -28,6 +28,8 @@ FEW = 3
 """The number of event types for which a file is uniform."""
 MANY = 40
 """Dotted names that are looked for as fields; where there are more, a search of the line is quicker to plan."""
+COMMON = "zqjxkvbw_ygpfmucdlhrsnioate"
+"""Letters of names, the rarest first."""
 Insert = Callable[[duckdb.DuckDBPyConnection, str], int]
 """Adds the rows of a SELECT to `events`, and returns their number."""
 
@@ -47,7 +49,8 @@ class FirstPass:
         parsed = f"CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(structure))})) END AS j"
         tests = [*self._format_tests("j."), *([f"NOT {mending.is_list_elsewhere()}"] if few else self._list_tests("j."))]
         names = mending.dotted() if few else mending.dotted_names(self._undotted | self._lacking)
-        tests += [f"NOT regexp_matches(l, {quoted(names)})"] if searched else self._name_tests("j.")
+        tests += [f"NOT regexp_matches(l, {quoted(names)})"] if searched else self._name_tests("j.", self._spelt[1])
+        tests += [] if searched else [f"NOT contains(l, {quoted(_rare_end(first) + '.')})" for first in self._lacking]
         aside = f'CASE WHEN ({" AND ".join(tests)}) IS NOT true THEN l END AS "{ASIDE}"'
         rows = f'(SELECT *, {aside}, strlen(l)::UINTEGER AS "{SIZE}" FROM (SELECT *, {parsed} FROM {lines} WHERE l IS NOT NULL))'
         return self.reading.select(rows, "l", "j", f'"{ASIDE}", "{SIZE}"', lists_are_text=True, few=few)
@@ -62,10 +65,12 @@ class FirstPass:
 
     def of_file(self, part: Part) -> str:
         """A SELECT of the columns straight from a file. It fails at a record that has to be set aside."""
-        fields = ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in self.structure.items())
+        others = [path for path in mending.of_record(files=True) if path[0] in self._lacking]
+        structure, names = self.structure | {".".join(path): "VARCHAR" for path in others}, [f'"{".".join(path)}"' for path in others]
+        fields = ", ".join(f"{quoted(n)}: {quoted(_sql_type(t))}" for n, t in structure.items())
         options = f"columns={{{fields}}}, maximum_object_size={LONG * 16}, compression={quoted(compression(part.lines.file))}"
         records = f"read_json({exact_literal(part.lines.file)}, {EXACT}, format='newline_delimited', {options})"
-        tests = [*self._format_tests(""), *self._list_tests(""), *self._name_tests("")]
+        tests = [*self._format_tests(""), *self._list_tests(""), *self._name_tests("", [*self._spelt[1], *names])]
         plain = f"CASE WHEN ({' AND '.join(tests)}) IS true THEN true ELSE error('a record to be set aside') END"
         return self.reading.select(f"(SELECT *, {part.number}::UINTEGER AS src FROM {records} WHERE {plain})", None, lists_are_text=True)
 
@@ -82,13 +87,7 @@ class FirstPass:
     @cached_property
     def _spelt(self) -> tuple[dict[str, Any], list[str]]:
         """The fields to parse with their dotted names, and the SQL of those names."""
-        spelt, names = mending.spellings(self._undotted)
-        for path in _paths(self._lacking):
-            name = ".".join(path)
-            if not any(name.casefold() == known.casefold() for known in spelt):
-                spelt[name] = "VARCHAR"
-                names.append(f'"{name}"')
-        return spelt, names
+        return mending.spellings(self._undotted)
 
     @cached_property
     def _undotted(self) -> dict[str, Any]:
@@ -99,12 +98,8 @@ class FirstPass:
 
     @cached_property
     def _lacking(self) -> dict[str, Any]:
-        """What is read below the fields that the log format lacks, and tells records of other log formats."""
-        tree: dict[str, Any] = {}
-        for path in sorted(mending.of_record(files=True)):
-            if path[:1] in self.log_format.lacks:
-                place(tree, path, "VARCHAR")
-        return tree
+        """What log formats read below the fields that this one lacks."""
+        return {path[0]: below for path in self.log_format.lacks if (below := mending.vocabulary().get(path[0]))}
 
     def _others(self) -> Iterator[tuple[str, ...]]:
         yield from self.log_format.lacks
@@ -130,9 +125,9 @@ class FirstPass:
             if kind.endswith("[]"):
                 yield f"coalesce(starts_with({self._value(base, path)}, '['), true)"
 
-    def _name_tests(self, base: str) -> Iterator[str]:
-        """SQL that is true for a record without dotted names of paths."""
-        return (f"{base}{name} IS NULL" for name in self._spelt[1])
+    def _name_tests(self, base: str, names: Sequence[str]) -> Iterator[str]:
+        """SQL that is true for a record without these dotted names of paths."""
+        return (f"{base}{name} IS NULL" for name in names)
 
     def _has_all(self, base: str, groups: Sequence[Sequence[tuple[str, ...]]]) -> str:
         return " AND ".join(f"({' OR '.join(f'{self._value(base, path)} IS NOT NULL' for path in group)})" for group in groups)
@@ -149,9 +144,9 @@ def _as_text(structure: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _as_text(kind) if isinstance(kind, Mapping) else "VARCHAR" for name, kind in structure.items()}
 
 
-def _paths(tree: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The paths to the leaves of a raw structure."""
-    return (path for path, _ in mending.leaves(tree))
+def _rare_end(name: str) -> str:
+    """The end of a name from its rarest letter on, but not much of it left out: a search for that is quickest."""
+    return name[min(range(max(1, len(name) - 5)), key=lambda n: (COMMON.find(name[n]), n)) :]
 
 
 def is_few(parts: Sequence[Part]) -> bool:
