@@ -22,6 +22,7 @@ SECTIONS = ["Synopsis", "Meaning", "Examples", "Errors"]
 CODE = re.compile(r"K\d{4}")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("page", RUN, ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_examples_print_what_the_page_says(page: Path, tmp_path: Path) -> None:
     for block, output, printed in run_page(page, tmp_path.resolve()):

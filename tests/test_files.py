@@ -41,6 +41,7 @@ def line(number: int, **fields: Any) -> str:
     return json.dumps(creation(number, **fields))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("name", "content", "processes", "broken", "unknown", "duplicates"),
     [

@@ -112,6 +112,7 @@ def number_of(value: str) -> int:
     return (*HOSTILE, LONG).index(value)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("value", [*HOSTILE, pytest.param(LONG, id="long")])
 def test_a_value_is_found_by_every_way_to_write_it(hostile: Session, value: str) -> None:
     pids = [(100 + number_of(value),)]

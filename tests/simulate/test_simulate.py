@@ -69,6 +69,7 @@ def test_another_seed_gives_another_log_and_truth() -> None:
     assert logged(1)[1]["hunt"] != logged(2)[1]["hunt"]
 
 
+@pytest.mark.slow
 def test_the_shipped_files_are_what_the_simulator_makes() -> None:
     world = simulate(STORY_SEED, story=True)
     assert list(lines(world)) == shipped()

@@ -62,6 +62,7 @@ def keys(session: Session, path: Path, types: Iterator[str]) -> set[int]:
     return found
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.skipif(not FILES, reason="the real logs are not here")
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(DATA)))
 def test_the_account_adds_up(path: Path) -> None:

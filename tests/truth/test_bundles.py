@@ -37,6 +37,7 @@ TYPES = (
 )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_bundle_holds_whom_it_holds(shared: Path, session: Session, name: str) -> None:
     path = shared / "stix" / f"{name}.json.gz"
@@ -53,6 +54,7 @@ def test_a_bundle_holds_whom_it_holds(shared: Path, session: Session, name: str)
     assert (account.read, account.kept, account.log_formats) == (records, records, {"stix": records})
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", [n for n, (_, objects) in KNOWN.items() if objects["process"]])
 def test_who_made_whom_and_spoke_with_whom(shared: Path, session: Session, name: str) -> None:
     path = shared / "stix" / f"{name}.json.gz"
@@ -96,6 +98,7 @@ def literal(value: object) -> str:
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", KNOWN)
 def test_objects_of_custom_types_and_their_properties(shared: Path, session: Session, name: str) -> None:
     """None of these bundles gives such an object a STIX id, so each is an entity. For each property, the most frequent value is queried."""
@@ -121,6 +124,7 @@ ASKED = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", KNOWN)
 def test_properties_that_only_stix_has(shared: Path, session: Session, name: str) -> None:
     path = shared / "stix" / f"{name}.json.gz"

@@ -14,6 +14,7 @@ from tests.truth.flat import Log
 ENTRIES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("expected.yaml").read_text(encoding="utf-8"))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry["file"].split(".")[0] for entry in ENTRIES])
 def test_flat(entry: dict[str, Any], shared: Path) -> None:
     path = shared / "windows-flat" / entry["file"]
@@ -40,6 +41,7 @@ BY_SYSMON = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("file", "by_sysmon"), BY_SYSMON.items())
 def test_sysmon_alone(file: str, by_sysmon: int, shared: Path) -> None:
     """Measured by hand: the children of the Schedule service by Sysmon's creations only."""

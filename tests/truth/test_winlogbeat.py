@@ -48,6 +48,7 @@ def compare(logs: Path, truth: Path) -> int:
     return telling
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", FILES)
 def test_documents_without_modules(name: str, shared: Path, tmp_path: Path) -> None:
     truth = tmp_path / "flat.ndjson.gz"
