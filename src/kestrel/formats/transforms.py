@@ -130,6 +130,27 @@ def inside(x: str, name: str) -> str:
     return f"json_extract_string(CASE WHEN json_valid({x}) THEN {x} END, '$.' || {name})"
 
 
+def _of_element(x: str, *names: str) -> str:
+    """The text of an element of XML that is written as JSON: itself, or one of these members of it."""
+    inner = ", ".join(f"json_extract_string({x}, {quoted(name)})" for name in names)
+    return f"CASE WHEN starts_with({x}, '{{') THEN coalesce({inner}) ELSE {text(x)} END"
+
+
+def content(x: str) -> str:
+    """The text of an element, which may stand beside its attributes."""
+    return _of_element(x, '$."#text"', "$.Value")
+
+
+def named(x: str) -> str:
+    """The attribute `Name` of an element."""
+    return _of_element(x, '$."#attributes".Name', '$."@Name"', "$.Name")
+
+
+def timed(x: str) -> str:
+    """The attribute `SystemTime` of an element."""
+    return _of_element(x, '$."#attributes".SystemTime', '$."@SystemTime"', "$.SystemTime")
+
+
 def times(x: str, factor: str) -> str:
     """A number multiplied by a constant, as text: `times(duration, 0.001)`."""
     return f"CAST(try_cast({x} AS DOUBLE) * CAST({factor} AS DOUBLE) AS VARCHAR)"
@@ -351,6 +372,9 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "hashes": hashes,
     "hash_list": hash_list,
     "inside": inside,
+    "content": content,
+    "named": named,
+    "timed": timed,
     "times": times,
     "is_value": is_value,
     "digest": digest,

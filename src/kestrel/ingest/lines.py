@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import duckdb
 
-from kestrel.formats.readers import mending
-from kestrel.formats.readers.archives import members
-from kestrel.formats.readers.documents import Documents, is_spread
+from kestrel.formats.readers import evtx, mending, unwrapping
+from kestrel.formats.readers.archives import is_archive, members
 from kestrel.formats.readers.packed import (
-    CUT_OFF,
     DAMAGED,
-    ZIP,
+    PARQUET,
     CutOff,
     Damaged,
     Room,
@@ -31,17 +26,13 @@ from kestrel.formats.readers.packed import (
     blocks,
     compression,
     head,
-    reason_of,
     start,
+    unpacked,
 )
-from kestrel.formats.readers.texts import BLANK, MARKS, Decoder, encoding_of, refusal
 from kestrel.formats.transforms import quoted
-from kestrel.ingest.database import EXACT, exact_literal
-from kestrel.stix.reader import documents, is_bundle
+from kestrel.ingest.conversion import LINES_ONLY, LONG, Lines, copied, copy_as_csv, lines_as_csv, lines_of
 from kestrel.text import path_text
 
-LONG = 1 << 20
-"""Lines longer than this many bytes take the careful road: DuckDB's line buffer is not made for them."""
 SMALL = 8 << 20
 """Files of no more bytes are read together with others: planning to read one takes longer than reading it."""
 TOGETHER = 64 << 20
@@ -55,33 +46,6 @@ VECTOR = 2_048
 SHARES = 8
 """Parts of a table that are planned one by one; more would take longer to plan than they save."""
 BLANKS = "chr(9) || ' '"
-
-
-@dataclass
-class Lines:
-    """The lines of one file: a FROM item with a column `l`, lines too long for it, and what had to be mended."""
-
-    name: str
-    """The name of the file or archive member in messages."""
-    file: Path
-    """The file that is read: the file itself, an unpacked member, or a copy."""
-    relation: str
-    long: list[str] = field(default_factory=list)
-    mended: int = 0
-    further: int = 0
-    """Lines that only carry on the record of the line before."""
-    plain: Path | None = None
-    """The file itself, where it is newline-delimited JSON that DuckDB can read without help."""
-    cut_off: int | None = None
-    """The number of complete records, where the file or member ends too early."""
-    trailing: bool = False
-    """Whether uncompressed data follow the compressed data."""
-    ours: list[Path] = field(default_factory=list)
-    """Copies, which are not needed after the lines are read."""
-
-    def discard(self) -> None:
-        for file in self.ours:
-            file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +68,18 @@ def parts_of(number: int, path: Path, scratch: Path, unreadable: dict[str, str])
 
 
 def _lines_of(path: Path, scratch: Path, unreadable: dict[str, str]) -> Iterator[Lines]:
-    if not head(path).startswith(ZIP):
-        if lines := _lines(path, path_text(path), scratch, Room(path, scratch)):
+    name, room = path_text(path), Room(path, scratch)
+    head(path)
+    if not is_archive(path):
+        if lines := _of_member(path, name, scratch, room, False):
             yield lines
         return
-    room = Room(path, scratch)
-    for member in members(path, path_text(path), scratch, room):
+    for member in members(path, name, scratch, room):
         if member.file is None:
             unreadable[member.name] = member.why
             continue
         try:
-            lines = _lines(member.file, member.name, scratch, room, member.cut)
+            lines = _of_member(member.file, member.name, scratch, room, member.cut)
         except UnreadableFile as error:
             unreadable[error.name] = error.why
             member.file.unlink()
@@ -124,30 +89,22 @@ def _lines_of(path: Path, scratch: Path, unreadable: dict[str, str]) -> Iterator
                 yield lines
 
 
-def _lines(path: Path, name: str, scratch: Path, room: Room, cut: bool = False) -> Lines | None:
-    """How to read one file; None if it is empty. `cut`: it is known to be cut off. Raises UnreadableFile."""
-    begin = _named(start, path, name)
-    if not begin:
-        return None
-    if why := refusal(begin):
-        raise UnreadableFile(name, why)
-    encoding = encoding_of(begin)
-    text = begin.decode(encoding, "replace").lstrip(BLANK)
-    if is_bundle(text):
-        return _observed(path, name, scratch, room, cut)
-    if text.startswith("[") or (text.startswith("{") and is_spread(text)):
-        return _documents(path, name, scratch, room, cut)
-    if cut or encoding != "utf-8" or begin.startswith(tuple(mark for mark, _ in MARKS)):
-        return _copied(path, name, scratch, room, cut)
-    return Lines(name, path, _csv(path), plain=path)
-
-
-def _named(read: Any, path: Path, name: str) -> Any:
-    """The result of reading a file with a function; if that fails, the error names the member."""
+def _of_member(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Lines | None:
+    """How to read one file. What DuckDB or the reader of its format cannot unpack is unpacked first. Raises UnreadableFile."""
+    packed = compression(path)
+    if packed not in ("xz", "bzip2") and not (packed != "none" and start(path).startswith((evtx.MAGIC, PARQUET))):
+        return lines_of(path, name, scratch, room, cut)
+    copy, ends_early = unpacked(path, name, scratch, room)
     try:
-        return read(path)
-    except UnreadableFile as error:
-        raise UnreadableFile(name, error.why) from error
+        lines = lines_of(copy, name, scratch, room, cut or ends_early)
+    except UnreadableFile:
+        copy.unlink()
+        raise
+    if lines is None:
+        copy.unlink()
+    else:
+        lines.ours.append(copy)
+    return lines
 
 
 def batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -170,7 +127,7 @@ def batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
 
 def weight(file: Path) -> int:
     """The bytes of a file, those of a packed one taken tenfold."""
-    return file.stat().st_size * (10 if file.suffix in (".gz", ".zst", ".zip") else 1)
+    return file.stat().st_size * (10 if file.suffix in (".gz", ".zst", ".zip", ".xz", ".bz2", ".tgz") else 1)
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
@@ -204,12 +161,14 @@ def _held(con: duckdb.DuckDBPyConnection, part: Part, scratch: Path) -> Lines:
         whole = are_whole({part.number: row or (0, 0)})
     except duckdb.InterruptException:
         raise
-    except duckdb.Error:
-        if lines.plain is None:
+    except duckdb.Error as error:
+        if lines.is_table and lines.again is None:
+            raise UnreadableFile(lines.name, DAMAGED) from error
+        if lines.plain is None and lines.again is None:
             raise
-    if lines.plain and not whole:
+    if (lines.plain or lines.again) and not whole:
         con.execute(f"DELETE FROM raw_lines WHERE rowid >= {first}")
-        lines = _copied(lines.plain, lines.name, scratch, Room(lines.plain, scratch), False, lines.ours)
+        lines = lines.again() if lines.again else copied(lines, scratch)
         _fill(con, part.number, lines)
     return lines
 
@@ -288,7 +247,7 @@ def mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
     """Mend the lines that DuckDB does not accept as JSON but that can be read, and turn dotted names into paths and lists into what log
     formats read; returns how many lines were mended, and how many records have a list of which not all values are read."""
     suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
-    other = f"regexp_matches(l, {quoted(mending.dotted())}) OR {mending.is_list_elsewhere()}"
+    other = f"regexp_matches(l, {quoted(mending.dotted())}) OR {mending.is_list_elsewhere()} OR regexp_matches(l, {quoted(unwrapping.WRAPPED)})"
     changed = con.execute(f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN {other} ELSE {suspect} END")
     number = partial = 0
     gone: list[int] = []
@@ -296,7 +255,7 @@ def mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
         long: list[tuple[int, int, int, str, str, str]] = []
         while rows := changed.fetchmany(FETCHED):
             for row, line, valid in rows:
-                written = [line] if valid else mending.mended(line)
+                written = unwrapping.unwrapped(line) if valid else [one for text in mending.mended(line) for one in unwrapping.unwrapped(text)]
                 records = [mending.expanded(record) for record in written]
                 partial += sum(record.is_partial for record in records)
                 if not records or [record.texts for record in records] == [(line,)]:
@@ -316,7 +275,7 @@ def mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
     if gone:
         columns = {"number": "BIGINT", "part": "UINTEGER", "several": "BIGINT", "key": "VARCHAR", "kept": "VARCHAR", "l": "VARCHAR"}
         con.execute(f"CREATE OR REPLACE TEMP TABLE mended_lines ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
-        con.execute(f"INSERT INTO mended_lines SELECT * FROM {_csv_copy(file, columns)}")
+        con.execute(f"INSERT INTO mended_lines SELECT * FROM {copy_as_csv(file, columns)}")
         if long:
             con.executemany("INSERT INTO mended_lines VALUES (?, ?, ?, ?, ?, ?)", [list(one) for one in long])
         original = "CASE WHEN m.part = 0 THEN coalesce(nullif(m.kept, ''), CASE WHEN m.several = 0 THEN r.l END) END"
@@ -340,150 +299,11 @@ def validity(line: str) -> str:
 
 
 def together(parts: Sequence[Part]) -> str:
-    """A FROM item of the lines `l` of newline-delimited files, each with the number `src` of its file."""
-    if len(parts) == 1:
-        return f"(SELECT l, {parts[0].number}::UINTEGER AS src FROM {parts[0].lines.relation})"
+    """A FROM item of the records `l` of files, as lines of JSON, each with the number `src` of its file."""
+    if len(parts) == 1 or any(part.lines.is_table for part in parts):
+        return f"({' UNION ALL '.join(f'SELECT l, {part.number}::UINTEGER AS src FROM {part.lines.relation}' for part in parts)})"
     packed = {compression(part.lines.file) for part in parts}
-    options = f"{_LINES}, filename='$file', compression={quoted(packed.pop() if len(packed) == 1 else 'auto_detect')}"
+    options = f"{LINES_ONLY}, filename='$file', compression={quoted(packed.pop() if len(packed) == 1 else 'auto_detect')}"
     numbers = ", ".join(f"{quoted(os.path.abspath(part.lines.file))}: {part.number}" for part in parts)
-    relation = _lines_as_csv([part.lines.file for part in parts], options)
+    relation = lines_as_csv([part.lines.file for part in parts], options)
     return f'(SELECT l, map_extract(MAP {{{numbers}}}, "$file")[1]::UINTEGER AS src FROM {relation})'
-
-
-_LINES = "columns={'l': 'VARCHAR'}, null_padding=false"
-
-
-def _csv(path: Path) -> str:
-    return _lines_as_csv([path], f"{_LINES}, compression={quoted(compression(path))}")
-
-
-def _csv_copy(path: Path, columns: Mapping[str, str] = MappingProxyType({"l": "VARCHAR"})) -> str:
-    """The same for a copy that Kestrel wrote, with these columns."""
-    listed = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in columns.items())
-    return _lines_as_csv([path], f"columns={{{listed}}}, compression='none', max_line_size={4 * LONG}")
-
-
-def _lines_as_csv(paths: Sequence[Path], options: str) -> str:
-    return f"read_csv({exact_literal(*paths)}, {EXACT}, delim='\x07', quote='', escape='', header=false, auto_detect=false, {options})"
-
-
-class _Copy:
-    """A copy with one record a line, valid UTF-8 and no control characters that DuckDB's line reader cannot handle."""
-
-    def __init__(self, name: str, scratch: Path, room: Room, ours: list[Path]) -> None:
-        handle, path = tempfile.mkstemp(prefix="lines-", dir=scratch)
-        self.file = Path(path)
-        ours.append(self.file)
-        self.lines = Lines(name, self.file, _csv_copy(self.file), ours=ours)
-        self.room = room
-        self.written = 0
-        self._stream = open(handle, "w", encoding="utf-8", newline="\n")  # noqa: SIM115 (closed by __exit__)
-
-    def __enter__(self) -> _Copy:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-
-    def put(self, line: str) -> None:
-        """Add a line; a blank one is left out."""
-        if not line:
-            return
-        records = [line]
-        if mending.CONTROL.search(line):
-            records = mending.mended(line)
-            self.lines.mended += bool(records)
-        for record in records or [mending.CONTROL.sub("\ufffd", line)]:
-            self._add(mending.CONTROL.sub("\ufffd", record))
-
-    def _add(self, record: str) -> None:
-        self.written += 1
-        if len(record) > LONG:
-            self.lines.long.append(record)
-        else:
-            self.room.take(len(record) + 1)
-            try:
-                self._stream.write(record + "\n")
-            except OSError as error:
-                raise UnreadableFile(self.lines.name, reason_of(error)) from error
-
-    def finished(self, cut: bool) -> Lines:
-        """The lines of the copy. `cut`: the file ends too early; raises UnreadableFile if it has no complete record."""
-        if cut:
-            self.lines.cut_off = self.written - self.lines.further
-            if not self.written:
-                raise UnreadableFile(self.lines.name, CUT_OFF)
-        return self.lines
-
-
-def _copied(path: Path, name: str, scratch: Path, room: Room, cut: bool, ours: list[Path] | None = None) -> Lines:
-    """A copy of a file that has a line for each record."""
-    decoder = Decoder(encoding_of(_named(start, path, name)))
-    with _Copy(name, scratch, room, [] if ours is None else ours) as copy:
-        last = ""
-        try:
-            for line in decoder.lines(blocks(path)):
-                copy.put(last)
-                last = line
-        except CutOff:
-            cut = True
-        except Trailing:
-            copy.lines.trailing = True
-        except Damaged as error:
-            raise UnreadableFile(name, DAMAGED) from error
-        if not cut or mending.mended(last):
-            copy.put(last)
-    copy.lines.mended += decoder.mended
-    return copy.finished(cut)
-
-
-def _documents(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Lines:
-    """A copy with one line for each element of a JSON array, or each of several JSON texts one after another."""
-    decoder = Decoder(encoding_of(_named(start, path, name)))
-    found = Documents(decoder.texts(blocks(path)))
-    with _Copy(name, scratch, room, []) as copy:
-        for record in found:
-            copy.put(decoder.mend(record))
-    match found.failure:
-        case None:
-            pass
-        case CutOff():
-            cut = True
-        case Trailing():
-            copy.lines.trailing = True
-        case Damaged():
-            raise UnreadableFile(name, DAMAGED) from found.failure
-        case _:
-            raise found.failure
-    copy.lines.mended += decoder.mended
-    return copy.finished(cut or found.cut)
-
-
-def _observed(path: Path, name: str, scratch: Path, room: Room, cut: bool) -> Lines:
-    """A copy with a line for each row of each observed-data of STIX bundles."""
-    decoder = Decoder(encoding_of(_named(start, path, name)))
-    parts: list[str] = []
-    trailing = False
-    try:
-        for part in decoder.texts(blocks(path)):
-            room.take(len(part))
-            parts.append(part)
-    except CutOff:
-        cut = True
-    except Trailing:
-        trailing = True
-    except Damaged as error:
-        raise UnreadableFile(name, DAMAGED) from error
-    text = decoder.mend("".join(parts))
-    cut = cut or not text.rstrip(BLANK).endswith("}")
-    with _Copy(name, scratch, room, []) as copy:
-        for rows in documents(text):
-            if cut and isinstance(rows[0], str):
-                continue
-            copy.lines.further += len(rows) - 1
-            for row in rows:
-                line = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
-                copy.put(line.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    copy.lines.mended += decoder.mended
-    copy.lines.trailing = trailing
-    return copy.finished(cut)

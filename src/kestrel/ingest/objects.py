@@ -14,12 +14,13 @@ from typing import Any
 import duckdb
 
 from kestrel.formats.format import LogFormat, excludes, log_formats
-from kestrel.formats.readers import mending
+from kestrel.formats.readers import mending, unwrapping
 from kestrel.formats.readers.packed import checking, compression
 from kestrel.formats.reading import Reading, find, place
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.database import EXACT, exact_literal
-from kestrel.ingest.lines import LONG, TOGETHER, Part, at_once, measuring, together, validity, weight
+from kestrel.ingest.conversion import LONG
+from kestrel.ingest.lines import TOGETHER, Part, at_once, measuring, together, validity, weight
 
 ASIDE, SIZE = "$aside", "$size"
 """Columns of `events` for the time of a pass: a line that is set aside, and the bytes of each line."""
@@ -156,7 +157,7 @@ def is_few(parts: Sequence[Part]) -> bool:
 
 def suits(lines: Sequence[str]) -> bool:
     """Whether most of these lines can be read as they are."""
-    return sum(mending.expanded(line).texts == (line,) for line in lines) * 2 > len(lines)
+    return sum(mending.expanded(line).texts == (line,) == tuple(unwrapping.unwrapped(line)) for line in lines) * 2 > len(lines)
 
 
 def read_uniform(
@@ -196,7 +197,7 @@ def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: R
     """Read newline-delimited files into `events`, and put what is set aside into `raw_lines`; the number of records read, and that of lines
     set aside. None, with nothing changed, where DuckDB cannot read all lines of the files."""
     new = f"rowid >= {_next_row(con)}"
-    are_whole = measuring(parts)
+    are_whole = measuring([part for part in parts if part.lines.plain])
     con.execute("BEGIN")
     try:
         first = FirstPass(reading)

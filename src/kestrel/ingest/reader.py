@@ -11,13 +11,14 @@ from typing import Any
 import duckdb
 
 from kestrel.formats.format import ENVELOPE, OPTIONAL, LogFormat, log_formats, recognise
-from kestrel.formats.readers.packed import UnreadableFile
+from kestrel.formats.readers.packed import DAMAGED, UnreadableFile
 from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.account import Account
 from kestrel.ingest.flows import FLOW, flow_id
 from kestrel.ingest.identity import own_id
-from kestrel.ingest.lines import Lines, Part, at_once, batches, hold, mend, parts_of, prepare, together
+from kestrel.ingest.conversion import Lines
+from kestrel.ingest.lines import Part, at_once, batches, hold, mend, parts_of, prepare, together
 from kestrel.ingest.objects import OF_A_PASS, is_few, read_mixed, read_uniform, suits
 from kestrel.model.layout import layout
 
@@ -104,7 +105,7 @@ def _read(
     given: LogFormat | None,
     account: Account,
 ) -> None:
-    plain = [part for part in parts if part.lines.plain]
+    plain = [part for part in parts if part.lines.is_direct]
     first = _sample(con, together(plain)) if plain else []
     found = [given] if given else _formats_of(first)
     prepare(con)
@@ -113,19 +114,27 @@ def _read(
         account.read += number
         account.kept += number
         account.log_formats[found[0].name] = account.log_formats.get(found[0].name, 0) + number
+        _note(account, [part.lines for part in plain])
         if len(plain) == len(parts) and not aside:
             return
-        held = [part for part in parts if not part.lines.plain]
+        held = [part for part in parts if not part.lines.is_direct]
     else:
         held = list(parts)
     lines = hold(con, held, scratch, account.unreadable)
-    account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
-    account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
+    _note(account, lines)
     mended, several = mend(con, scratch)
     account.mended += mended
     account.several += several
     others = [given] if given else _formats_of(_sample(con, "raw_lines"))
     _read_lines(con, lines, {p.number: p.path for p in parts}, others, wanted, account)
+
+
+def _note(account: Account, lines: Sequence[Lines]) -> None:
+    """Note what was wrong with files while they were turned into lines."""
+    account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
+    account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
+    account.unreadable |= {f"{part.name}, {part.damaged} of its parts": DAMAGED for part in lines if part.damaged}
+    account.mended += sum(part.mended for part in lines)
 
 
 def _read_fast(
@@ -134,7 +143,7 @@ def _read_fast(
     """Read newline-delimited files of the first of these log formats; the number of records, and of lines that were set aside."""
     _widen(con, Reading(found[0], wanted).wanted)
     records = [record for record in map(_parsed, first) if isinstance(record, dict)]
-    if len(parts) == len(found) == 1 and len(records) == len(first) and not is_few(parts):
+    if len(parts) == len(found) == 1 and parts[0].lines.plain and len(records) == len(first) and not is_few(parts):
         number = read_uniform(con, parts[0], found[0], wanted, records, _insert)
         if number is not None:
             return number, 0
@@ -215,7 +224,6 @@ def _read_lines(
         left = _lines_left(con)
     account.read += read - further - values
     account.broken += broken
-    account.mended += sum(part.mended for part in lines)
     account.unknown += left
     if left:
         account.strange += _unrecognised(con, paths)

@@ -1,8 +1,9 @@
-"""The members of ZIP archives, one by one, each as a file of its own."""
+"""The members of ZIP and tar archives, one by one, each as a file of its own."""
 
 from __future__ import annotations
 
 import struct
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
-from kestrel.formats.readers.packed import BLOCK, CUT_OFF, DAMAGED, HEAD, ZIP, Room, UnreadableFile
+from kestrel.formats.readers.packed import BLOCK, CUT_OFF, DAMAGED, HEAD, ZIP, Room, UnreadableFile, is_tar, opened, start
 from kestrel.formats.readers.texts import refusal
 from kestrel.text import path_text
 
@@ -47,7 +48,7 @@ def members(path: Path, name: str, folder: Path, room: Room, depth: int = 1) -> 
     if depth > DEPTH:
         raise UnreadableFile(name, f"it is nested in {DEPTH} other archives")
     for member in _unpacked(path, name, folder, room):
-        if member.file is None or not _is_archive(member.file):
+        if member.file is None or not is_archive(member.file):
             yield member
             continue
         try:
@@ -58,12 +59,48 @@ def members(path: Path, name: str, folder: Path, room: Room, depth: int = 1) -> 
             member.file.unlink(missing_ok=True)
 
 
-def _is_archive(file: Path) -> bool:
+def is_archive(file: Path) -> bool:
+    """Whether a file is a ZIP archive, or a tar archive, compressed or not."""
     with file.open("rb") as stream:
-        return stream.read(4) in ZIP
+        if stream.read(4) in ZIP:
+            return True
+    try:
+        return is_tar(start(file))
+    except UnreadableFile:
+        return False
 
 
 def _unpacked(path: Path, name: str, folder: Path, room: Room) -> Iterator[Member]:
+    with path.open("rb") as stream:
+        is_zip = stream.read(4) in ZIP
+    yield from (_of_zip if is_zip else _of_tar)(path, name, folder, room)
+
+
+def _of_tar(path: Path, name: str, folder: Path, room: Room) -> Iterator[Member]:
+    """The regular files of a tar archive, read from its beginning to its end."""
+    try:
+        with opened(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                if not member.isreg() or _is_machine_made(member.name):
+                    continue
+                inner = _inside(name, member.name)
+                content = archive.extractfile(member)
+                if content is None:
+                    continue
+                try:
+                    yield _written(content, inner, folder, room, member.size)
+                except UnreadableFile as error:
+                    yield Member(inner, why=error.why)
+                except (tarfile.TarError, EOFError):
+                    yield Member(inner, why=CUT_OFF)
+                    return
+    except (tarfile.TarError, EOFError):
+        yield Member(name, why="it is a tar archive that is damaged or cut off")
+    except (OSError, zlib.error) as error:
+        raise UnreadableFile(name, DAMAGED) from error
+
+
+def _of_zip(path: Path, name: str, folder: Path, room: Room) -> Iterator[Member]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, struct.error) as error:

@@ -30,8 +30,6 @@ class Documents:
         self._parts = iter(parts)
         self._text = ""
         self._ended = False
-        self.failure: Exception | None = None
-        """The error raised by the parts: the text ends there."""
         self.cut = False
 
     def __iter__(self) -> Iterator[str]:
@@ -70,8 +68,6 @@ class Documents:
                 part = next(self._parts)
             except StopIteration:
                 self._ended = True
-            except Exception as error:
-                self._ended, self.failure = True, error
             else:
                 found.append(part)
                 wanted -= len(part)

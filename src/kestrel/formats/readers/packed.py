@@ -24,15 +24,18 @@ CUT_OFF = "it is cut off before the end of its first record"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
+XZ = b"\xfd7zXZ\x00"
+BZIP2 = b"BZh"
+BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+"""What follows the mark of a bzip2 file and its level: a block, or the end of an empty one."""
+PARQUET = b"PAR1"
+TAR = 257, b"ustar"
+"""Where the header of a tar archive has its mark (POSIX, pax interchange format)."""
 ZSTD_STARTS = (ZSTD, *(bytes([n]) + b"\x2a\x4d\x18" for n in range(0x50, 0x60)))
 """The first bytes of a Zstandard file: a frame of data, or one that is skipped (RFC 8878, section 3.1.2)."""
 OTHERS = {
-    b"BZh": "it is compressed with bzip2, which Kestrel does not read",
-    b"\xfd7zXZ": "it is compressed with xz, which Kestrel does not read",
     b"7z\xbc\xaf": "it is a 7-Zip archive, which Kestrel does not read",
     b"Rar!": "it is a RAR archive, which Kestrel does not read",
-    b"ElfFile\x00": "it is a Windows event log (EVTX), which this version does not read",
-    b"PAR1": "it is a Parquet file; LOAD reads tables",
     b"SQLite format 3\x00": "it is an SQLite database",
     b"\x89PNG": "it is an image",
     b"\xff\xd8\xff": "it is an image",
@@ -46,7 +49,7 @@ UNSUSPECTED = 1 << 30
 RESERVE = 64 << 20
 """The number of bytes to leave free on the disk."""
 
-Compression = Literal["none", "gzip", "zstd"]
+Compression = Literal["none", "gzip", "zstd", "xz", "bzip2"]
 
 
 class UnreadableFile(KestrelError):
@@ -55,7 +58,7 @@ class UnreadableFile(KestrelError):
 
     def __init__(self, path: Path | str, why: str) -> None:
         """`path`: of the file, or the name of a member of an archive as `member_name` writes it."""
-        hint = "Kestrel reads JSON log files: .json, .ndjson, .jsonl, plain or as .gz, .zst or .zip"
+        hint = "Kestrel reads logs as JSON, EVTX, CSV, Parquet, XML, auditd and Zeek files, also in .gz, .zst, .xz, .zip and .tar"
         self.name, self.why = path_text(path), why
         super().__init__(f"cannot read `{self.name}`: {why}", None, hint)
 
@@ -128,7 +131,11 @@ def head(path: Path) -> bytes:
 def compression(path: Path) -> Compression:
     """The compression of a file, by its first bytes: its name may be wrong."""
     begin = head(path)
-    return "gzip" if begin.startswith(GZIP) else "zstd" if begin.startswith(ZSTD_STARTS) else "none"
+    if begin.startswith(GZIP):
+        return "gzip"
+    if begin.startswith(ZSTD_STARTS):
+        return "zstd"
+    return "xz" if begin.startswith(XZ) else "bzip2" if begin.startswith(BZIP2) and begin[3:4].isdigit() and begin[4:10] in BZIP2_BLOCKS else "none"
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -142,6 +149,14 @@ def opened(path: Path) -> IO[bytes]:
             source: Any = _Until(path, zstd_end(path)[0])
             unpacked: Any = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True, closefd=True)
             return cast(IO[bytes], io.BufferedReader(unpacked))
+        case "xz":
+            import lzma
+
+            return cast(IO[bytes], io.BufferedReader(cast(Any, lzma.open(path))))
+        case "bzip2":
+            import bz2
+
+            return cast(IO[bytes], io.BufferedReader(cast(Any, bz2.open(path))))
         case _:
             return path.open("rb")
 
@@ -180,8 +195,12 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
                 raise (Trailing if some and "Not a gzipped file" in str(error) else Damaged) from error
             except zlib.error as error:
                 raise Damaged from error
+            except OSError as error:
+                if packed != "bzip2":
+                    raise
+                raise Damaged from error
             except Exception as error:
-                if not is_zstd_error(error):
+                if type(error).__name__ not in ("ZstdError", "LZMAError"):  # of modules that are imported only when needed
                     raise
                 raise Damaged from error
             if not block:
@@ -192,9 +211,32 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
         raise CutOff if end == "cut" else Trailing
 
 
-def is_zstd_error(error: BaseException) -> bool:
-    """zstandard, which is imported only when needed, has an error class of its own."""
-    return type(error).__name__ == "ZstdError"
+def is_tar(begin: bytes) -> bool:
+    """Whether a file that begins like this is a tar archive."""
+    place, mark = TAR
+    return begin[place : place + len(mark)] == mark
+
+
+def unpacked(path: Path, name: str, folder: Path, room: Room) -> tuple[Path, bool]:
+    """A copy of a packed file without its compression, and whether it ends too early. Raises UnreadableFile."""
+    handle, target = tempfile.mkstemp(prefix="unpacked-", dir=folder)
+    cut = False
+    try:
+        with open(handle, "wb") as copy:
+            for block in blocks(path):
+                room.take(len(block))
+                copy.write(block)
+    except CutOff:
+        cut = True
+    except Trailing:
+        pass
+    except Damaged as error:
+        Path(target).unlink()
+        raise UnreadableFile(name, DAMAGED) from error
+    except OSError as error:
+        Path(target).unlink()
+        raise UnreadableFile(name, reason_of(error)) from error
+    return Path(target), cut
 
 
 def start(path: Path) -> bytes:
@@ -261,8 +303,6 @@ def checking(path: Path) -> Callable[[], bool]:
     """Start a thread that checks what DuckDB does not: the checksums of a gzip stream, and whether a Zstandard stream is complete. Calling
     the result waits for it."""
     match compression(path):
-        case "none":
-            return lambda: True
         case "zstd":
             return lambda: zstd_end(path)[1] == "whole"
         case "gzip":
@@ -284,3 +324,5 @@ def checking(path: Path) -> Callable[[], bool]:
                 return bool(whole)
 
             return finished
+        case _:
+            return lambda: True

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from kestrel.formats.readers.packed import GZIP, HEAD, OTHERS, ZIP, ZSTD_STARTS
+from kestrel.formats.readers import audit, evtx, tables, windows_xml, zeek
+from kestrel.formats.readers.packed import BZIP2, GZIP, HEAD, OTHERS, PARQUET, XZ, ZIP, ZSTD_STARTS, is_tar
 
 Encoding = Literal["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 MARKS: tuple[tuple[bytes, Encoding], ...] = (
@@ -46,7 +47,7 @@ def encoding_of(begin: bytes) -> Encoding:
 def refusal(begin: bytes, archived: bool = False) -> str | None:
     """Why a file that begins like this cannot be a log, or None. `archived`: it is in an archive, where text without JSON is a note and
     no log."""
-    if begin.startswith((GZIP, *ZSTD_STARTS, *ZIP)):
+    if begin.startswith((GZIP, *ZSTD_STARTS, *ZIP, XZ, BZIP2, PARQUET, evtx.MAGIC)) or is_tar(begin):
         return None
     for magic, why in OTHERS.items():
         if begin.startswith(magic):
@@ -56,9 +57,14 @@ def refusal(begin: bytes, archived: bool = False) -> str | None:
         return "it is a binary file"
     if archived and not text and begin:
         return "it is a binary file"
-    if archived and begin and not any(line.lstrip().startswith(("{", "[")) for line in text.splitlines()):
-        return "it is text without JSON records"
+    if archived and begin and not any(line.lstrip().startswith(("{", "[")) for line in text.splitlines()) and not _is_log(text):
+        return "it is text without records"
     return None
+
+
+def _is_log(text: str) -> bool:
+    """Whether a text is a log in another form than JSON."""
+    return zeek.is_zeek(text) or audit.is_audit(text) or windows_xml.is_log(text) or tables.table_of(text) is not None
 
 
 class Decoder:

@@ -1,0 +1,81 @@
+"""Tables as text (CSV, TSV and their like): what separates the columns and what they are called."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+DELIMITERS = (",", "\t", ";", "|")
+NAME = re.compile(r"[A-Za-z_@#$][^\"{}<>=\n]{0,127}")
+ZONE = re.compile(r"\s*[\[(]UTC[\])]$")
+"""What Log Analytics puts behind the name of a column of times."""
+WORDS = 5
+"""The number of words from which a text is no name of a column."""
+ROWS = 5
+"""Rows that are compared with the header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`names` of the columns, each once; `skipped`: lines before the header."""
+
+    delimiter: str
+    names: tuple[str, ...]
+    skipped: int
+
+
+def table_of(begin: str) -> Table | None:
+    """The table that a text begins, or None: a header of two names or more, and as many values in the rows after it."""
+    lines = begin.splitlines(keepends=True)
+    skipped = 0
+    while skipped < len(lines) and (lines[skipped].startswith(("#TYPE ", "sep=")) or not lines[skipped].strip()):
+        skipped += 1
+    if skipped == len(lines) or lines[skipped].lstrip().startswith(("{", "[", "<")):
+        return None
+    whole = begin.endswith("\n")
+    for delimiter in DELIMITERS:
+        rows = list(islice(_rows(lines[skipped:], delimiter), ROWS + 1))
+        header = rows[0] if rows else []
+        following = rows[1:] if whole or len(rows) > ROWS else rows[1:-1]
+        if len(header) > 1 and all(_is_name(n, i) for i, n in enumerate(header)) and all(len(row) == len(header) for row in following):
+            return Table(delimiter, tuple(_unique(header)), skipped)
+    return None
+
+
+def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    try:
+        yield from (row for row in csv.reader(lines, delimiter=delimiter) if row)
+    except csv.Error:
+        return
+
+
+def _is_name(text: str, place: int) -> bool:
+    name = text.strip()
+    return (not name and place == 0) or (NAME.fullmatch(name) is not None and len(name.split()) <= WORDS)
+
+
+def _unique(header: Sequence[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for place, text in enumerate(header):
+        name = ZONE.sub("", text.strip()) or f"column {place + 1}"
+        while name.casefold() in seen:
+            name += f" {place + 1}"
+        seen.add(name.casefold())
+        yield name
+
+
+def records(lines: Iterable[str], table: Table) -> Iterator[dict[str, str] | str]:
+    """The rows of a table as records without their empty values; a row with another number of values as its text."""
+    source = iter(lines)
+    for _ in range(table.skipped):
+        next(source, None)
+    rows = csv.reader(source, delimiter=table.delimiter)
+    next(rows, None)
+    for row in rows:
+        if len(row) == len(table.names):
+            yield {name: value for name, value in zip(table.names, row, strict=True) if value}
+        elif any(row):
+            yield table.delimiter.join(row)
