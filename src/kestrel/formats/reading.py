@@ -55,9 +55,6 @@ class Reading:
 
     def _fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
         envelope = self.log_format.envelope
-        for group in self.log_format.marks:
-            for path in group:
-                yield path, "VARCHAR"
         for part in SHOWN_ONLY:
             if part in envelope and SHOWN_ONLY[part] in self.wanted:
                 yield from expression.fields(expression.top(str(envelope[part])))
@@ -65,6 +62,8 @@ class Reading:
         for rule in self.rules:
             if rule.column in self.wanted and rule.node is not None:
                 yield from expression.fields(rule.node)
+        for group in self.log_format.marks:
+            yield from ((path, "VARCHAR") for path in group)
 
     def _record_fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """The fields of a record's host, number, times and event type."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 NO_TEXT = "('', '-')"
 NO_PATH = "('', '-', '<unknown process>', '&lt;unknown process&gt;')"
-OF_LISTS = frozenset({"words", "items", "hash_list"})
+OF_LISTS = frozenset({"words", "items", "hash_list", "address_items", "item", "when_any", "audit_path"})
 
 ROOTS = {
     "\\registry\\machine\\": "HKLM\\",
@@ -154,6 +154,71 @@ def timed(x: str) -> str:
 def times(x: str, factor: str) -> str:
     """A number multiplied by a constant, as text: `times(duration, 0.001)`."""
     return f"CAST(try_cast({x} AS DOUBLE) * CAST({factor} AS DOUBLE) AS VARCHAR)"
+
+
+def when(x: str, result: str) -> str:
+    """`result` if a field has a value: `when(conn_state, 'conn')`."""
+    return f"CASE WHEN {x} IS NOT NULL THEN {result} END"
+
+
+def before(x: str, mark: str) -> str:
+    """The text before the first occurrence of another."""
+    return f"split_part({x}, {mark}, 1)"
+
+
+def item(x: str, name: str) -> str:
+    """A field of the first object of a list, by its name or (with dots) path."""
+    return f"json_extract_string({x}[1], '$.' || {name})"
+
+
+def begun(number: str, time: str) -> str:
+    """What identifies a process on its host: its pid and when it was created, in microseconds since 1970."""
+    return f"CASE WHEN {pid(number)} > 0 THEN {pid(number)} || '@' || epoch_us({instant(time)}) END"
+
+
+def in_folder(folder: str, file: str) -> str:
+    """The path of a file from its name and a folder, where the folder may have the name at its end already."""
+    whole = f"CASE WHEN {text(folder)} IS NOT NULL AND {text(file)} IS NOT NULL AND NOT ends_with(lower({folder}), lower({file})) THEN {joined(folder, file)}"
+    return path(f"({whole} ELSE {text(folder)} END)")
+
+
+def audit_path(paths: str, cwd: str) -> str:
+    """The file that a system call is about: of the entries of Linux audit's PATH, the last that is no folder above it."""
+    chosen = f"list_filter({paths}, lambda p: coalesce(json_extract_string(p, '$.nametype'), '') <> 'PARENT')[-1]"
+    name = f"json_extract_string({chosen}, '$.name')"
+    return f"CASE WHEN starts_with({name}, '/') THEN {name} WHEN {name} IS NOT NULL THEN coalesce({joined(cwd, name)}, {name}) END"
+
+
+def hostname(x: str) -> str:
+    """A domain name without its port; an address is none."""
+    bare = f"regexp_replace(lower({text(x)}), ':[0-9]+$', '')"
+    return f"nullif(rtrim(CASE WHEN contains({x}, '.') AND regexp_matches({bare}, '[g-z]') AND NOT contains({bare}, ':') THEN {bare} END, '.'), '')"
+
+
+def host_of(x: str) -> str:
+    """The host in a URL, or the text itself."""
+    return f"CASE WHEN contains({x}, '://') THEN regexp_extract({x}, '://(?:[^/@]*@)?([^/?#:]+)', 1) ELSE split_part({text(x)}, '/', 1) END"
+
+
+def url(host: str, uri: str) -> str:
+    """The URL of a request over HTTP."""
+    return f"CASE WHEN contains({uri}, '://') THEN {uri} WHEN {text(host)} IS NOT NULL THEN 'http://' || {host} || coalesce({text(uri)}, '/') END"
+
+
+def url_only(x: str) -> str:
+    """A text that is a URL."""
+    return f"CASE WHEN contains({x}, '://') THEN {x} END"
+
+
+def key_of(path: str, value: str) -> str:
+    """A registry key, from a path that ends in the name of a value, if there is one."""
+    has_value = f"{text(value)} IS NOT NULL AND ends_with({path}, '\\' || {value})"
+    return f"CASE WHEN {has_value} THEN {key(f'({path})[:-(length({value}) + 2)]')} ELSE {key(path)} END"
+
+
+def address_items(x: str) -> str:
+    """The addresses of a list, which may have names too."""
+    return f"nullif(list_transform(list_filter({x}, lambda a: regexp_full_match(a, '[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*(%.*)?')), lambda a: {address('a')}), [])"
 
 
 def is_value(x: str, value: str, result: str) -> str:
@@ -375,6 +440,19 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "content": content,
     "named": named,
     "timed": timed,
+    "when": when,
+    "when_any": when,
+    "before": before,
+    "item": item,
+    "begun": begun,
+    "in_folder": in_folder,
+    "audit_path": audit_path,
+    "hostname": hostname,
+    "host_of": host_of,
+    "url": url,
+    "url_only": url_only,
+    "key_of": key_of,
+    "address_items": address_items,
     "times": times,
     "is_value": is_value,
     "digest": digest,
