@@ -56,7 +56,11 @@ class Definition:
 def definitions() -> dict[str, Definition]:
     """All definitions by name. Raises BadFormat."""
     folder = resources.files("kestrel.formats") / "definitions"
-    found = {d.name: d for d in (_read(file.name, file.read_text(encoding="utf-8"), True, {}) for file in sorted(folder.iterdir(), key=_order))}
+    found: dict[str, Definition] = {}
+    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
+    for name in sorted(texts, key=lambda n: ("\nextends:" in texts[n], n)):
+        definition = _read(name, texts[name], True, found)
+        found[definition.name] = definition
     own: dict[str, Definition] = {}
     for file in _further_files():
         definition = _read(str(file), file.read_text(encoding="utf-8"), False, found | own)
@@ -64,10 +68,6 @@ def definitions() -> dict[str, Definition]:
             raise BadFormat(str(file), 1, f"`{definition.name}` is defined already, by {other.file}", "give it another name")
         own[definition.name] = definition
     return found | own
-
-
-def _order(file: Any) -> str:
-    return str(file.name)
 
 
 def _further_files() -> Iterator[Path]:

@@ -53,6 +53,11 @@ class Reading:
         """Fields the structure has no place for: they are read from the line itself."""
         return {path for path, _ in self._fields() if find(self.structure, path) is None}
 
+    @cached_property
+    def _lists_apart(self) -> set[tuple[str, ...]]:
+        """Those of them in which a list is read."""
+        return {path for path, kind in self._fields() if kind.endswith("[]")} & self.apart
+
     def _fields(self) -> Iterator[tuple[tuple[str, ...], str]]:
         envelope = self.log_format.envelope
         for part in SHOWN_ONLY:
@@ -118,6 +123,8 @@ class Reading:
             if path in self.apart:
                 if line is None:
                     return "NULL"
+                if path in self._lists_apart:
+                    return f"from_json(json_extract({line}, {_json_path(path)}), '[\"VARCHAR\"]')"
                 return f"json_extract_string({line}, {_json_path(path)})"
             field = (base + "." if base else "") + ".".join(f'"{p}"' for p in path)
             kind = find(self.structure, path)

@@ -161,6 +161,11 @@ def when(x: str, result: str) -> str:
     return f"CASE WHEN {x} IS NOT NULL THEN {result} END"
 
 
+def filetime(x: str) -> str:
+    """A time in units of 100 ns since 1601, as microseconds since 1970."""
+    return f"CAST(try_cast({x} AS BIGINT) // 10 - 11644473600000000 AS VARCHAR)"
+
+
 def before(x: str, mark: str) -> str:
     """The text before the first occurrence of another."""
     return f"split_part({x}, {mark}, 1)"
@@ -178,7 +183,8 @@ def begun(number: str, time: str) -> str:
 
 def in_folder(folder: str, file: str) -> str:
     """The path of a file from its name and a folder, where the folder may have the name at its end already."""
-    whole = f"CASE WHEN {text(folder)} IS NOT NULL AND {text(file)} IS NOT NULL AND NOT ends_with(lower({folder}), lower({file})) THEN {joined(folder, file)}"
+    lacks_name = f"{text(folder)} IS NOT NULL AND {text(file)} IS NOT NULL AND NOT ends_with(lower({folder}), lower({file}))"
+    whole = f"CASE WHEN {lacks_name} THEN {joined(folder, file)}"
     return path(f"({whole} ELSE {text(folder)} END)")
 
 
@@ -218,7 +224,11 @@ def key_of(path: str, value: str) -> str:
 
 def address_items(x: str) -> str:
     """The addresses of a list, which may have names too."""
-    return f"nullif(list_transform(list_filter({x}, lambda a: regexp_full_match(a, '[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*(%.*)?')), lambda a: {address('a')}), [])"
+    return f"nullif(list_transform(list_filter({x}, lambda a: {_is_address('a')}), lambda a: {address('a')}), [])"
+
+
+def _is_address(x: str) -> str:
+    return f"regexp_full_match({x}, '[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*(%.*)?')"
 
 
 def is_value(x: str, value: str, result: str) -> str:
@@ -254,10 +264,7 @@ def addresses(x: str) -> str:
     follows the last one was cut off."""
     one = address("a")
     answers = f"CASE WHEN contains({x}, ';') THEN string_split({x}, ';')[:-2] ELSE [{x}] END"
-    return (
-        f"nullif(list_transform(list_filter({answers}, lambda a: regexp_full_match(a, '[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*(%.*)?')), "
-        f"lambda a: {one}), [])"
-    )
+    return f"nullif(list_transform(list_filter({answers}, lambda a: {_is_address('a')}), lambda a: {one}), [])"
 
 
 def items(x: str) -> str:
@@ -442,6 +449,7 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "timed": timed,
     "when": when,
     "when_any": when,
+    "filetime": filetime,
     "before": before,
     "item": item,
     "begun": begun,

@@ -33,6 +33,8 @@ from kestrel.stix.reader import documents, is_bundle
 
 LONG = 1 << 20
 """Lines longer than this many bytes take the careful road: DuckDB's line buffer is not made for them."""
+TEXT_OF_ROW = "to_json(t)::VARCHAR"
+"""SQL of the row `t` of a table as a record."""
 LINES_ONLY = "columns={'l': 'VARCHAR'}, null_padding=false"
 
 
@@ -51,8 +53,8 @@ class Lines:
     """Lines that only carry on the record of the line before."""
     plain: Path | None = None
     """The file with the records, where it is newline-delimited JSON that DuckDB can read without help."""
-    is_table: bool = False
-    """Whether the lines are made from the rows of a table by DuckDB itself."""
+    rows: str | None = None
+    """A FROM item of the rows of a table, where the file is one that DuckDB reads itself."""
     again: Callable[[], Lines] | None = None
     """How to read a table that DuckDB cannot read."""
     cut_off: int | None = None
@@ -63,11 +65,6 @@ class Lines:
     """Whether uncompressed data follow the compressed data."""
     ours: list[Path] = field(default_factory=list)
     """Copies, which are not needed after the lines are read."""
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether the records can be read from the file as they are, without holding them."""
-        return self.plain is not None or self.is_table
 
     def discard(self) -> None:
         for file in self.ours:
@@ -260,8 +257,7 @@ class _Conversion:
 
     def parquet(self) -> Lines:
         """The rows of a Parquet file, read in place."""
-        relation = f"(SELECT to_json(t)::VARCHAR AS l FROM read_parquet({exact_literal(self.path)}, {EXACT}) t)"
-        return Lines(self.name, self.path, relation, is_table=True)
+        return self._table(f"read_parquet({exact_literal(self.path)}, {EXACT})")
 
     def table(self, table: tables.Table, is_plain: bool) -> Lines:
         """The rows of a table as text."""
@@ -271,7 +267,10 @@ class _Conversion:
         columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in table.names)
         rows = f"read_csv({exact_literal(self.path)}, {EXACT}, {options}, columns={{{columns}}}, max_line_size={4 * LONG}, "
         rows += f"compression={quoted(compression(self.path))})"
-        return Lines(self.name, self.path, f"(SELECT to_json(t)::VARCHAR AS l FROM {rows} t)", is_table=True, again=lambda: self._rows(table))
+        return self._table(rows, lambda: self._rows(table))
+
+    def _table(self, rows: str, again: Callable[[], Lines] | None = None) -> Lines:
+        return Lines(self.name, self.path, f"(SELECT {TEXT_OF_ROW} AS l FROM {rows} t)", rows=rows, again=again)
 
     def _rows(self, table: tables.Table) -> Lines:
         def found(parts: Iterator[str]) -> Iterator[str]:

@@ -162,7 +162,7 @@ def _held(con: duckdb.DuckDBPyConnection, part: Part, scratch: Path) -> Lines:
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        if lines.is_table and lines.again is None:
+        if lines.rows and lines.again is None:
             raise UnreadableFile(lines.name, DAMAGED) from error
         if lines.plain is None and lines.again is None:
             raise
@@ -300,7 +300,7 @@ def validity(line: str) -> str:
 
 def together(parts: Sequence[Part]) -> str:
     """A FROM item of the records `l` of files, as lines of JSON, each with the number `src` of its file."""
-    if len(parts) == 1 or any(part.lines.is_table for part in parts):
+    if len(parts) == 1 or any(part.lines.rows for part in parts):
         return f"({' UNION ALL '.join(f'SELECT l, {part.number}::UINTEGER AS src FROM {part.lines.relation}' for part in parts)})"
     packed = {compression(part.lines.file) for part in parts}
     options = f"{LINES_ONLY}, filename='$file', compression={quoted(packed.pop() if len(packed) == 1 else 'auto_detect')}"

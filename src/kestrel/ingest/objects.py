@@ -18,8 +18,8 @@ from kestrel.formats.readers import mending, unwrapping
 from kestrel.formats.readers.packed import checking, compression
 from kestrel.formats.reading import Reading, find, place
 from kestrel.formats.transforms import quoted
-from kestrel.ingest.database import EXACT, exact_literal
 from kestrel.ingest.conversion import LONG
+from kestrel.ingest.database import EXACT, exact_literal
 from kestrel.ingest.lines import TOGETHER, Part, at_once, measuring, together, validity, weight
 
 ASIDE, SIZE = "$aside", "$size"
@@ -55,6 +55,10 @@ class FirstPass:
         aside = f'CASE WHEN ({" AND ".join(tests)}) IS NOT true THEN l END AS "{ASIDE}"'
         rows = f'(SELECT *, {aside}, strlen(l)::UINTEGER AS "{SIZE}" FROM (SELECT *, {parsed} FROM {lines} WHERE l IS NOT NULL))'
         return self.reading.select(rows, "l", "j", f'"{ASIDE}", "{SIZE}"', lists_are_text=True, few=few)
+
+    def tests(self, base: str) -> list[str]:
+        """SQL of what is true for a record that can be read without its line. `base`: where the structure is."""
+        return [*self._format_tests(base), *self._list_tests(base)]
 
     def events_of(self, lines: str) -> str:
         """A SELECT of the event types of lines `l`, each a sensor and a code."""
@@ -174,7 +178,7 @@ def read_uniform(
     first = FirstPass(Reading(log_format, wanted, events))
     if len(events) > FEW or not first.is_complete or {code for _, code in events} & set(first.reading.lossy()):
         return None
-    new = f"rowid >= {_next_row(con)}"
+    new = f"rowid >= {next_row(con)}"
     whole = checking(part.lines.file)
     con.execute("BEGIN")
     try:
@@ -196,7 +200,7 @@ def read_uniform(
 def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: Reading, insert: Insert) -> tuple[int, int] | None:
     """Read newline-delimited files into `events`, and put what is set aside into `raw_lines`; the number of records read, and that of lines
     set aside. None, with nothing changed, where DuckDB cannot read all lines of the files."""
-    new = f"rowid >= {_next_row(con)}"
+    new = f"rowid >= {next_row(con)}"
     are_whole = measuring([part for part in parts if part.lines.plain])
     con.execute("BEGIN")
     try:
@@ -227,7 +231,8 @@ def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: R
     return read - aside, aside
 
 
-def _next_row(con: duckdb.DuckDBPyConnection) -> int:
+def next_row(con: duckdb.DuckDBPyConnection) -> int:
+    """The number of the row that `events` gets next."""
     row = con.execute("SELECT coalesce(max(rowid) + 1, 0) FROM events").fetchone()
     return int(row[0]) if row else 0
 

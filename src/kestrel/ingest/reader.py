@@ -15,11 +15,12 @@ from kestrel.formats.readers.packed import DAMAGED, UnreadableFile
 from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.account import Account
+from kestrel.ingest.conversion import Lines
 from kestrel.ingest.flows import FLOW, flow_id
 from kestrel.ingest.identity import own_id
-from kestrel.ingest.conversion import Lines
 from kestrel.ingest.lines import Part, at_once, batches, hold, mend, parts_of, prepare, together
 from kestrel.ingest.objects import OF_A_PASS, is_few, read_mixed, read_uniform, suits
+from kestrel.ingest.tabular import read_table
 from kestrel.model.layout import layout
 
 SAMPLE = 300
@@ -105,21 +106,11 @@ def _read(
     given: LogFormat | None,
     account: Account,
 ) -> None:
-    plain = [part for part in parts if part.lines.is_direct]
-    first = _sample(con, together(plain)) if plain else []
-    found = [given] if given else _formats_of(first)
     prepare(con)
-    if found and suits(first) and (read := _read_fast(con, plain, found, first, wanted)):
-        number, aside = read
-        account.read += number
-        account.kept += number
-        account.log_formats[found[0].name] = account.log_formats.get(found[0].name, 0) + number
-        _note(account, [part.lines for part in plain])
-        if len(plain) == len(parts) and not aside:
-            return
-        held = [part for part in parts if not part.lines.is_direct]
-    else:
-        held = list(parts)
+    done = [*_read_plain(con, [p for p in parts if p.lines.plain], wanted, given, account), *_read_tables(con, parts, wanted, given, account)]
+    held = [part for part in parts if part not in done]
+    if not held and con.execute("SELECT 1 FROM raw_lines LIMIT 1").fetchone() is None:
+        return
     lines = hold(con, held, scratch, account.unreadable)
     _note(account, lines)
     mended, several = mend(con, scratch)
@@ -127,6 +118,41 @@ def _read(
     account.several += several
     others = [given] if given else _formats_of(_sample(con, "raw_lines"))
     _read_lines(con, lines, {p.number: p.path for p in parts}, others, wanted, account)
+
+
+def _read_plain(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: Collection[str] | None, given: LogFormat | None, account: Account
+) -> Sequence[Part]:
+    """Read newline-delimited files by a fast road; those that were read, though some lines may be set aside."""
+    first = _sample(con, together(parts)) if parts else []
+    found = [given] if given else _formats_of(first)
+    if found and suits(first) and (read := _read_fast(con, parts, found, first, wanted)):
+        _add(account, found[0], read[0], [part.lines for part in parts])
+        return parts
+    return []
+
+
+def _read_tables(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: Collection[str] | None, given: LogFormat | None, account: Account
+) -> Iterator[Part]:
+    """The same for tables."""
+    for part in parts:
+        first = _sample(con, together([part])) if part.lines.rows else []
+        found = [given] if given else _formats_of(first)
+        if not found or not suits(first):
+            continue
+        reading = Reading(found[0], wanted)
+        _widen(con, reading.wanted)
+        if read := read_table(con, part, reading, _insert):
+            _add(account, found[0], read[0], [part.lines])
+            yield part
+
+
+def _add(account: Account, log_format: LogFormat, number: int, lines: Sequence[Lines]) -> None:
+    account.read += number
+    account.kept += number
+    account.log_formats[log_format.name] = account.log_formats.get(log_format.name, 0) + number
+    _note(account, lines)
 
 
 def _note(account: Account, lines: Sequence[Lines]) -> None:
@@ -143,7 +169,7 @@ def _read_fast(
     """Read newline-delimited files of the first of these log formats; the number of records, and of lines that were set aside."""
     _widen(con, Reading(found[0], wanted).wanted)
     records = [record for record in map(_parsed, first) if isinstance(record, dict)]
-    if len(parts) == len(found) == 1 and parts[0].lines.plain and len(records) == len(first) and not is_few(parts):
+    if len(parts) == len(found) == 1 and len(records) == len(first) and not is_few(parts):
         number = read_uniform(con, parts[0], found[0], wanted, records, _insert)
         if number is not None:
             return number, 0

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 LINE = re.compile(
-    r"(?:^|.*?\s)(?:node=(?P<node>\S+) )?type=(?P<type>[A-Z][A-Z0-9_]*|UNKNOWN\[\d+\]) msg=audit\((?P<id>[0-9.]+:[0-9]+)\):\s*(?P<rest>.*)", re.DOTALL
+    r"(?:^|.*?\s)(?:node=(?P<node>\S+) )?type=(?P<type>[A-Z][A-Z0-9_]*|UNKNOWN\[\d+\]) msg=audit\((?P<id>[0-9.]+:[0-9]+)\):?\s*(?P<rest>.*)",
+    re.DOTALL,
 )
 FIELD = re.compile(r"""([A-Za-z_][\w\[\]-]*)=("[^"]*"|'[^']*'|\{[^}]*\}|\((?:null|none)\)|\S*)""")
 ARGUMENT = re.compile(r"a(\d+)(?:\[(\d+)\])?$")
@@ -25,12 +26,32 @@ ENCODED = frozenset(
 """Fields whose text is in hexadecimal where it has a blank, a quote or a control character (linux-audit, field dictionary: encoded)."""
 WAITING = 512
 """The number of events whose lines may be mixed with each other's."""
+CALLS = {
+    "c000003e": {
+        2: "open", 42: "connect", 43: "accept", 44: "sendto", 49: "bind", 59: "execve", 62: "kill", 76: "truncate", 82: "rename", 83: "mkdir",
+        84: "rmdir", 85: "creat", 86: "link", 87: "unlink", 88: "symlink", 90: "chmod", 91: "fchmod", 92: "chown", 101: "ptrace",
+        175: "init_module", 176: "delete_module", 257: "openat", 258: "mkdirat", 260: "fchownat", 263: "unlinkat", 264: "renameat",
+        268: "fchmodat", 288: "accept4", 313: "finit_module", 316: "renameat2", 322: "execveat", 437: "openat2",
+    },
+    "40000003": {
+        5: "open", 8: "creat", 10: "unlink", 11: "execve", 15: "chmod", 26: "ptrace", 37: "kill", 38: "rename", 39: "mkdir", 40: "rmdir",
+        92: "truncate", 128: "init_module", 129: "delete_module", 212: "chown", 295: "openat", 296: "mkdirat", 298: "fchownat", 301: "unlinkat",
+        302: "renameat", 306: "fchmodat", 350: "finit_module", 353: "renameat2", 358: "execveat", 362: "connect", 364: "accept4", 437: "openat2",
+    },
+    "c00000b7": {
+        34: "mkdirat", 35: "unlinkat", 38: "renameat", 45: "truncate", 52: "fchmod", 53: "fchmodat", 54: "fchownat", 56: "openat",
+        105: "init_module", 106: "delete_module", 117: "ptrace", 129: "kill", 200: "bind", 202: "accept", 203: "connect", 206: "sendto",
+        221: "execve", 242: "accept4", 273: "finit_module", 276: "renameat2", 281: "execveat", 437: "openat2",
+    },
+}  # fmt: skip
+"""The names of system calls by architecture (x86-64, x86, ARM64) and number: those that name a file, an address or another process (the
+kernel's tables, asm/unistd.h)."""
 FAMILIES = {1: "local", 2: "inet", 10: "inet6", 16: "netlink"}
 
 
 def is_audit(text: str) -> bool:
-    """Whether a text begins with a line of the audit log, perhaps behind a syslog prefix."""
-    line = text.lstrip().partition("\n")[0]
+    """Whether a text begins with a line of the audit log, perhaps behind a syslog prefix or comments."""
+    line = next((one for one in text.splitlines() if one.strip() and not one.startswith("#")), "")
     return " msg=audit(" in line and LINE.match(line) is not None
 
 
@@ -46,7 +67,7 @@ class Events:
         for line in self._lines:
             found = LINE.match(line)
             if not found:
-                if line.strip():
+                if line.strip() and not line.startswith("#"):
                     self.broken += 1
                     yield line
                 continue
@@ -56,7 +77,7 @@ class Events:
                 if key in waiting:
                     yield _written(waiting.pop(key))
                 continue
-            event = waiting.setdefault(key, {"ID": number, **({"NODE": node} if node else {})})
+            event = waiting.setdefault(key, {"ID": number, "TYPE": kind, **({"NODE": node} if node else {})})
             _add(event, kind, found["rest"])
             while len(waiting) > WAITING:
                 yield _written(waiting.popitem(last=False)[1])
@@ -98,9 +119,16 @@ def _fields(kind: str, rest: str) -> dict[str, Any]:
         found["ARGV"] = [words[n] for n in sorted(words)]
     if kind == "PROCTITLE" and "proctitle" in found:
         found["ARGV"] = str(found["proctitle"]).split("\x00")
+    if kind == "SYSCALL" and "SYSCALL" not in found and (call := _call(found)):
+        found["SYSCALL"] = call
     if kind == "SOCKADDR" and (address := _address(str(found.get("saddr", "")))):
         found["SADDR"] = address
     return found
+
+
+def _call(fields: dict[str, Any]) -> str | None:
+    number = str(fields.get("syscall", ""))
+    return CALLS.get(str(fields.get("arch")), {}).get(int(number)) if number.isdigit() else None
 
 
 def _value(kind: str, name: str, value: str) -> Any:

@@ -90,7 +90,7 @@ def _mended(record: dict[str, Any]) -> list[dict[str, Any]] | None:
     """A record of which some fields stand in the XML or the message of a recognised one, with these fields."""
     data = record.get("EventData")
     if isinstance(data, str) and windows_xml.is_event(data) and (event := windows_xml.event(data)):
-        return [{**{n: v for n, v in record.items() if n != "EventData"}, **_scalars(event.get("EventData")), "EventData": event.get("EventData")}]
+        return [{**_scalars(event.get("EventData")), **record, "EventData": event.get("EventData")}]
     if "StringInserts" in record and isinstance(record.get("Message"), str) and (fields := fields_of(record["Message"])):
         return [{**fields, **{n: v for n, v in record.items() if n != "StringInserts"}}]
     return None

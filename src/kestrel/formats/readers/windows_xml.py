@@ -27,7 +27,7 @@ def is_log(text: str) -> bool:
 
 def is_event(text: str) -> bool:
     """Whether a text is one Windows event, or the `EventData` of one."""
-    return text.lstrip().startswith(("<Event ", "<Event>", "<EventData"))
+    return text.lstrip().startswith(("<Event ", "<Event>", "<EventData", "<DataItem", "<UserData"))
 
 
 def event(text: str) -> dict[str, Any] | None:
@@ -38,7 +38,14 @@ def event(text: str) -> dict[str, Any] | None:
         root = ElementTree.fromstring(FORBIDDEN.sub("\ufffd", text.strip()))
     except (ElementTree.ParseError, ValueError):
         return None
-    return {"EventData": _event_data(root)} if _name(root) == "EventData" else _event(root)
+    match _name(root):
+        case "EventData" | "UserData":
+            return {"EventData": _event_data(root)}
+        case "DataItem":  # of Log Analytics
+            data = next((part for part in root.iter() if _name(part) == "EventData"), None)
+            return None if data is None else {"EventData": _event_data(data)}
+        case _:
+            return _event(root)
 
 
 def _event(root: ElementTree.Element) -> dict[str, Any]:
