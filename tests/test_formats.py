@@ -179,7 +179,7 @@ def test_a_format_extends_a_shipped_one(folder: Path, tmp_path: Path, session: S
 
 WRONG = {
     "a part that does not exist": ("recognise:", "recognize:", "line 3: there is no part of a log format `recognize`", "did you mean `recognise`?"),
-    "a shipped name": ("name: mine", "name: zeek-conn", "line 1: `zeek-conn` is a log format that ships with Kestrel", "write `extends: zeek-conn`"),
+    "a shipped name": ("name: mine", "name: zeek", "line 1: `zeek` is a log format that ships with Kestrel", "write `extends: zeek`"),
     "no such column": ("process.pid:", "process.pdi:", "line 14: there is no column of the record layout `process.pdi`", "`process.pid`?"),
     "no such transform": ("name(what", "nam(what", "line 15: there is no transform `nam`", "did you mean `name`?"),
     "no such event type": ("process-create", "process-creation", "line 13: there is no event type `process-creation`", "`process-create`?"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -92,6 +93,7 @@ class Session:
         source = Text(text, name)
         hunt, actions = self._lower(source, parameters or {})
         yield from self._settings_notices()
+        yield from self._downloads()
         for code, message in hunt.notices:
             yield Reported(code, message)
         made: dict[str, Define] = {}
@@ -183,7 +185,7 @@ class Session:
 
     def _open(self, pool: str, quoted: bool) -> tuple[Source, ...]:
         """The sources that a pool names, with what their files contain now."""
-        found = open_source(pool, quoted, default_scheme=self.settings.default_scheme)
+        found = open_source(pool, quoted, self.settings.default_scheme, self.settings.allow_downloads)
         return tuple(self.readings.current(as_log_format(source, self.log_format)) for source in found)
 
     def _peek(self, path: str, kind: str | None) -> tuple[Load, list[Notice]]:
@@ -213,9 +215,9 @@ class Session:
         self.files.check(Path(save.path), save.replace or self.settings.replace, inputs)
 
     def _open_if_there(self, text: str, quoted: bool) -> tuple[Source, ...]:
-        """The sources that a pool names; one that cannot be opened is kept as named. Raises UnknownScheme."""
+        """The sources that a pool names; one that cannot be opened or would be downloaded is kept as named. Raises UnknownScheme."""
         try:
-            return open_source(text, quoted, self.settings.default_scheme)
+            return open_source(text, quoted, self.settings.default_scheme, downloads=False)
         except UnknownScheme:
             raise
         except KestrelError:
@@ -327,6 +329,14 @@ class Session:
             if notice.message not in self._reported:
                 self._reported.add(notice.message)
                 yield notice
+
+    def _downloads(self) -> Iterator[Result]:
+        """Once: what was downloaded, and its size."""
+        web = sys.modules.get("kestrel.sources.web")
+        for uri, size in web.downloads() if web else ():
+            if uri not in self._reported:
+                self._reported.add(uri)
+                yield Notice("downloaded", f"`{uri}` was downloaded: {size / 1e6:,.1f} MB")
 
     def page(
         self, key: str, offset: int, count: int, sort: int | None = None, descending: bool = False, search: str = ""

@@ -173,6 +173,7 @@ class Settings:
     allow_partial: bool = _key(
         YES_OR_NO, "sources.allow_partial", "whether a step over several live sources may answer without one that fails; a notice says so", False
     )
+    allow_downloads: bool = _key(YES_OR_NO, "sources.allow_downloads", "whether FROM may download files from `https://` addresses", True)
     rows: int | None = _key(ROWS, "display.rows", "how many rows of a table are shown unless LIMIT says otherwise", 50)
     summary: bool = _key(
         YES_OR_NO, "display.summary", "whether a summary of the new variables follows the results", True, former="session.show_execution_summary"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,29 @@ def text_of(path: Path) -> str | None:
         return None
 
 
+def other_records(path: Path, text: str | None) -> int | None:
+    """How many records a file has in another form than JSON; None for JSON."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        return int(pyarrow.parquet.ParquetFile(path).metadata.num_rows)
+    if path.suffix == ".evtx":
+        from evtx import PyEvtxParser
+
+        return sum(1 for _ in PyEvtxParser(str(path)).records_json())
+    if text is None or text.lstrip()[:1] in ("{", "["):
+        return None
+    if ".csv" in path.name:
+        return sum(1 for row in csv.reader(io.StringIO(text)) if row) - 1
+    if text.startswith("#separator"):
+        return sum(1 for line in text.splitlines() if line and not line.startswith("#"))
+    lines = [line for line in text.split("\n") if line.strip() and line[0] != "#"]
+    found = [re.search(r"(?:node=(\S+) )?type=(\S+) msg=audit\(([0-9.]+:[0-9]+)\)", line) for line in lines]
+    if all(found):
+        return len({(one[1], one[3]) for one in found if one and one[2] != "EOE"})
+    return None
+
+
 def records(text: str) -> tuple[int, int]:
     """How many records a file has that are JSON objects, and how many lines or elements are not."""
     try:
@@ -41,6 +67,11 @@ def records(text: str) -> tuple[int, int]:
     elements = whole if isinstance(whole, list) else [whole] if isinstance(whole, dict) else list(lines(text))
     objects = sum(isinstance(e, dict) for e in elements)
     return objects, len(elements) - objects
+
+
+def wrapped(text: str) -> bool:
+    """Whether records of a file may hold others."""
+    return any(name in text[:100_000] for name in ('"_source"', '"hits"', '"Event"', '"properties"', '"message"', '"SyslogMessage"'))
 
 
 def lines(text: str) -> Iterator[Any]:
@@ -72,16 +103,18 @@ def test_the_account_adds_up(path: Path) -> None:
             session.run(f"v = GET x-oca-event FROM '{path}'")
         except HuntErrors as error:
             code = error.errors[0].code
-            assert code == "K0412" if text is not None else code in ("K0401", "K0412")
+            assert code in ("K0401", "K0412")
             return
         dataset = session.engine.evaluate(session["v"].step).dataset
-        assert text is not None and dataset is not None
+        assert dataset is not None
         account = dataset.account
         assert account.read == account.mapped + account.duplicates + account.events_only + account.unknown + account.broken
-        objects, others = records(text)
-        if not account.mended:
+        if (other := other_records(path, text)) is not None:
+            assert (account.read, account.broken) == (other, 0)
+        elif text is not None and text.lstrip()[:1] in ("{", "[") and not account.mended and not wrapped(text):
+            objects, others = records(text)
             assert (account.read, account.broken) == (objects + others, others)
-        if any(k in text for k in ('"objects"',)) and "stix" in account.log_formats:
+        if text is not None and any(k in text for k in ('"objects"',)) and "stix" in account.log_formats:
             return  # objects other than observed-data are not records, and custom types are not listed here
         events = keys(session, path, iter(OWN[:1]))
         mapped = keys(session, path, (name for name in vocabulary().types if name not in OWN))

@@ -162,7 +162,7 @@ class Reading:
             if name == "receipt" and "local" in clocks:
                 time = f"CASE WHEN {clocks['local']} IS NOT NULL THEN {time} END"
             outer.append(f'{time} AS "${name}"')
-        key_time = "coalesce(" + ", ".join([sensor_time, *(clocks[n] for n in ("local", "printed", "log", "otherwise") if n in clocks)]) + ")"
+        key_time = self._key_time(sensor_time, clocks)
         last = instant(clocks["log"]) if "log" in clocks else instant(clocks["otherwise"])
         time = f'coalesce({self._believed(last) if "log" in clocks else chr(34) + "$sensor_time" + chr(34)}, "$local", "$printed", {last})'
         record, host = sql(str(envelope["record"])), sql(str(envelope["host"]))
@@ -189,6 +189,15 @@ class Reading:
         )
         shared = (f"{expression.to_sql(node, read)} AS {name}" for node, name in fields.items() if name in chosen)
         return f"{chosen}(SELECT {', '.join(['*', *shared])} FROM {rows}))))"
+
+    @staticmethod
+    def _key_time(sensor_time: str, clocks: Mapping[str, str]) -> str:
+        """SQL of the time that distinguishes records with one number: exact clocks to the millisecond, so that it is the same in every log
+        format of one log; others, and what is no time, as they are written."""
+        exact = [] if sensor_time == "NULL" else ['CAST(epoch_ms("$sensor_time") AS VARCHAR)', sensor_time]
+        written = [clocks[n] for n in ("local", "printed") if n in clocks]
+        log = [f"CAST(epoch_ms({instant(clocks['log'])}) AS VARCHAR)", clocks["log"]] if "log" in clocks else []
+        return f"coalesce({', '.join([*exact, *written, *log, *([clocks['otherwise']] if 'otherwise' in clocks else [])])})"
 
     def event_columns(self, base: str) -> str:
         """SQL of the sensor and the code of a record, over a struct with the fields of `of_event`."""

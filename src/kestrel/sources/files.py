@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -18,8 +18,10 @@ from kestrel.text import listed, nearest
 
 LARGE = 256 << 20
 """Files of more bytes together are first read for the columns that are asked for."""
-SUFFIXES = (".json", ".ndjson", ".jsonl", ".log")
-PACKED = (".gz", ".zst", ".zip")
+SUFFIXES = (".json", ".ndjson", ".jsonl", ".log", ".evtx", ".csv", ".tsv", ".parquet", ".xml")
+PACKED = (".gz", ".zst", ".zip", ".xz", ".bz2", ".tar", ".tgz")
+ROTATED = re.compile(r"\.log[.-][0-9.-]+$")
+"""What log rotation puts behind the name of a log."""
 
 
 class NoSuchFile(KestrelError):
@@ -40,7 +42,7 @@ class IsFolder(KestrelError):
     code: ClassVar[str] = "K0406"
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"`{path}` is a folder", None, f"name the files in it, e.g. `{path.rstrip('/')}/*.json`")
+        super().__init__(f"`{path}` is a folder without log files", None, f"Kestrel reads files whose names end in {listed(SUFFIXES + PACKED, 20)}")
 
 
 class UnknownLogFormat(KestrelError):
@@ -74,12 +76,14 @@ def as_log_format(source: Source, name: str | None) -> Source:
 
 
 def expand(path: str) -> list[str]:
-    """The files a path or glob names, sorted, as absolute paths."""
+    """The files that a path or glob names, sorted, as absolute paths; of a folder, the logs in it."""
     if path.startswith("file:"):
         path = unquote(re.sub(r"^file:(//(localhost(?=/))?)?", "", path))
     full = os.path.abspath(os.path.expanduser(path))
     if os.path.isdir(full):
-        raise IsFolder(path)
+        if not (logs := sorted(_logs_below(full))):
+            raise IsFolder(path)
+        return logs
     if os.path.exists(full):
         return [full]
     folder, name = os.path.split(full)
@@ -89,6 +93,16 @@ def expand(path: str) -> list[str]:
     if not found:
         raise NoSuchFile(path)
     return found
+
+
+def _logs_below(folder: str) -> Iterator[str]:
+    """The files of a folder, and of the folders in it, whose names are those of logs. Hidden ones are left out."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [f for f in folders if not f.startswith(".")]
+        for name in names:
+            bare = name.lower()
+            if not name.startswith(".") and (bare.endswith(SUFFIXES + PACKED) or ROTATED.search(bare)):
+                yield os.path.join(place, name)
 
 
 def looks_like_path(text: str) -> bool:

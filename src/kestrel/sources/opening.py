@@ -20,6 +20,15 @@ PROFILED = "stixshifter"
 """The scheme whose names are profiles."""
 BY_PROFILE = (PROFILED, "elastic", "opensearch")
 SAMPLE = "demo"
+WEB = "https"
+
+
+class DownloadsForbidden(KestrelError):
+    code: ClassVar[str] = "K0416"
+
+    def __init__(self, uri: str) -> None:
+        hint = "`sources.allow_downloads: true` in the settings allows them"
+        super().__init__(f"the settings forbid downloads, and `{uri.partition('?')[0].rpartition('@')[2]}` is not on this computer", None, hint)
 
 
 class UnknownScheme(KestrelError):
@@ -34,9 +43,12 @@ class UnknownScheme(KestrelError):
         )
 
 
-def open_source(text: str, quoted: bool, default_scheme: str = Settings.default_scheme) -> tuple[Source, ...]:
-    """The sources that a pool names; a bare name is one of the default scheme. Raises KestrelError without a span."""
+def open_source(text: str, quoted: bool, default_scheme: str = Settings.default_scheme, downloads: bool = True) -> tuple[Source, ...]:
+    """The sources that a pool names; a bare name is one of the default scheme. `downloads`: whether a file at an address may be downloaded.
+    Raises KestrelError without a span."""
     scheme, separator, rest = text.partition("://")
+    if scheme.lower() == WEB and not downloads:
+        raise DownloadsForbidden(text)
     if separator:
         return tuple(_open(scheme.lower(), f"{scheme}://{name}", name) for name in _names(scheme, rest))
     if quoted or looks_like_path(text) or ("." in text and not is_profile(text, default_scheme)):
@@ -62,7 +74,7 @@ def is_profile(name: str, default_scheme: str = Settings.default_scheme) -> bool
 
 
 def _names(scheme: str, rest: str) -> list[str]:
-    return [rest] if scheme.lower() == "file" else [n.strip() for n in rest.split(",") if n.strip()]
+    return [rest] if scheme.lower() in ("file", WEB) else [n.strip() for n in rest.split(",") if n.strip()]
 
 
 def _open(scheme: str, uri: str, name: str) -> Source:
