@@ -109,7 +109,7 @@ def _fields(kind: str, rest: str) -> dict[str, Any]:
             for inner, text in FIELD.findall(value[1:-1]):
                 found.setdefault(inner, _value(kind, inner, text))
         elif kind == "EXECVE" and (place := ARGUMENT.match(name)):
-            arguments[int(place[1]), int(place[2] or 0)] = str(_decoded(value))
+            arguments[int(place[1]), int(place[2] or 0)] = _text(value)
         elif not (kind == "EXECVE" and name.endswith("_len")):
             found.setdefault(name, _value(kind, name, value))
     if kind == "EXECVE":
@@ -137,17 +137,20 @@ def _value(kind: str, name: str, value: str) -> Any:
     return _decoded(value) if name in ENCODED else _plain(value)
 
 
-def _plain(value: str) -> Any:
+def _plain(value: str) -> str | None:
     """A value without its quotes; what stands for none is None."""
-    text = value[1:-1] if value[:1] in "'\"" and len(value) > 1 and value[0] == value[-1] else value
+    text = value[1:-1] if value[:1] in ("'", '"') and len(value) > 1 and value[0] == value[-1] else value
     return None if text in ("(null)", "?", "(none)", "") else text
 
 
-def _decoded(value: str) -> Any:
+def _decoded(value: str) -> str | None:
     """The same for a field that may be written in hexadecimal; text in quotes is not."""
-    if value[:1] not in "'\"" and len(value) > 1 and HEX.fullmatch(value):
-        return bytes.fromhex(value).decode("utf-8", "replace")
-    return _plain(value)
+    return bytes.fromhex(value).decode("utf-8", "replace") if len(value) > 1 and HEX.fullmatch(value) else _plain(value)
+
+
+def _text(value: str) -> str:
+    """An argument, which may be any text."""
+    return bytes.fromhex(value).decode("utf-8", "replace") if HEX.fullmatch(value) else value.strip('"')
 
 
 def _address(text: str) -> dict[str, Any] | None:
