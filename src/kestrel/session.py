@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import sys
+import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -336,7 +336,7 @@ class Session:
         for uri, size in web.downloads() if web else ():
             if uri not in self._reported:
                 self._reported.add(uri)
-                yield Notice("downloaded", f"`{uri}` was downloaded: {size / 1e6:,.1f} MB")
+                yield Reported("downloaded", f"`{uri}` was downloaded: {size / 1e6:,.1f} MB")
 
     def page(
         self, key: str, offset: int, count: int, sort: int | None = None, descending: bool = False, search: str = ""

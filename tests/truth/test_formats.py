@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kestrel import Session
+from kestrel.result import Table
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 HERE = pytest.mark.skipif(not DATA.is_dir(), reason="the real logs are not here")
@@ -26,7 +27,7 @@ def files(pattern: str) -> list[Path]:
 
 def shown(session: Session, hunt: str, attributes: str) -> set[tuple[Any, ...]]:
     """The distinct rows of some attributes of the variable `v`."""
-    table = next(r for r in session.run(f"v = {hunt}\nDISP v ATTR {attributes} LIMIT 100000") if hasattr(r, "rows"))
+    table = next(r for r in session.run(f"v = {hunt}\nDISP v ATTR {attributes} LIMIT 100000") if isinstance(r, Table))
     return {tuple(row) for row in table.rows}
 
 
@@ -46,7 +47,8 @@ def events(path: Path) -> Iterator[tuple[str, int, str, dict[str, str]]]:
     """Channel, code, host and fields of every record, from the reader's XML."""
     from evtx import PyEvtxParser
 
-    for record in PyEvtxParser(str(path)).records():
+    records: Iterator[Any] = PyEvtxParser(str(path)).records()
+    for record in records:
         root = ET.fromstring(record["data"])
         for part in root.iter():
             part.tag = part.tag.rpartition("}")[2]
