@@ -16,6 +16,7 @@ import trustme
 
 from kestrel import Session
 from kestrel.errors import HuntErrors
+from kestrel.result import Notice
 from kestrel.settings import Settings
 
 RECORD = {
@@ -74,9 +75,9 @@ def test_a_log_at_an_address_is_downloaded_once_and_its_size_is_told(server: str
         second = session.run(f"q = GET process FROM '{address}' WHERE name = 'cmd.exe'")
         assert (len(session["p"]), len(session["q"])) == (1, 1)
     assert len(Handler.asked) == 1
-    told = [r.message for r in first if getattr(r, "code", "") == "downloaded"]
+    told = [r.message for r in first if isinstance(r, Notice) and r.code == "downloaded"]
     assert told == [f"`{server}/logs/one.json.gz` was downloaded: 0.0 MB"]
-    assert not [r for r in second if getattr(r, "code", "") == "downloaded"]
+    assert not [r for r in second if isinstance(r, Notice) and r.code == "downloaded"]
     assert "SECRET" not in repr(first) + repr(second)
 
 

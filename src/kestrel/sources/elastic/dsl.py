@@ -10,7 +10,7 @@ from typing import Any
 
 from kestrel.formats import expression
 from kestrel.formats.expression import Node
-from kestrel.formats.format import LogFormat
+from kestrel.formats.format import LogFormat, log_formats
 from kestrel.formats.inverse import Pattern, leaves
 from kestrel.formats.reading import SHOWN_ONLY
 from kestrel.pushdown.request import FetchRequest, FieldPredicate
@@ -68,7 +68,7 @@ def _fitting(condition: FieldPredicate, fields: Fields) -> Query | None:
 def _fitting_itself(condition: FieldPredicate, fields: Fields) -> Query | None:
     wanted = Pattern(condition.operator, condition.values)
     found: list[Query] = []
-    for log_format in remote_formats():
+    for log_format in fields.formats:
         for node, events in _expressions(log_format, condition.columns):
             asked, exist = [], []
             for path, pattern in dict.fromkeys(leaves(node, wanted)):
@@ -133,7 +133,7 @@ def _expressions(log_format: LogFormat, columns: Sequence[str]) -> Iterator[tupl
 def _of_kinds(kinds: Sequence[str], fields: Fields) -> Query | None:
     """Events of some kinds; None where their codes cannot be asked."""
     found: list[Query] = []
-    for log_format in remote_formats():
+    for log_format in fields.formats:
         for sensor, number in log_format.sensors.items():
             codes = tuple(sorted(c for c in log_format.events.get(sensor, {}) if c != "all" and _may_be(log_format.kind_of(sensor, c), kinds)))
             query = of_events(log_format, Events(number, codes), fields) if codes else NOTHING
@@ -188,11 +188,15 @@ def _are_some(fields: Fields) -> bool:
     return any(fields.exists(".".join(path)) for log_format in remote_formats() for group in log_format.marks for path in group)
 
 
+def wanted_fields(formats: Sequence[LogFormat]) -> tuple[str, ...]:
+    """Every field that these log formats read, as `_source` filters name them."""
+    return _wanted_fields(tuple(f.name for f in formats))
+
+
 @cache
-def wanted_fields() -> tuple[str, ...]:
-    """Every field that a log format reads, as `_source` filters name them."""
+def _wanted_fields(names: tuple[str, ...]) -> tuple[str, ...]:
     found: set[str] = set()
-    for log_format in remote_formats():
+    for log_format in (log_formats()[name] for name in names):
         nodes = [r.node for r in log_format.rules if r.node is not None]
         envelope: dict[str, Any] = dict(log_format.envelope)
         nodes += [expression.top(str(envelope[p])) for p in ("host", "code", "provider", "record", *SHOWN_ONLY) if p in envelope]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -17,7 +18,7 @@ from kestrel.sources.elastic.answer import Expired
 from kestrel.sources.elastic.client import COUNT, Client, TooLarge
 from kestrel.sources.elastic.dsl import query_of, wanted_fields
 from kestrel.sources.elastic.failures import IndexNotReadable, NoSource, NoSuchIndex, Stopped
-from kestrel.sources.elastic.fields import Fields, Query, left_out
+from kestrel.sources.elastic.fields import Fields, Query, left_out, remote_formats
 from kestrel.sources.elastic.place import Place
 from kestrel.text import listed
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kestrel.sources.elastic.point import Point
 
 SLICES = 4
+NAMES = 3_000
+"""Characters of field names in one request: Elasticsearch takes addresses of up to 4,096 bytes."""
 FEW = 1_000
 """So many documents are asked for in one request, without a point in time."""
 WORTH = 10_000
@@ -60,19 +63,13 @@ class Elastic:
     def fields(self) -> Fields:
         """What the indices say of their fields, asked once."""
         if self._fields is None:
-            tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields()})
-            stated = "fields.*.*.searchable,fields.*.*.type,failed_indices,failures.failure.error.type"
-            path = f"{self.place.path}/_field_caps?fields={','.join(tops)}&include_unmapped=true&filter_path={stated}"
             layout = f"{self.place.path}/_mapping?filter_path=**.dynamic,**.enabled,**._source"
             try:
-                answer = self.client.ask("which fields its indices have", "GET", path)
+                answer = self._capabilities()
                 mappings = self.client.ask("how its indices are laid out", "GET", layout)
             except NoSuchIndex:
                 self._check_there()
                 raise
-            if failed := (answer.get("failed_indices") or answer.get("failures") if isinstance(answer, dict) else None):
-                number = failed if isinstance(failed, int) else "some"
-                raise self.client.failed("which fields its indices have", f"{number} of its indices did not answer")
             found = Fields.of(answer, mappings)
             self._check_open()
             if not found.types:
@@ -80,6 +77,24 @@ class Elastic:
             self.notices += self._limits(found, mappings)
             self._fields = found
         return self._fields
+
+    def _capabilities(self) -> dict[str, Any]:
+        """What the indices say of the fields that any log format reads. The names go into several requests, as an address has a maximum
+        length."""
+        tops = sorted({f.split(".")[0] + ("" if "." not in f else ".*") for f in wanted_fields(remote_formats())})
+        stated = "fields.*.*.searchable,fields.*.*.type,failed_indices,failures.failure.error.type"
+        asked, known = "which fields its indices have", dict[str, Any]()
+        while tops:
+            number = max(1, sum(1 for length in accumulate(len(name) + 1 for name in tops) if length <= NAMES))
+            names, tops = tops[:number], tops[number:]
+            path = f"{self.place.path}/_field_caps?fields={','.join(names)}&include_unmapped=true&filter_path={stated}"
+            answer = self.client.ask(asked, "GET", path)
+            if not isinstance(answer, dict):
+                continue
+            if failed := answer.get("failed_indices") or answer.get("failures"):
+                raise self.client.failed(asked, f"{failed if isinstance(failed, int) else 'some'} of its indices did not answer")
+            known |= answer.get("fields") or {}
+        return {"fields": known}
 
     def _check_there(self) -> None:
         """Raises NoSuchIndex, with those that are there, where one of the names is of none."""
@@ -112,7 +127,7 @@ class Elastic:
         """What the mapping makes impossible."""
         if fields.types and not fields.holds_time:
             yield "`@timestamp` is not mapped as a date, so documents of all times are fetched and filtered here"
-        for index, lost in left_out(mappings, wanted_fields()).items():
+        for index, lost in left_out(mappings, wanted_fields(fields.formats)).items():
             yield f"the index `{index}` does not keep {lost} (`_source` of its mapping), so these fields are missing from its documents"
 
     # -- what the engine queries ------------------------------------------------------------------------------------
@@ -166,7 +181,7 @@ class Elastic:
         """Write all documents if one page holds them; else how many there are. Raises KestrelError."""
         from kestrel.sources.elastic.point import PAGE
 
-        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields()), **self._formatted}
+        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields(self.fields.formats)), **self._formatted}
         try:
             page = self.client.page(f"{self.place.path}/{PAGE}", body)
         except TooLarge:
@@ -296,7 +311,7 @@ class Elastic:
         """A point in time that is closed in the end, whatever happens."""
         from kestrel.sources.elastic.point import Point
 
-        point = Point.open(self.client, self._formatted)
+        point = Point.open(self.client, self._formatted, wanted_fields(self.fields.formats))
         try:
             yield point
         finally:

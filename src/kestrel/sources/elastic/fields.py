@@ -81,6 +81,22 @@ class Fields:
         """Documents with a value of a field; None where that cannot be asked."""
         return {"exists": {"field": name}} if name in self.types else None
 
+    def holds(self, name: str) -> Query | None:
+        """Documents with a value of a field, or of one in it; None where that cannot be asked."""
+        return {"exists": {"field": name}} if name in self.types or name in self._objects else None
+
+    @cached_property
+    def _objects(self) -> frozenset[str]:
+        """The names of the objects that fields are in."""
+        return frozenset(name[:place] for name in self.types for place, sign in enumerate(name) if sign == ".")
+
+    @cached_property
+    def formats(self) -> list[LogFormat]:
+        """The log formats that documents of these indices can have."""
+        if self.loose:
+            return remote_formats()
+        return [f for f in remote_formats() if all(any(self.holds(".".join(p)) for p in group) for group in f.marks)]
+
     def indexed(self, name: str) -> Query | None:
         """Documents whose value of a field `fitting` looks at; None where it looks at none."""
         asked = self._asked(name)

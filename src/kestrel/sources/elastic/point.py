@@ -7,7 +7,6 @@ from typing import Any
 
 from kestrel.errors import KestrelError
 from kestrel.sources.elastic.client import COMPLETE, COUNT, Client, TooLarge
-from kestrel.sources.elastic.dsl import wanted_fields
 from kestrel.sources.elastic.failures import Refused, ServerFailed
 from kestrel.sources.elastic.fields import Query
 from kestrel.sources.elastic.page import Hit, Page
@@ -27,16 +26,17 @@ class Inexact(Exception):
 class Point:
     """A point in time: Elasticsearch's, or OpenSearch's."""
 
-    def __init__(self, client: Client, identity: str, path: str, key: str, formatted: Query) -> None:
-        """`formatted`: the part of a request for times as text."""
+    def __init__(self, client: Client, identity: str, path: str, key: str, formatted: Query, wanted: Sequence[str]) -> None:
+        """`formatted`: the part of a request for times as text; `wanted`: the fields to fetch."""
         self.client = client
         self.identity = identity
         self.path = path
         self.key = key
         self.formatted = formatted
+        self.wanted = wanted
 
     @classmethod
-    def open(cls, client: Client, formatted: Query) -> Point:
+    def open(cls, client: Client, formatted: Query, wanted: Sequence[str]) -> Point:
         """Open one. Both servers have the same function under different paths, and refuse the path they do not know."""
         asked, place = "for a point in time", client.place
         for path, key, more in (("_pit", "id", ""), ("_search/point_in_time", "pit_id", "&allow_partial_pit_creation=false")):
@@ -49,7 +49,7 @@ class Point:
             identity = answer.get(key)
             if not isinstance(identity, str):
                 raise client.failed(asked, "its answer has none")
-            return cls(client, identity, path, key, formatted)
+            return cls(client, identity, path, key, formatted, wanted)
         raise AssertionError("the last one is there, or refused")
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Point:
             "query": query,
             "sort": ["_shard_doc" if unique else "_seq_no"],
             "track_total_hits": False,
-            "_source": list(wanted_fields()),
+            "_source": list(self.wanted),
             **self.formatted,
         }
         if slices > 1:

@@ -48,15 +48,16 @@ def formats(fields: Fields) -> dict[str, Query] | None:
     if fields.loose:
         return None
     found: dict[str, Query] = {}
-    for log_format in remote_formats():
+    for log_format in fields.formats:
         groups: list[Query] = []
         for group in log_format.marks:
             names = [".".join(path) for path in group]
             if any(name in fields.unsearchable for name in names):
                 return None
-            there = [q for name in names if (q := fields.exists(name))]
+            there = [q for name in names if (q := fields.holds(name))]
             groups.append(any_of(there) if there else NOTHING)
-        found[log_format.name] = {"bool": {"filter": groups}}
+        lacks = [q for path in log_format.lacks if (q := fields.holds(".".join(path)))]
+        found[log_format.name] = {"bool": {"filter": groups, **({"must_not": lacks} if lacks else {})}}
     return found
 
 
