@@ -28,6 +28,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.software import cache_folder
 
 from kestrel import Session
+from kestrel.formats.format import log_formats
 from kestrel.pushdown.request import FetchRequest
 from kestrel.result import Summary
 from kestrel.sources.elastic.dsl import wanted_fields
@@ -164,7 +165,7 @@ def bare_loop(url: str, index: str) -> None:
             "sort": ["_shard_doc" if unique else "_seq_no"],
             "slice": {"id": number, "max": SLICES} | ({} if unique else {"field": "_seq_no"}),
             "track_total_hits": False,
-            "_source": list(wanted_fields()),
+            "_source": list(wanted_fields([log_formats()["winlogbeat"]])),
         }
         while (
             hits := ask("POST", "_search?filter_path=hits.hits._index,hits.hits._id,hits.hits._source,hits.hits.sort", body)
