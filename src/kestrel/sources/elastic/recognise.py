@@ -99,6 +99,8 @@ def _likeness(document: Mapping[str, Any]) -> tuple[int, str]:
     """The log format closest to a document, and a score: by the fields that both have, first those by which the format is recognised."""
     best = (0, "")
     for log_format in remote_formats():
+        if any(_at(document, path) is not None for path in log_format.lacks):
+            continue
         marks = sum(any(_at(document, path) is not None for path in group) for group in log_format.marks)
         known = sum(_at(document, path) is not None for path in _read_by(log_format))
         best = max(best, (marks * 1_000 + known, log_format.name), key=lambda b: b[0])
