@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Stream = Callable[..., Iterator[Result]]
     """Runs a hunt, its text, its name and its parameters, and yields its results."""
 
-COMMANDS = ("run", "check", "fmt", "config", "check-source", "connectors", "demo", "kernel")
+COMMANDS = ("run", "check", "fmt", "config", "check-source", "formats", "connectors", "demo", "kernel")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,6 +151,16 @@ def _parser() -> argparse.ArgumentParser:
     _format_argument(source)
     _log_format_argument(source)
     source.set_defaults(act=_check_source)
+
+    formats = commands.add_parser(
+        "formats",
+        help="list the log formats, or what is in a data source",
+        description="List the log formats. Of a data source: its log formats, event types, hosts, entities and fields, and which fields are read.",
+    )
+    formats.add_argument("name", metavar="NAME", nargs="?", help="a path, a profile or a URI, as it stands after FROM")
+    _format_argument(formats)
+    _log_format_argument(formats)
+    formats.set_defaults(act=_formats)
 
     connectors = commands.add_parser(
         "connectors",
@@ -414,6 +424,20 @@ def _check_source(options: argparse.Namespace) -> int:
             return 1
     show(Table(options.name, ("checked", "state", "found"), rows, len(rows)))
     return 1 if any(state == "bad" for _, state, _ in rows) else 0
+
+
+def _formats(options: argparse.Namespace) -> int:
+    from kestrel.session import Session
+
+    show = shower(options.format)
+    with Session(log_format=options.log_format) as session:
+        try:
+            for table in session.overview(options.name):
+                show(table)
+        except HuntErrors as error:
+            report(error, options.format, show)
+            return 1
+    return 0
 
 
 def _install_connector(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from kestrel.graph.origin import Named, Origin
 from kestrel.graph.steps import AttributePath, Get, Load, Source, Step, ValuesOf, read_by
 from kestrel.ingest.file_states import Readings
 from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
-from kestrel.result import Failure, Result
+from kestrel.result import Failure, Result, Table
 from kestrel.result import Notice as Reported
 from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
@@ -351,6 +351,25 @@ class Session:
         try:
             for source in self._open(pool, quoted=False):
                 yield from ((f.what, f.state, f.found) for f in check(source)) if source.place else self._examine_files(source)
+        except KestrelError as error:
+            raise HuntErrors(Text(pool), [error]) from error
+
+    def overview(self, pool: str | None) -> Iterator[Result]:
+        """What is in files, as tables: log formats, event types, hosts, entities, fields. Of a live source, what `examine` finds; of None, the
+        log formats that can be read. Raises HuntErrors."""
+        from kestrel.overview import known_formats, overview
+
+        if pool is None:
+            yield known_formats()
+            return
+
+        try:
+            for source in self._open(pool, quoted=False):
+                if source.place:
+                    rows = tuple((f.what, f.state, f.found) for f in check(source))
+                    yield Table(pool, ("checked", "state", "found"), rows, len(rows))
+                else:
+                    yield from overview(self.engine, source)
         except KestrelError as error:
             raise HuntErrors(Text(pool), [error]) from error
 

@@ -255,12 +255,12 @@ def mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
         long: list[tuple[int, int, int, str, str, str]] = []
         while rows := changed.fetchmany(FETCHED):
             for row, line, valid in rows:
-                written = unwrapping.unwrapped(line) if valid else [one for text in mending.mended(line) for one in unwrapping.unwrapped(text)]
+                written = [one for text in ([line] if valid else _mended(line)) for one in unwrapping.unwrapped(text)]
                 records = [mending.expanded(record) for record in written]
                 partial += sum(record.is_partial for record in records)
                 if not records or [record.texts for record in records] == [(line,)]:
                     continue
-                number += not valid and mending.is_damaged(line, written)
+                number += not valid and line.lstrip()[:1] in ("{", "[", "\x00") and mending.is_damaged(line, written)
                 gone.append(row)
                 for original, record in zip(written, records, strict=True):
                     key = hashlib.md5(original.encode("utf-8", "replace"), usedforsecurity=False).hexdigest() if len(record.texts) > 1 else ""
@@ -287,6 +287,12 @@ def mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
         con.execute("DROP TABLE mended_lines")
     file.unlink()
     return number, partial
+
+
+def _mended(line: str) -> list[str]:
+    """The records of a line that is not JSON."""
+    behind = unwrapping.behind_prefix(line)
+    return [behind] if behind else mending.mended(line)
 
 
 def _clean(text: str) -> str:

@@ -23,8 +23,8 @@ from kestrel.formats.transforms import quoted
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f]")
 HALF = re.compile(r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-SUSPECT = r"^[\x00-\x20]*[{\[]"
-"""The beginning of an invalid line that can perhaps be mended (RE2)."""
+SUSPECT = r"^[\x00-\x20]*[{\[]|^[^\"{]+\{|^[A-Za-z_][\w.@-]*=\S"
+"""What an invalid line that can perhaps be mended begins with (RE2): JSON, JSON behind other text, or `key=value`."""
 LONGEST = 1 << 17
 """Characters of all texts of a record with lists; values beyond them are not searched."""
 BEHIND = "'\\'"

@@ -183,6 +183,9 @@ class _Until(io.RawIOBase):
 def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
     """The content of a file, unpacked, block by block. Raises CutOff, Damaged or Trailing after the last block that can be read."""
     packed = compression(path)
+    if packed in ("xz", "bzip2"):
+        yield from _decompressed(path, packed, size)
+        return
     with opened(path) as stream:
         source = cast(io.BufferedReader, stream)
         some = False
@@ -195,12 +198,8 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
                 raise (Trailing if some and "Not a gzipped file" in str(error) else Damaged) from error
             except zlib.error as error:
                 raise Damaged from error
-            except OSError as error:
-                if packed != "bzip2":
-                    raise
-                raise Damaged from error
             except Exception as error:
-                if type(error).__name__ not in ("ZstdError", "LZMAError"):  # of modules that are imported only when needed
+                if type(error).__name__ != "ZstdError":  # of a module that is imported only when needed
                     raise
                 raise Damaged from error
             if not block:
@@ -209,6 +208,31 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
             yield block
     if packed == "zstd" and (end := zstd_end(path)[1]) != "whole":
         raise CutOff if end == "cut" else Trailing
+
+
+def _decompressed(path: Path, packed: str, size: int) -> Iterator[bytes]:
+    """The same for xz and bzip2, whose readers lose what stands before the place where a file is cut off."""
+    import bz2
+    import lzma
+
+    begin: Any = None
+    with path.open("rb") as file:
+        waiting = b""
+        while block := waiting or file.read(size):
+            waiting = b""
+            begin = begin or (lzma.LZMADecompressor() if packed == "xz" else bz2.BZ2Decompressor())
+            try:
+                found = begin.decompress(block)
+            except (lzma.LZMAError, OSError, EOFError) as error:
+                raise Damaged from error
+            if found:
+                yield found
+            if begin.eof:
+                waiting, begin = begin.unused_data.lstrip(b"\x00"), None
+                if waiting and not waiting.startswith((XZ, BZIP2)):
+                    raise Trailing
+    if begin is not None:
+        raise CutOff
 
 
 def is_tar(begin: bytes) -> bool:

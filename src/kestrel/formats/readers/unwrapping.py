@@ -29,7 +29,17 @@ LISTS: tuple[Path, ...] = (
     ("messages",),
     ("logs",),
 )
-OBJECTS: tuple[Path, ...] = (("_source",), ("Event",), ("result",), ("message",), ("event",), ("log",), ("_raw",), ("data",), ("fields",))
+OBJECTS: tuple[Path, ...] = (
+    ("_source",),
+    ("Event",),
+    ("result",),
+    ("message",),
+    ("event",),
+    ("log",),
+    ("_raw",),
+    ("data",),
+    ("document", "data"),
+)
 MERGED: tuple[Path, ...] = (("properties",), ("message",), ("log",), ("MESSAGE",), ("body",))
 TEXTS: tuple[Path, ...] = (
     ("_raw",),
@@ -54,12 +64,18 @@ TEXTS: tuple[Path, ...] = (
 """Where a text may be the record: JSON, or the XML of a Windows event."""
 DEEPEST = 4
 """The number of wrappers around a record."""
+PREFIX = 512
+"""The number of characters within which the JSON of a line begins."""
+PAIR = re.compile(r"""([A-Za-z_][\w.@-]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))""")
+PAIRS = re.compile(r"[A-Za-z_][\w.@-]*=\S")
 LINE = re.compile(r"\s*([A-Za-z][\w ()-]*?)\s*:\s?(.*)")
 """A field in the message of a Windows event."""
 
 _NAMES = sorted({path[-1] for path in (*LISTS, *OBJECTS, *MERGED)})
 _TEXTS = sorted({path[-1] for path in TEXTS} | {"EventData"})
-WRAPPED = f'"({"|".join(_NAMES)})"\\s*:\\s*[\\[{{]|"({"|".join(_TEXTS)})"\\s*:\\s*"\\s*(\\{{\\s*\\\\"|<|\\\\u003[cC])|"(win|StringInserts)"\\s*:'
+_TEXT = '"\\s*(\\{\\s*\\\\"|<|\\\\u003[cC])'
+"""A text that begins like JSON or XML."""
+WRAPPED = f'"({"|".join(_NAMES)})"\\s*:\\s*[\\[{{]|"({"|".join(_TEXTS)})"\\s*:\\s*{_TEXT}|"(win|fields|StringInserts|Payload|LogName)"\\s*:'
 """A regular expression (RE2) that matches every line with a record that may be wrapped."""
 
 
@@ -67,18 +83,33 @@ def unwrapped(line: str) -> list[str]:
     """The records in a line of JSON; the line itself where its record is not wrapped."""
     try:
         record = json.loads(line)
+        found = list(records_in(record)) if isinstance(record, dict) else []
+        if not found or (len(found) == 1 and found[0] is record):
+            return [line]
+        return [json.dumps(one, ensure_ascii=False) for one in found]
     except (ValueError, RecursionError):
         return [line]
-    if not isinstance(record, dict):
-        return [line]
-    found = list(records_in(record))
-    return [line] if len(found) == 1 and found[0] is record else [json.dumps(r, ensure_ascii=False) for r in found]
+
+
+def behind_prefix(line: str) -> str | None:
+    """The JSON object behind what a program put before it, the time and the host of syslog for example; or the pairs of a line
+    `key=value key="value"` as one; None if a line has neither."""
+    begin = line.find("{")
+    if 0 < begin <= PREFIX and '"' not in line[:begin]:
+        try:
+            if isinstance(json.loads(line[begin:]), dict):
+                return line[begin:]
+        except (ValueError, RecursionError):
+            return None
+    if PAIRS.match(line) and len(pairs := PAIR.findall(line)) > 2:
+        return json.dumps({name: quoted or bare for name, quoted, bare in pairs}, ensure_ascii=False)
+    return None
 
 
 def records_in(record: dict[str, Any], depth: int = 0) -> Iterator[dict[str, Any]]:
     """The records in a parsed one; the record itself where it is not wrapped."""
     if depth < DEEPEST:
-        inner = _mended(record) if recognise(record) else _inner(record)
+        inner = _mended(record) if recognise(record) else _inner(record, depth)
         if inner is not None:
             for one in inner:
                 yield from records_in(one, depth + 1) if one is not record else [one]
@@ -100,12 +131,14 @@ def _scalars(fields: Any) -> dict[str, Any]:
     return {n: v for n, v in fields.items() if not isinstance(v, dict | list)} if isinstance(fields, dict) else {}
 
 
-def _inner(record: dict[str, Any]) -> list[dict[str, Any]] | None:
+def _inner(record: dict[str, Any], depth: int) -> list[dict[str, Any]] | None:
     """The records in a record that no log format recognises; None if there are none."""
     for path in LISTS:
         found = _at(record, path)
         if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
             return found
+    if (event := _of_other_tool(record)) is not None:
+        return [event]
     for path in TEXTS:
         text = _at(record, path)
         if isinstance(text, str) and (inner := _parsed(text)):
@@ -114,13 +147,50 @@ def _inner(record: dict[str, Any]) -> list[dict[str, Any]] | None:
         found = _at(record, path)
         if isinstance(found, dict) and found and recognise(merged := {**{n: v for n, v in record.items() if n != path[0]}, **found}):
             return [merged]
-    if (event := _wazuh(record)) is not None:
-        return [event]
     for path in OBJECTS:
         found = _at(record, path)
-        if isinstance(found, dict) and found and any(recognise(r) for r in records_in(found, DEEPEST - 1)):
+        if isinstance(found, dict) and found and any(recognise(r) for r in records_in(found, depth + 1)):
             return [found]
     return None
+
+
+def _of_other_tool(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The record as tools write it that name its fields in their own way: Kibana, Wazuh, EvtxECmd, PowerShell's Get-WinEvent."""
+    fields = record.get("fields")
+    if "_index" in record and "_source" not in record and isinstance(fields, dict):
+        return _nested(fields)
+    if (event := _wazuh(record)) is not None:
+        return event
+    payload, message = record.get("Payload"), record.get("Message")
+    if isinstance(payload, str) and "EventId" in record and isinstance(data := _at(_parsed(payload) or {}, ("EventData", "Data")), list):
+        named = {one["@Name"]: one.get("#text") for one in data if isinstance(one, dict) and "@Name" in one}
+        return _tree(record, named, "Provider", "EventId", "Channel", "Computer", "EventRecordId")
+    if isinstance(message, str) and {"Id", "ProviderName", "LogName"} <= record.keys():
+        return _tree(record, fields_of(message), "ProviderName", "Id", "LogName", "MachineName", "RecordId")
+    return None
+
+
+def _tree(record: Mapping[str, Any], fields: Mapping[str, Any], provider: str, code: str, channel: str, computer: str, number: str) -> dict[str, Any]:
+    """A Windows event of whose parts these are the names in a record."""
+    system = {"EventID": record[code], "Channel": record.get(channel), "Computer": record.get(computer), "EventRecordID": record.get(number)}
+    times = {"Provider": {"Name": record.get(provider)}, "TimeCreated": {"SystemTime": record.get("TimeCreated")}}
+    return {"System": {**system, **times}, "EventData": dict(fields)}
+
+
+def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as nested ones, and lists of one value as the value."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        *outer, last = name.split(".")
+        place = found
+        for part in outer:
+            inner = place.setdefault(part, {})
+            if not isinstance(inner, dict):
+                break
+            place = inner
+        else:
+            place.setdefault(last, value[0] if isinstance(value, list) and len(value) == 1 else value)
+    return found
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

@@ -1,0 +1,103 @@
+"""What is in a data source: its log formats, event types, entities, hosts and fields, as tables."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kestrel.engine.evaluate import Engine
+from kestrel.formats.format import log_formats, recognise
+from kestrel.formats.reading import paths_of
+from kestrel.formats.unmapped import provider_name
+from kestrel.graph.steps import Get, Source
+from kestrel.ingest.lines import hold, mend, parts_of, prepare
+from kestrel.model.layout import layout
+from kestrel.model.vocabulary import vocabulary
+from kestrel.result import Table
+from kestrel.scratch import prefix
+
+SAMPLE = 500
+"""Records of which the fields are listed."""
+OWN = ("x-oca-event", "x-oca-asset")
+"""Types of entities that every record names."""
+
+
+def known_formats() -> Table:
+    """The log formats that can be read, and where those of users are from."""
+    rows = tuple((f.name, f.envelope.get("about", ""), "" if f.definition.is_shipped else f.definition.file) for f in log_formats().values())
+    return Table("log formats", ("log format", "what it reads", "from"), tuple(sorted(rows)), len(rows))
+
+
+def overview(engine: Engine, source: Source) -> Iterator[Table]:
+    """What the records of files are, and what of them is read. Raises KestrelError."""
+    engine.datasets.expect(None)
+    dataset = engine.datasets.of((source,), None)
+    assert dataset is not None
+    events = dataset.events.table
+
+    def fetch(sql: str) -> list[tuple[Any, ...]]:
+        return engine.work.fetch(sql)
+
+    yield _table("log formats", ("log format", "records"), [(n, c) for n, c in dataset.account.log_formats.items()])
+    kinds = list(layout().kinds)
+    types = fetch(f'SELECT "event.provider", "event.code", kind, count(*) FROM {events} GROUP BY ALL ORDER BY 4 DESC, 1, 2')
+    named = [(provider_name(p or ""), c, kinds[k] if k is not None else "", n) for p, c, k, n in types]
+    yield _table("event types", ("provider", "code", "what it shows", "records"), named)
+    hosts = fetch(f"SELECT host, min(t), max(t), count(*) FROM {events} GROUP BY host ORDER BY 4 DESC, 1")
+    yield _table("hosts", ("host", "first", "last", "records"), [(h, _time(a), _time(b), n) for h, a, b, n in hosts])
+    counts = ((name, engine.rows(engine.evaluate(Get(name, (source,), None, None)))) for name in vocabulary().types if name not in OWN)
+    yield _table("entities", ("type", "entities"), [(name, number) for name, number in counts if number])
+    yield _table("fields", ("field", "records", "read"), _fields(engine, source))
+
+
+def _table(name: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
+    return Table(name, columns, tuple(rows), len(rows))
+
+
+def _time(time: Any) -> str | None:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time is not None else None
+
+
+def _fields(engine: Engine, source: Source) -> list[tuple[Any, ...]]:
+    """The fields of the first records: in how many each stands, and whether the log format of one of them reads it."""
+    counts: Counter[str] = Counter()
+    read: set[str] = set()
+    for record in _records(engine, source):
+        log_format = recognise(record)
+        known = {".".join(path) for path in paths_of(log_format)} if log_format else set()
+        for name in _leaves(record, known):
+            counts[name] += 1
+            if name in known:
+                read.add(name)
+    return [(name, number, "yes" if name in read else "no") for name, number in sorted(counts.items(), key=lambda c: (c[0] not in read, -c[1], c[0]))]
+
+
+def _leaves(record: Mapping[str, Any], known: set[str], at: str = "") -> Iterator[str]:
+    for name, value in record.items():
+        path = f"{at}.{name}" if at else name
+        if isinstance(value, dict) and path not in known:
+            yield from _leaves(value, known, path)
+        elif value not in (None, "", [], {}):
+            yield path
+
+
+def _records(engine: Engine, source: Source) -> Iterator[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
+        left = SAMPLE
+        con = engine.con
+        for number, path in enumerate(source.files):
+            for part in parts_of(number, Path(path), Path(scratch), {}):
+                prepare(con)
+                hold(con, [part], Path(scratch), {})
+                mend(con, Path(scratch))
+                lines = con.execute(f"SELECT l FROM raw_lines WHERE valid AND part IS NULL LIMIT {left}").fetchall()
+                part.lines.discard()
+                for (line,) in lines:
+                    yield json.loads(line)
+                left -= len(lines)
+                if left <= 0:
+                    return
