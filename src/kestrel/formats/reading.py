@@ -108,7 +108,15 @@ class Reading:
     # -- SQL -----------------------------------------------------------------------------------------------------
 
     def select(
-        self, rows: str, line: str | None, base: str = "", also: str = "", key: str | None = None, lists_are_text: bool = False, few: bool = False
+        self,
+        rows: str,
+        line: str | None,
+        base: str = "",
+        also: str = "",
+        key: str | None = None,
+        lists_are_text: bool = False,
+        few: bool = False,
+        beside: Mapping[tuple[str, ...], str] | None = None,
     ) -> str:
         """A SELECT of the layout's columns over `rows`, a FROM item with `src` and the raw structure.
 
@@ -116,10 +124,14 @@ class Reading:
         record number; None: the line.
         `base`: SQL of the struct that holds the structure; empty where its top fields are columns. `also`: a column of the
         rows to keep. `lists_are_text`: whether the structure has the JSON of a list where a list is read.
+        `beside`: SQL of fields `apart`, where the rows have them as columns.
         `few`: whether planning takes longer than reading the rows. Then every value is worked out once, also for rows that do not need it.
         """
 
         def read(path: tuple[str, ...]) -> str:
+            if beside and path in beside:
+                kind = next(k for p, k in self._fields() if p == path)
+                return f"from_json({beside[path]}, {quoted(json.dumps([kind[:-2]]))})" if kind.endswith("[]") else beside[path]
             if path in self.apart:
                 if line is None:
                     return "NULL"

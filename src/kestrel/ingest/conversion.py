@@ -6,9 +6,12 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import duckdb
 
 from kestrel.formats.readers import audit, evtx, mending, tables, windows_xml, zeek
 from kestrel.formats.readers.documents import Documents, is_spread
@@ -29,13 +32,20 @@ from kestrel.formats.readers.packed import (
 from kestrel.formats.readers.texts import BLANK, MARKS, Decoder, encoding_of, refusal
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.database import EXACT, exact_literal
+from kestrel.ingest.sql import quoted_name
 from kestrel.stix.reader import documents, is_bundle
 
 LONG = 1 << 20
 """Lines longer than this many bytes take the careful road: DuckDB's line buffer is not made for them."""
-TEXT_OF_ROW = "to_json(t)::VARCHAR"
-"""SQL of the row `t` of a table as a record."""
 LINES_ONLY = "columns={'l': 'VARCHAR'}, null_padding=false"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A column of a table, or a field in one, by its name in the file. `inner`: the fields in it."""
+
+    name: str
+    inner: tuple[Named, ...] = ()
 
 
 @dataclass
@@ -55,8 +65,14 @@ class Lines:
     """The file with the records, where it is newline-delimited JSON that DuckDB can read without help."""
     rows: str | None = None
     """A FROM item of the rows of a table, where the file is one that DuckDB reads itself."""
+    text: str = ""
+    """SQL of a row `t` of the table as a record."""
+    names: Sequence[Named] = ()
+    """What the columns of the table and the fields in them are called in the file: DuckDB renames those that differ only in case."""
     again: Callable[[], Lines] | None = None
     """How to read a table that DuckDB cannot read."""
+    are_all: Callable[[int], bool] = lambda _: True
+    """Whether a table has this number of rows: DuckDB can lose some without a word where line ends are mixed."""
     cut_off: int | None = None
     """The number of complete records, where the file or member ends too early."""
     damaged: int = 0
@@ -257,20 +273,33 @@ class _Conversion:
 
     def parquet(self) -> Lines:
         """The rows of a Parquet file, read in place."""
-        return self._table(f"read_parquet({exact_literal(self.path)}, {EXACT})")
+        with duckdb.connect() as con:
+            try:
+                schema = con.execute(f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({exact_literal(self.path)})").fetchall()
+                columns = con.execute(f"DESCRIBE SELECT * FROM read_parquet({exact_literal(self.path)}, {EXACT})").fetchall()
+            except duckdb.Error as error:
+                raise UnreadableFile(self.name, DAMAGED) from error
+        return self._table(f"read_parquet({exact_literal(self.path)}, {EXACT})", _named_fields(schema), [name for name, *_ in columns])
 
     def table(self, table: tables.Table, is_plain: bool) -> Lines:
         """The rows of a table as text."""
         if not is_plain:
             return self._rows(table)
         options = f"header=true, auto_detect=false, all_varchar=true, quote='\"', escape='\"', delim={quoted(table.delimiter)}, skip={table.skipped}"
-        columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in table.names)
+        names = list(tables.unique(table.names))
+        columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
         rows = f"read_csv({exact_literal(self.path)}, {EXACT}, {options}, columns={{{columns}}}, max_line_size={4 * LONG}, "
         rows += f"compression={quoted(compression(self.path))})"
-        return self._table(rows, lambda: self._rows(table))
+        found = self._table(rows, [Named(name) for name in table.names], names)
+        found.again = lambda: self._rows(table)
+        found.are_all = lambda number: tables.has_rows(lambda: blocks(self.path), table, number)
+        return found
 
-    def _table(self, rows: str, again: Callable[[], Lines] | None = None) -> Lines:
-        return Lines(self.name, self.path, f"(SELECT {TEXT_OF_ROW} AS l FROM {rows} t)", rows=rows, again=again)
+    def _table(self, rows: str, names: Sequence[Named], columns: Sequence[str]) -> Lines:
+        """`names`: of the columns in the file; `columns`: what DuckDB calls them."""
+        values = ", ".join(f"{quoted(n.name)}, t.{quoted_name(column)}" for n, column in zip(names, columns, strict=True))
+        text = f"json_object({values})::VARCHAR" if [n.name for n in names] != list(columns) else "to_json(t)::VARCHAR"
+        return Lines(self.name, self.path, f"(SELECT {text} AS l FROM {rows} t)", rows=rows, text=text, names=names)
 
     def _rows(self, table: tables.Table) -> Lines:
         def found(parts: Iterator[str]) -> Iterator[str]:
@@ -308,6 +337,16 @@ class _Conversion:
         copy.lines.mended += decoder.mended
         copy.lines.trailing = trailing
         return copy.finished(cut)
+
+
+def _named_fields(schema: Sequence[tuple[str, int]]) -> list[Named]:
+    """The columns in the schema of a Parquet file, which lists its nodes in depth-first order, each with the number of its children."""
+    nodes = iter(schema[1:])
+
+    def some(number: int) -> tuple[Named, ...]:
+        return tuple(Named(name, some(children)) for name, children in islice(nodes, number))
+
+    return list(some(schema[0][1])) if schema else []
 
 
 def _without_broken_end(lines: Iterable[str]) -> Iterator[str]:

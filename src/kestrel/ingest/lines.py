@@ -158,7 +158,7 @@ def _held(con: duckdb.DuckDBPyConnection, part: Part, scratch: Path) -> Lines:
     try:
         _fill(con, part.number, lines)
         row = con.execute(f"SELECT count(*), coalesce(sum(strlen(l)), 0) FROM raw_lines WHERE rowid >= {first}").fetchone()
-        whole = are_whole({part.number: row or (0, 0)})
+        whole = are_whole({part.number: row or (0, 0)}) and lines.are_all(row[0] if row else 0)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -20,7 +20,7 @@ ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`names` of the columns, each once; `skipped`: lines before the header."""
+    """`names` of the columns; `skipped`: lines before the header."""
 
     delimiter: str
     names: tuple[str, ...]
@@ -41,7 +41,8 @@ def table_of(begin: str) -> Table | None:
         header = rows[0] if rows else []
         following = rows[1:] if whole or len(rows) > ROWS else rows[1:-1]
         if len(header) > 1 and all(_is_name(n, i) for i, n in enumerate(header)) and all(len(row) == len(header) for row in following):
-            return Table(delimiter, tuple(_unique(header)), skipped)
+            names = (ZONE.sub("", text.strip()) or f"column {place}" for place, text in enumerate(header, 1))
+            return Table(delimiter, tuple(unique(names, str)), skipped)
     return None
 
 
@@ -57,14 +58,35 @@ def _is_name(text: str, place: int) -> bool:
     return (not name and place == 0) or (NAME.fullmatch(name) is not None and len(name.split()) <= WORDS)
 
 
-def _unique(header: Sequence[str]) -> Iterator[str]:
+def unique(names: Iterable[str], key: Callable[[str], str] = str.casefold) -> Iterator[str]:
+    """Names of which the second and further ones that are equal have a number; `key`: what is compared, DuckDB folds the case."""
     seen: set[str] = set()
-    for place, text in enumerate(header):
-        name = ZONE.sub("", text.strip()) or f"column {place + 1}"
-        while name.casefold() in seen:
-            name += f" {place + 1}"
-        seen.add(name.casefold())
+    for place, name in enumerate(names, 1):
+        while key(name) in seen:
+            name += f" {place}"
+        seen.add(key(name))
         yield name
+
+
+def has_rows(content: Callable[[], Iterable[bytes]], table: Table, number: int) -> bool:
+    """Whether a table has this number of rows, by its lines, else (where values contain line ends) by the rules of CSV."""
+    lines, last = 0, b"\n"
+    for block in content():
+        lines += block.count(b"\n")
+        last = block[-1:]
+    if lines + (last != b"\n") - 1 - table.skipped == number:
+        return True
+    text = (line for line in _decoded(content()))
+    return sum(1 for row in csv.reader(text, delimiter=table.delimiter) if row) - 1 - table.skipped == number
+
+
+def _decoded(blocks: Iterable[bytes]) -> Iterator[str]:
+    waiting = b""
+    for block in blocks:
+        *lines, waiting = (waiting + block).split(b"\n")
+        yield from (line.decode("utf-8", "replace") + "\n" for line in lines)
+    if waiting:
+        yield waiting.decode("utf-8", "replace")
 
 
 def records(lines: Iterable[str], table: Table) -> Iterator[dict[str, str] | str]:
