@@ -279,3 +279,28 @@ def test_hostile_text_is_told(text: str, tmp_path: Path) -> None:
             assert "K04" in str(error)
             return
         assert any(isinstance(r, Notice) for r in found)
+
+
+EVENT_LOG = Path(__file__).parents[1].parent / "shared" / "data" / "evtx" / "PanacheSysmon_vs_AtomicRedTeam01.evtx"
+
+
+@pytest.mark.skipif(not EVENT_LOG.exists(), reason="the real logs are not here")
+@pytest.mark.parametrize(("damage", "code"), [("cut off", "cut-off"), ("garbage", "unreadable-file"), ("an empty chunk", None), ("packed", None)])
+def test_what_is_lost_of_an_event_log_is_told(damage: str, code: str | None, tmp_path: Path) -> None:
+    """Chunks of 64 kB follow a header of 4 kB; each has its own records."""
+    content = bytearray(EVENT_LOG.read_bytes())
+    second = 4096 + 65536
+    match damage:
+        case "cut off":
+            del content[second + 65536 + 1000 :]
+        case "garbage":
+            content[second + 600 : second + 700] = b"\xff" * 100
+        case "an empty chunk":
+            content[second : second + 65536] = bytes(65536)
+    path = tmp_path / "log.evtx"
+    path.write_bytes(gzip.compress(bytes(content)) if damage == "packed" else bytes(content))
+    with Session() as session:
+        whole = session.run(f"a = GET event FROM '{EVENT_LOG}'\nb = GET event FROM '{path}'")
+        assert 0 < len(session["b"]) <= len(session["a"])
+        assert (len(session["b"]) == len(session["a"])) == (damage == "packed")
+        assert {r.code for r in whole if isinstance(r, Notice)} == ({code} if code else set())

@@ -269,7 +269,7 @@ class _Conversion:
             except (RuntimeError, OSError, ValueError) as error:
                 raise UnreadableFile(self.name, "it is a Windows event log whose header is damaged") from error
         copy.lines.damaged = log.damaged
-        return copy.finished(self.cut)
+        return copy.finished(self.cut or log.is_cut_off)
 
     def parquet(self) -> Lines:
         """The rows of a Parquet file, read in place."""

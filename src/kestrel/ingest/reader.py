@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from kestrel.formats.format import ENVELOPE, OPTIONAL, LogFormat, log_formats, recognise
-from kestrel.formats.readers.packed import DAMAGED, UnreadableFile
+from kestrel.formats.readers.packed import UnreadableFile
 from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.account import Account
@@ -159,7 +159,7 @@ def _note(account: Account, lines: Sequence[Lines]) -> None:
     """Note what was wrong with files while they were turned into lines."""
     account.cut_off |= {part.name: part.cut_off for part in lines if part.cut_off is not None}
     account.unreadable |= {f"{part.name}, data after its end": "it is not compressed" for part in lines if part.trailing}
-    account.unreadable |= {f"{part.name}, {part.damaged} of its parts": DAMAGED for part in lines if part.damaged}
+    account.unreadable |= {f"{part.name}, {part.damaged} of its chunks": "damaged" for part in lines if part.damaged}
     account.mended += sum(part.mended for part in lines)
 
 

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+HEADER, CHUNK = 4096, 65536
+"""The bytes of a file's header, and of each chunk after it."""
+CHUNKS = 42
+"""Where the header has the number of chunks, in two bytes (libevtx, Windows XML Event Log format)."""
+CHUNK_MAGIC = b"ElfChnk\x00"
 MAGIC = b"ElfFile\x00"
 BEGIN, END = '{"Event":', "}"
 
@@ -16,6 +21,15 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged = 0
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file ends within a chunk, or before the last one that its header counts."""
+        whole, rest = divmod(self.path.stat().st_size - HEADER, CHUNK)
+        with self.path.open("rb") as file:
+            number = int.from_bytes(file.read(HEADER)[CHUNKS : CHUNKS + 2], "little")
+            file.seek(HEADER + whole * CHUNK)
+            return whole < number or (rest > 0 and file.read(len(CHUNK_MAGIC)) == CHUNK_MAGIC)
 
     def __iter__(self) -> Iterator[str]:
         """Each record on one line. Raises RuntimeError if the file has no readable header."""
