@@ -20,16 +20,27 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.damaged = 0
+        self.damaged = sum(begin == bytes(len(CHUNK_MAGIC)) for begin in self._chunks())
 
     @property
     def is_cut_off(self) -> bool:
         """Whether the file ends within a chunk, or before the last one that its header counts."""
         whole, rest = divmod(self.path.stat().st_size - HEADER, CHUNK)
         with self.path.open("rb") as file:
-            number = int.from_bytes(file.read(HEADER)[CHUNKS : CHUNKS + 2], "little")
             file.seek(HEADER + whole * CHUNK)
-            return whole < number or (rest > 0 and file.read(len(CHUNK_MAGIC)) == CHUNK_MAGIC)
+            return whole < self._number() or (rest > 0 and file.read(len(CHUNK_MAGIC)) == CHUNK_MAGIC)
+
+    def _number(self) -> int:
+        """How many chunks the header counts."""
+        with self.path.open("rb") as file:
+            return int.from_bytes(file.read(HEADER)[CHUNKS : CHUNKS + 2], "little")
+
+    def _chunks(self) -> Iterator[bytes]:
+        """The first bytes of each: the reader passes over chunks that are empty without a word."""
+        with self.path.open("rb") as file:
+            for place in range(self._number()):
+                file.seek(HEADER + place * CHUNK)
+                yield file.read(len(CHUNK_MAGIC))
 
     def __iter__(self) -> Iterator[str]:
         """Each record on one line. Raises RuntimeError if the file has no readable header."""
