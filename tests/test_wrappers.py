@@ -138,7 +138,7 @@ TEXTS: dict[str, str] = {
                             "TimeCreated": {"SystemTime": 1709632800.0}}, "Message": MESSAGE, "OSPath": "x.evtx"}
     ),
     "Hayabusa": line(
-        {"Timestamp": "2024-03-05 10:00:00.000 +00:00", "RuleTitle": "Proc Exec", "Level": "info", "Computer": "ws1", "Channel": "Sysmon", "EventID": 1,
+        {"Timestamp": "2024-03-05 10:00:00.000 +00:00", "RuleTitle": "Proc Exec", "Computer": "ws1", "Channel": "Sysmon", "EventID": 1,
          "RecordID": 1027, "Details": {"Cmdline": FIELDS["CommandLine"], "Proc": FIELDS["Image"], "User": FIELDS["User"], "PID": 3333, "PGUID": GUID,
                                        "ParentPID": 700, "ParentPGUID": FIELDS["ParentProcessGuid"], "ParentCmdline": "explorer.exe"}}
     ),
