@@ -142,6 +142,10 @@ TEXTS: dict[str, str] = {
          "RecordID": 1027, "Details": {"Cmdline": FIELDS["CommandLine"], "Proc": FIELDS["Image"], "User": FIELDS["User"], "PID": 3333, "PGUID": GUID,
                                        "ParentPID": 700, "ParentPGUID": FIELDS["ParentProcessGuid"], "ParentCmdline": "explorer.exe"}}
     ),
+    "Velociraptor's artifacts": line(
+        {"EventTime": "2024-03-05T10:00:00.000Z", "Computer": "ws1", "Channel": CHANNEL, "Provider": "Microsoft-Windows-Sysmon", "EventID": 1,
+         "EventRecordID": 1027, "UserSID": "S-1-5-18", "EventData": FIELDS, "Message": MESSAGE, "OSPath": "x.evtx"}
+    ),
     "EvtxECmd": line(
         {"RecordNumber": 1, "EventRecordId": "1027", "TimeCreated": "2024-03-05T10:00:00.0000000+00:00", "EventId": 1, "Level": "Info",
          "Provider": "Microsoft-Windows-Sysmon", "Channel": CHANNEL, "Computer": "ws1", "ProcessId": 2492, "PayloadData1": "x",
