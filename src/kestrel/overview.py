@@ -93,7 +93,7 @@ def _records(engine: Engine, source: Source) -> Iterator[dict[str, Any]]:
             for part in parts_of(number, Path(path), Path(scratch), {}):
                 prepare(con)
                 hold(con, [part], Path(scratch), {})
-                mend(con, Path(scratch))
+                mend(con, Path(scratch), ())
                 lines = con.execute(f"SELECT l FROM raw_lines WHERE valid AND part IS NULL LIMIT {left}").fetchall()
                 part.lines.discard()
                 for (line,) in lines:

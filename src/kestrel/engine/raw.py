@@ -56,7 +56,7 @@ def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, var
             for batch in batches(parts):
                 prepare(con)
                 hold(con, batch, Path(scratch), {})
-                mend(con, Path(scratch))
+                mend(con, Path(scratch), [f for f in log_formats().values() if f.name in dataset.account.log_formats])
                 for one in dict.fromkeys([*([log_formats()[log_format]] if log_format else []), *log_formats().values()]):
                     con.execute(f"INSERT INTO {found} {_keyed(one)} SEMI JOIN {wanted} w ON w.rec = k.rec")
                 for part in batch:

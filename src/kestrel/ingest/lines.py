@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from kestrel.formats.format import LogFormat
 from kestrel.formats.readers import evtx, mending, unwrapping
 from kestrel.formats.readers.archives import is_archive, members
 from kestrel.formats.readers.packed import (
@@ -243,11 +244,12 @@ def _measured(file: Path) -> int | None:
     return found
 
 
-def mend(con: duckdb.DuckDBPyConnection, scratch: Path) -> tuple[int, int]:
-    """Mend the lines that DuckDB does not accept as JSON but that can be read, and turn dotted names into paths and lists into what log
-    formats read; returns how many lines were mended, and how many records have a list of which not all values are read."""
+def mend(con: duckdb.DuckDBPyConnection, scratch: Path, formats: Iterable[LogFormat]) -> tuple[int, int]:
+    """Mend the lines that DuckDB does not accept as JSON but that can be read, remove wrappers, and turn dotted names into paths and lists into
+    what log formats read. `formats`: those of many lines, in which no wrappers are searched for. Returns how many lines were mended, and how many
+    records have a list of which not all values are read."""
     suspect = f"NOT valid AND regexp_matches(l, {quoted(mending.SUSPECT)})"
-    other = f"regexp_matches(l, {quoted(mending.dotted())}) OR {mending.is_list_elsewhere()} OR regexp_matches(l, {quoted(unwrapping.WRAPPED)})"
+    other = f"regexp_matches(l, {quoted(mending.dotted())}) OR {mending.is_list_elsewhere()} OR {unwrapping.may_be_wrapped(formats)}"
     changed = con.execute(f"SELECT rowid, l, valid FROM raw_lines WHERE CASE WHEN valid THEN {other} ELSE {suspect} END")
     number = partial = 0
     gone: list[int] = []

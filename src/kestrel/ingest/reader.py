@@ -113,7 +113,7 @@ def _read(
         return
     lines = hold(con, held, scratch, account.unreadable)
     _note(account, lines)
-    mended, several = mend(con, scratch)
+    mended, several = mend(con, scratch, _formats_of(_sample(con, "raw_lines")))
     account.mended += mended
     account.several += several
     others = [given] if given else _formats_of(_sample(con, "raw_lines"))

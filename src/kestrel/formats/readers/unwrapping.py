@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kestrel.formats.format import recognise
+from kestrel.formats.format import LogFormat, recognise
 from kestrel.formats.readers import windows_xml
+from kestrel.formats.transforms import quoted
 
 Path = tuple[str, ...]
 LISTS: tuple[Path, ...] = (
@@ -75,8 +76,28 @@ _NAMES = sorted({path[-1] for path in (*LISTS, *OBJECTS, *MERGED)})
 _TEXTS = sorted({path[-1] for path in TEXTS} | {"EventData"})
 _TEXT = '"\\s*(\\{\\s*\\\\"|<|\\\\u003[cC])'
 """A text that begins like JSON or XML."""
-WRAPPED = f'"({"|".join(_NAMES)})"\\s*:\\s*[\\[{{]|"({"|".join(_TEXTS)})"\\s*:\\s*{_TEXT}|"(win|fields|StringInserts|Payload|LogName)"\\s*:'
+_OF_RECORDS = "|".join(name for name in _TEXTS if name != "EventData")
+AROUND = f'"({"|".join(_NAMES)})"\\s*:\\s*[\\[{{]|"({_OF_RECORDS})"\\s*:\\s*{_TEXT}|"(win|fields|Payload|LogName)"\\s*:'
 """A regular expression (RE2) that matches every line with a record that may be wrapped."""
+WITHIN = f'"EventData"\\s*:\\s*{_TEXT}|"StringInserts"\\s*:'
+"""The same for a record of which some fields may stand in XML or in a message."""
+
+
+def may_be_wrapped(formats: Iterable[LogFormat]) -> str:
+    """SQL that is true for a line `l` with a record that may be wrapped. `formats`: the most frequent log formats, of whose records none is."""
+    known = "".join(f" AND NOT ({' AND '.join(_recognised(f))})" for f in formats)
+    return f"(regexp_matches(l, {quoted(WITHIN)}) OR (regexp_matches(l, {quoted(AROUND)}){known}))"
+
+
+def _recognised(log_format: LogFormat) -> Iterator[str]:
+    for group in log_format.marks:
+        yield f"({' OR '.join(map(_exists, group))})"
+    yield from (f"NOT {_exists(path)}" for path in log_format.lacks)
+
+
+def _exists(path: Path) -> str:
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+    return f"coalesce(json_type(l, {quoted(pointer)}) <> 'NULL', false)"
 
 
 def unwrapped(line: str) -> list[str]:
@@ -102,7 +123,7 @@ def behind_prefix(line: str) -> str | None:
         except (ValueError, RecursionError):
             return None
     if PAIRS.match(line) and len(pairs := PAIR.findall(line)) > 2:
-        return json.dumps({name: quoted or bare for name, quoted, bare in pairs}, ensure_ascii=False)
+        return json.dumps({name: in_quotes or bare for name, in_quotes, bare in pairs}, ensure_ascii=False)
     return None
 
 
