@@ -21,7 +21,7 @@ class NothingRecognised(KestrelError):
     part = "source"
 
     def __init__(self, uri: str, recognition: Recognition, ranged: bool) -> None:
-        known = listed(sorted(f.name for f in log_formats().values() if not f.of_bundles), 12)
+        known = listed(sorted(f.name for f in log_formats().values() if not f.of_bundles), 40)
         super().__init__(
             f"{_unrecognised(uri, recognition, ranged)}, so nothing can be found",
             None,
