@@ -155,6 +155,14 @@ def _may_be(kind: str | dict[str, str] | None, kinds: Sequence[str]) -> bool:
 def of_events(log_format: LogFormat, events: Events, fields: Fields) -> Query | None:
     """Documents of some events of a log format; None where neither its codes nor its sensors can be asked, NOTHING where no document is of
     the log format."""
+    found = _of_events(log_format, events, fields)
+    lacks = [q for path in log_format.lacks if (q := fields.holds(".".join(path)))]
+    if not lacks or found == NOTHING:
+        return found
+    return {"bool": {**({"filter": [found]} if found else {}), "must_not": lacks}}
+
+
+def _of_events(log_format: LogFormat, events: Events, fields: Fields) -> Query | None:
     marks = [".".join(path) for group in log_format.marks for path in group]
     if not any(fields.exists(m) for m in marks) and _are_some(fields):
         return NOTHING
