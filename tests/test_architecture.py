@@ -52,3 +52,16 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 
 def test_no_file_is_too_long_to_read() -> None:
     assert {str(path): lines for path in PACKAGE.rglob("*.py") if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST} == {}
+
+
+def test_no_process_takes_modules_from_the_current_folder() -> None:
+    """`-m` and `-c` put the current folder first on the path, where the evidence is: a file `duckdb.py` there would be run."""
+    started = [
+        (path.name, [part.value if isinstance(part, ast.Constant) else None for part in node.elts])
+        for path in modules().values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.List)
+    ]
+    python = [(name, parts) for name, parts in started if {"-m", "-c"} & {p for p in parts if p}]
+    assert python
+    assert [name for name, parts in python if not {"-P", "-I"} & {p for p in parts if p}] == []

@@ -316,3 +316,23 @@ def test_what_is_lost_of_an_event_log_is_told(damage: str, code: str | None, tmp
         assert 0 < len(session["b"]) <= len(session["a"])
         assert (len(session["b"]) == len(session["a"])) == (damage == "packed")
         assert {r.code for r in whole if isinstance(r, Notice)} == ({code} if code else set())
+
+
+def test_a_command_line_sets_no_other_field_of_a_message(tmp_path: Path) -> None:
+    message = MESSAGE.replace("echo", "echo\u2028User: CORP\\evil")
+    path = tmp_path / "log.json"
+    event = {"Id": 1, "ProviderName": "Microsoft-Windows-Sysmon", "LogName": CHANNEL, "RecordId": 1, "MachineName": "ws1", "Message": message}
+    path.write_text(line(event | {"TimeCreated": "/Date(1709632800000)/"}), encoding="utf-8")
+    with Session() as session:
+        session.run(f"u = GET user-account FROM '{path}' WHERE account_login = 'evil'")
+        assert len(session["u"]) == 0
+
+
+def test_a_packed_file_is_unpacked_in_parts(tmp_path: Path) -> None:
+    from kestrel.formats.readers.packed import BLOCK, blocks
+
+    for kind in ("xz", "bz2"):
+        path = tmp_path / f"blanks.{kind}"
+        path.write_bytes(PACKED[kind](b" " * (20 * BLOCK)))
+        sizes = [len(block) for block in blocks(path)]
+        assert (sum(sizes), max(sizes) <= BLOCK) == (20 * BLOCK, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,15 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
     words = list(words)
     shown = ", ".join(f"`{w}`" for w in words[:limit])
     return f"{shown} and {len(words) - limit} more" if len(words) > limit else shown
+
+
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+
+
+def lines_in(text: str) -> list[str]:
+    """The lines of a text with their ends, which are carriage returns and line feeds alone: `str.splitlines` also splits at characters that
+    stand in values, like U+2028."""
+    return [line for line in LINE.findall(text) if line]
 
 
 def batched(values: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kestrel.formats.readers.packed import DAMAGED, CutOff, Damaged, Trailing, blocks, reason_of
 from kestrel.graph.formats import FileFormat
+from kestrel.text import lines_in
 
 LOOKED_AT = 64 << 20
 """The number of bytes that are checked of a larger file."""
@@ -53,7 +54,7 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
 
 
 def _of_csv(text: str) -> Iterator[str]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(lines_in(text), strict=True)
     width = 0
     try:
         for row in reader:
@@ -66,7 +67,7 @@ def _of_csv(text: str) -> Iterator[str]:
 
 def _open_quote(text: str) -> int:
     """The line of the first record that cannot be read."""
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(lines_in(text), strict=True)
     last = 0
     with suppress(csv.Error):
         for _ in reader:
@@ -75,7 +76,7 @@ def _open_quote(text: str) -> int:
 
 
 def _of_lines(text: str) -> Iterator[str]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate((line.rstrip("\r\n") for line in lines_in(text)), start=1):
         if line.strip():
             try:
                 value = json.loads(line)
@@ -116,7 +117,7 @@ def _of_json(text: str) -> Iterator[str]:
 
 def _whole_lines(text: str) -> Iterator[str]:
     """Lines that are an object each."""
-    for line in text.splitlines():
+    for line in (one.rstrip("\r\n") for one in lines_in(text)):
         with suppress(ValueError, RecursionError):
             if isinstance(json.loads(line), dict):
                 yield line

@@ -52,7 +52,7 @@ def start_writing(sources: Sequence[Source], folder: Path, snapshot: str, privat
     """Start writing the snapshot file of sources whose files are unchanged, without waiting."""
     task = json.dumps({"folder": str(folder), "snapshot": snapshot, "private": private, "sources": [asdict(s) for s in sources]})
     process = subprocess.Popen(
-        [sys.executable, "-m", "kestrel.ingest.background", task],
+        [sys.executable, "-P", "-m", "kestrel.ingest.background", task],
         stdin=subprocess.PIPE if private else subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -76,7 +76,7 @@ def main(task: str) -> None:
     except FilesChanged:
         sys.exit(1)
     if asked["private"] and os.name == "posix":
-        os.execv(sys.executable, [sys.executable, "-c", GUARD, str(folder)])  # continues to wait without DuckDB, which needs little memory
+        os.execv(sys.executable, [sys.executable, "-P", "-c", GUARD, str(folder)])  # continues to wait without DuckDB, which needs little memory
 
 
 GUARD = """

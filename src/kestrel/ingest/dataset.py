@@ -233,7 +233,7 @@ def _build(
         if repeated:
             account.read, account.duplicates = account.read - account.duplicates, 0
         known = {number: source.clock for number, (_, source) in enumerate(files) if source.clock}
-        account.clocks = {str(files[src][0]): offsets for src, offsets in clocks.correct(con, known).items()}
+        account.clocks = {str(files[src][0]): offsets for src, offsets in clocks.correct(con, known).items() if src < len(files)}
         con.execute("UPDATE events SET t = NULL WHERE t < TIMESTAMP '0001-01-01' OR t > TIMESTAMP '9999-12-31 23:59:59.999999'")
         if live and span:
             outside = _keep_to(con, span, live)

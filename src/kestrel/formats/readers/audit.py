@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from kestrel.text import lines_in
+
 LINE = re.compile(
     r"(?:^|.*?\s)(?:node=(?P<node>\S+) )?type=(?P<type>[A-Z][A-Z0-9_]*|UNKNOWN\[\d+\]) msg=audit\((?P<id>[0-9.]+:[0-9]+)\):?\s*(?P<rest>.*)",
     re.DOTALL,
@@ -51,7 +53,7 @@ FAMILIES = {1: "local", 2: "inet", 10: "inet6", 16: "netlink"}
 
 def is_audit(text: str) -> bool:
     """Whether a text begins with a line of the audit log, perhaps behind a syslog prefix or comments."""
-    line = next((one for one in text.splitlines() if one.strip() and not one.startswith("#")), "")
+    line = next((one for one in lines_in(text) if one.strip() and not one.startswith("#")), "")
     return " msg=audit(" in line and LINE.match(line) is not None
 
 

@@ -58,7 +58,7 @@ class UnreadableFile(KestrelError):
 
     def __init__(self, path: Path | str, why: str) -> None:
         """`path`: of the file, or the name of a member of an archive as `member_name` writes it."""
-        hint = "Kestrel reads logs as JSON, EVTX, CSV, Parquet, XML, auditd and Zeek files, also in .gz, .zst, .xz, .zip and .tar"
+        hint = "Kestrel reads logs as JSON, EVTX, CSV, Parquet, XML, auditd and Zeek files, also in .gz, .zst, .xz, .bz2, .zip and .tar"
         self.name, self.why = path_text(path), why
         super().__init__(f"cannot read `{self.name}`: {why}", None, hint)
 
@@ -221,12 +221,15 @@ def _decompressed(path: Path, packed: str, size: int) -> Iterator[bytes]:
         while block := waiting or file.read(size):
             waiting = b""
             begin = begin or (lzma.LZMADecompressor() if packed == "xz" else bz2.BZ2Decompressor())
-            try:
-                found = begin.decompress(block)
-            except (lzma.LZMAError, OSError, EOFError) as error:
-                raise Damaged from error
-            if found:
-                yield found
+            more = True
+            while more:
+                try:
+                    found = begin.decompress(block, size)
+                except (lzma.LZMAError, OSError, EOFError) as error:
+                    raise Damaged from error
+                if found:
+                    yield found
+                block, more = b"", not begin.eof and not begin.needs_input
             if begin.eof:
                 waiting, begin = begin.unused_data.lstrip(b"\x00"), None
                 if waiting and not waiting.startswith((XZ, BZIP2)):

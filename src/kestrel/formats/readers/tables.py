@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from kestrel.text import lines_in
+
 DELIMITERS = (",", "\t", ";", "|")
 NAME = re.compile(r"[A-Za-z_@#$][^\"{}<>=\n]{0,127}")
 ZONE = re.compile(r"\s*[\[(]UTC[\])]$")
@@ -29,7 +31,7 @@ class Table:
 
 def table_of(begin: str) -> Table | None:
     """The table that a text begins, or None: a header of two names or more, and as many values in the rows after it."""
-    lines = begin.splitlines(keepends=True)
+    lines = lines_in(begin)
     skipped = 0
     while skipped < len(lines) and (lines[skipped].startswith(("#TYPE ", "sep=")) or not lines[skipped].strip()):
         skipped += 1

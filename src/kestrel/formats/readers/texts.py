@@ -9,6 +9,7 @@ from typing import Literal
 
 from kestrel.formats.readers import audit, evtx, tables, windows_xml, zeek
 from kestrel.formats.readers.packed import BZIP2, GZIP, HEAD, OTHERS, PARQUET, XZ, ZIP, ZSTD_STARTS, is_tar
+from kestrel.text import lines_in
 
 Encoding = Literal["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 MARKS: tuple[tuple[bytes, Encoding], ...] = (
@@ -57,7 +58,7 @@ def refusal(begin: bytes, archived: bool = False) -> str | None:
         return "it is a binary file"
     if archived and not text and begin:
         return "it is a binary file"
-    if archived and begin and not any(line.lstrip().startswith(("{", "[")) for line in text.splitlines()) and not _is_log(text):
+    if archived and begin and not any(line.lstrip().startswith(("{", "[")) for line in lines_in(text)) and not _is_log(text):
         return "it is text without records"
     return None
 

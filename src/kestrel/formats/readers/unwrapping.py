@@ -15,6 +15,7 @@ from typing import Any
 from kestrel.formats.format import LogFormat, recognise
 from kestrel.formats.readers import windows_xml
 from kestrel.formats.transforms import quoted
+from kestrel.text import lines_in
 
 Path = tuple[str, ...]
 LISTS: tuple[Path, ...] = (
@@ -261,7 +262,7 @@ def _at(record: Mapping[str, Any], path: Path) -> Any:
 def fields_of(message: str) -> dict[str, str]:
     """The fields in the message of a Sysmon event: `Name: value`, one a line."""
     found: dict[str, str] = {}
-    for line in message.splitlines()[1:]:
-        if match := LINE.fullmatch(line):
+    for line in lines_in(message)[1:]:
+        if match := LINE.fullmatch(line.rstrip("\r\n")):
             found.setdefault(match[1], match[2])
     return found

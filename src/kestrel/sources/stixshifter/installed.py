@@ -93,9 +93,9 @@ def install(name: str, upgrade: bool, known: Callable[[str], None]) -> Installed
         raise InstallFailed(name, why, f"set `{FOLDER_VARIABLE}` to a folder that can be") from None
     try:
         known(f"making an environment for {name}")
-        _run(name, [sys.executable, "-m", "venv", str(made)])
+        _run(name, [sys.executable, "-P", "-m", "venv", str(made)])
         known(f"installing {package(name)}")
-        _run(name, [str(_python(made)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *SHARED, package(name)])
+        _run(name, [str(_python(made)), "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *SHARED, package(name)])
         if target.exists():
             shutil.rmtree(target)
         made.rename(target)
