@@ -68,7 +68,8 @@ def test_sources(session: Session, logs: Path, monkeypatch: pytest.MonkeyPatch) 
     (logs.parent / ".hidden").touch()
     (logs.parent / "notes.txt").touch()
     found = list(offered(session, "GET process FROM "))
-    assert found == ["stixshifter://lab", "demo://", "elastic://", "file://", "https://", "opensearch://", "stixshifter://", "a.json", "logs/", "notes.txt"]
+    schemes = ["demo://", "elastic://", "file://", "https://", "opensearch://", "stixshifter://"]
+    assert found == ["stixshifter://lab", *schemes, "a.json", "logs/", "notes.txt"]
     assert list(offered(session, "GET process FROM '.h")) == [".hidden"]
     assert not offered(session, "GET process FROM 'none/")
     assert not offered(session, "GET process FROM '\x00")
