@@ -55,6 +55,8 @@ TABLES: dict[str, tuple[bytes, int, int]] = {
     "zones in names": (text(ROWS, head=[f"{h} [UTC]" if h == "@timestamp" else h for h in HEAD]).encode(), 10, 0),
     "a name twice": (text([[*r, "x"] for r in ROWS], head=[*HEAD, "Image"]).encode(), 10, 0),
     "a long value": (text([row(1, "x" * 3_000_000), *ROWS]).encode(), 11, 0),
+    "a long value in UTF-16": (text([row(1, "x" * 300_000), *ROWS]).encode("utf-16"), 11, 0),
+    "carriage returns": (text(ROWS, end="\r").encode(), 10, 0),
     "quotes within values": ((text(ROWS) + ",".join(map(str, row(99, 'cmd "x" y'))) + "\r\n").encode(), 11, 0),
     "too few values": ((text(ROWS) + "1,2,3\r\n" + text([row(30)]).partition("\r\n")[2]).encode(), 11, 1),
     "cut off": (text(ROWS).encode()[:-60], 9, 1),

@@ -318,14 +318,39 @@ def test_what_is_lost_of_an_event_log_is_told(damage: str, code: str | None, tmp
         assert {r.code for r in whole if isinstance(r, Notice)} == ({code} if code else set())
 
 
-def test_a_command_line_sets_no_other_field_of_a_message(tmp_path: Path) -> None:
-    message = MESSAGE.replace("echo", "echo\u2028User: CORP\\evil")
+@pytest.mark.parametrize("values", [[], [{"Value": value} for value in FIELDS.values()]], ids=["no values", "values"])
+@pytest.mark.parametrize("end", ["\u2028", "\n", "\r\n"])
+def test_a_command_line_sets_no_other_field_of_a_message(end: str, values: list[dict[str, Any]], tmp_path: Path) -> None:
+    message = MESSAGE.replace("echo", f"echo{end}User: CORP\\evil")
     path = tmp_path / "log.json"
     event = {"Id": 1, "ProviderName": "Microsoft-Windows-Sysmon", "LogName": CHANNEL, "RecordId": 1, "MachineName": "ws1", "Message": message}
+    event["Properties"] = values
     path.write_text(line(event | {"TimeCreated": "/Date(1709632800000)/"}), encoding="utf-8")
     with Session() as session:
         session.run(f"u = GET user-account FROM '{path}' WHERE account_login = 'evil'")
         assert len(session["u"]) == 0
+        session.run(f"v = GET user-account FROM '{path}' WHERE account_login = 'alice'")
+        assert len(session["v"]) == (1 if values or end == "\u2028" else 0)
+
+
+def test_hostile_text_takes_no_time_beyond_its_length() -> None:
+    """Each took minutes, or would have: what is searched again from every place of a text grows with its square."""
+    from kestrel.formats.readers import audit, unwrapping, windows_xml
+
+    events = windows_xml.Events(["<Event>" * 200_000])
+    assert list(events) == []
+    assert events.cut
+    assert not windows_xml.is_log("x" + "<Event>" * 200_000)
+    assert unwrapping.fields_of("m\n" + "a" + " " * 1_000_000 + "b", []) == {}
+    assert len(list(audit.Events(["type=SYSCALL msg=audit(1.0:1): " + "a={ " * 200_000]))) == 1
+
+
+def test_an_event_that_is_not_closed_hides_none_behind_it() -> None:
+    from kestrel.formats.readers import windows_xml
+
+    broken, whole = windows_xml.Events([XML[:100], XML])
+    assert broken == " ".join(XML[:100].split())
+    assert json.loads(whole)["EventData"]["Image"] == FIELDS["Image"]
 
 
 def test_a_packed_file_is_unpacked_in_parts(tmp_path: Path) -> None:

@@ -198,11 +198,11 @@ def copied(lines: Lines, scratch: Path) -> Lines:
 
 
 class _Source:
-    """Parts of a text up to where it can be read. `failure`: what ended it too early; of `lines` the last one is left out then, unless
-    it is whole."""
+    """Parts of a text up to where it can be read. `failure`: what ended it too early. Of lines that are cut off (`cut`: that is known) the last
+    one is left out, unless it is whole."""
 
-    def __init__(self, parts: Iterable[str], are_lines: bool) -> None:
-        self._parts, self._are_lines = parts, are_lines
+    def __init__(self, parts: Iterable[str], are_lines: bool, cut: bool) -> None:
+        self._parts, self._are_lines, self._cut = parts, are_lines, cut
         self.failure: Exception | None = None
 
     def __iter__(self) -> Iterator[str]:
@@ -214,7 +214,8 @@ class _Source:
                 last = part
         except (CutOff, Damaged, Trailing) as error:
             self.failure = error
-        if last is not None and not (self._are_lines and isinstance(self.failure, CutOff) and not mending.mended(last)):
+        is_cut = self._cut or isinstance(self.failure, CutOff)
+        if last is not None and not (self._are_lines and is_cut and not mending.mended(last)):
             yield last
 
 
@@ -231,7 +232,7 @@ class _Conversion:
         """A copy with the records of the lines, or of other parts, of the file."""
         decoder = self._decoder()
         texts = decoder.lines(blocks(self.path)) if are_lines else decoder.texts(blocks(self.path))
-        source = _Source(texts, are_lines)
+        source = _Source(texts, are_lines, self.cut)
         with _Copy(self.name, self.scratch, self.room, [] if ours is None else ours) as copy:
             found = records(iter(source))
             for record in found:
@@ -244,9 +245,7 @@ class _Conversion:
 
     def copied(self, ours: list[Path] | None = None) -> Lines:
         """A copy with the lines of the file."""
-        if not self.cut:
-            return self._copy(lambda lines: lines, True, ours)
-        return self._copy(_without_broken_end, True, ours)
+        return self._copy(lambda lines: lines, True, ours)
 
     def of_lines(self, records: Callable[[Iterator[str]], Iterable[str]]) -> Lines:
         return self._copy(records, True)
@@ -303,7 +302,7 @@ class _Conversion:
 
     def _rows(self, table: tables.Table) -> Lines:
         def found(parts: Iterator[str]) -> Iterator[str]:
-            for record in tables.records(_lines_in(parts), table):
+            for record in tables.records(tables.lines_of(parts), table):
                 yield record if isinstance(record, str) else json.dumps(record, ensure_ascii=False)
 
         return self._copy(found, False)
@@ -347,24 +346,3 @@ def _named_fields(schema: Sequence[tuple[str, int]]) -> list[Named]:
         return tuple(Named(name, some(children)) for name, children in islice(nodes, number))
 
     return list(some(schema[0][1])) if schema else []
-
-
-def _without_broken_end(lines: Iterable[str]) -> Iterator[str]:
-    """Lines without the last one, unless it is whole."""
-    last = ""
-    for line in lines:
-        if last:
-            yield last
-        last = line
-    if mending.mended(last):
-        yield last
-
-
-def _lines_in(parts: Iterable[str]) -> Iterator[str]:
-    """The lines of a text that arrives in parts, with their ends."""
-    waiting = ""
-    for part in parts:
-        *lines, waiting = (waiting + part).split("\n")
-        yield from (line + "\n" for line in lines)
-    if waiting:
-        yield waiting

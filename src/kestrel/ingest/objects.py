@@ -219,16 +219,20 @@ def read_mixed(con: duckdb.DuckDBPyConnection, parts: Sequence[Part], reading: R
     except duckdb.Error:
         con.execute("ROLLBACK")
         return None
-    found = con.execute(f'SELECT src, count(*), sum("{SIZE}"), count("{ASIDE}") FROM events WHERE {new} GROUP BY src').fetchall()
-    if not are_whole({src: (number, size) for src, number, size, _ in found}):
+    found = con.execute(f'SELECT src, count(*), sum("{SIZE}") FROM events WHERE {new} GROUP BY src').fetchall()
+    if not are_whole({src: (number, size) for src, number, size in found}):
         con.execute("ROLLBACK")
         return None
-    aside = sum(number for *_, number in found)
-    if aside:
-        con.execute(f'INSERT INTO raw_lines BY NAME SELECT "{ASIDE}" AS l, {validity("l")} AS valid, src FROM events WHERE {new} AND l IS NOT NULL')
-        con.execute(f'DELETE FROM events WHERE {new} AND "{ASIDE}" IS NOT NULL')
+    aside = set_aside(con, new)
     con.execute("COMMIT")
     return read - aside, aside
+
+
+def set_aside(con: duckdb.DuckDBPyConnection, new: str) -> int:
+    """Move what is set aside from `events` into `raw_lines`; how many lines. `new`: SQL that is true for the rows of the pass."""
+    con.execute(f'INSERT INTO raw_lines BY NAME SELECT "{ASIDE}" AS l, {validity("l")} AS valid, src FROM events WHERE {new} AND l IS NOT NULL')
+    row = con.execute(f'DELETE FROM events WHERE {new} AND "{ASIDE}" IS NOT NULL').fetchone()
+    return int(row[0]) if row else 0
 
 
 def next_row(con: duckdb.DuckDBPyConnection) -> int:

@@ -19,7 +19,7 @@ from kestrel.ingest.conversion import Lines
 from kestrel.ingest.flows import FLOW, flow_id
 from kestrel.ingest.identity import own_id
 from kestrel.ingest.lines import Part, at_once, batches, hold, mend, parts_of, prepare, together
-from kestrel.ingest.objects import OF_A_PASS, is_few, read_mixed, read_uniform, suits
+from kestrel.ingest.objects import OF_A_PASS, is_few, next_row, read_mixed, read_uniform, suits
 from kestrel.ingest.tabular import read_table
 from kestrel.model.layout import layout
 
@@ -235,7 +235,7 @@ def _read_lines(
         if log_format not in found and con.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is None:
             continue
         _widen(con, [*reading.wanted, *(["part"] if values else [])])
-        before = _next_row(con)
+        before = next_row(con)
         also = "part" if values and "part" not in log_format.envelope else ""
         added = _insert(con, reading.select(rows, "l", "j", also, "coalesce(key, l)" if values else None))
         if added:
@@ -270,8 +270,3 @@ def _unrecognised(con: duckdb.DuckDBPyConnection, paths: Mapping[int, Path]) -> 
         record = _parsed(line)
         found.append((str(paths[src]), number, list(record)[:FIELDS] if isinstance(record, dict) else []))
     return found
-
-
-def _next_row(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("SELECT coalesce(max(rowid) + 1, 0) FROM events").fetchone()
-    return int(row[0]) if row else 0

@@ -4,7 +4,7 @@ made only where it is needed: as the key of a record without number, and for row
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,9 @@ import duckdb
 from kestrel.formats.reading import Reading
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.conversion import Named
-from kestrel.ingest.lines import Part, validity
-from kestrel.ingest.objects import ASIDE, SIZE, FirstPass, next_row
+from kestrel.ingest.lines import Part
+from kestrel.ingest.objects import ASIDE, SIZE, FirstPass, Insert, next_row, set_aside
 from kestrel.ingest.sql import quoted_name
-
-Insert = Callable[[duckdb.DuckDBPyConnection, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +114,7 @@ def read_table(con: duckdb.DuckDBPyConnection, part: Part, reading: Reading, ins
     if not part.lines.are_all(read):
         con.execute("ROLLBACK")
         return None
-    row = con.execute(f'SELECT count("{ASIDE}") FROM events WHERE {new}').fetchone()
-    aside_rows = int(row[0]) if row else 0
-    if aside_rows:
-        con.execute(f'INSERT INTO raw_lines BY NAME SELECT "{ASIDE}" AS l, {validity("l")} AS valid, src FROM events WHERE {new} AND l IS NOT NULL')
-        con.execute(f'DELETE FROM events WHERE {new} AND "{ASIDE}" IS NOT NULL')
+    aside_rows = set_aside(con, new)
     con.execute("COMMIT")
     return read - aside_rows, aside_rows
 

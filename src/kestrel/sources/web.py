@@ -83,7 +83,7 @@ def _download(uri: str) -> Path:
     except urllib.error.URLError as error:
         raise DownloadFailed(uri, _why(error.reason)) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise DownloadFailed(uri, _why(error)) from None
+        raise DownloadFailed(uri, "the address is not valid" if isinstance(error, http.client.InvalidURL) else _why(error)) from None
     return target
 
 

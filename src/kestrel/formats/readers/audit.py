@@ -17,7 +17,7 @@ LINE = re.compile(
     r"(?:^|.*?\s)(?:node=(?P<node>\S+) )?type=(?P<type>[A-Z][A-Z0-9_]*|UNKNOWN\[\d+\]) msg=audit\((?P<id>[0-9.]+:[0-9]+)\):?\s*(?P<rest>.*)",
     re.DOTALL,
 )
-FIELD = re.compile(r"""([A-Za-z_][\w\[\]-]*)=("[^"]*"|'[^']*'|\{[^}]*\}|\((?:null|none)\)|\S*)""")
+FIELD = re.compile(r"""([A-Za-z_][\w\[\]-]*)=("[^"]*"|'[^']*'|\{[^{}]*\}|\((?:null|none)\)|\S*)""")
 ARGUMENT = re.compile(r"a(\d+)(?:\[(\d+)\])?$")
 HEX = re.compile(r"(?:[0-9A-F]{2})+")
 SINGLE = frozenset({"SYSCALL", "EXECVE", "CWD", "PROCTITLE"})
@@ -58,11 +58,10 @@ def is_audit(text: str) -> bool:
 
 
 class Events:
-    """The events of lines. `broken`: lines that are none of the audit log, which are returned as they are."""
+    """The events of lines; a line that is none of the audit log as it is."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = lines
-        self.broken = 0
 
     def __iter__(self) -> Iterator[str]:
         waiting: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
@@ -70,7 +69,6 @@ class Events:
             found = LINE.match(line)
             if not found:
                 if line.strip() and not line.startswith("#"):
-                    self.broken += 1
                     yield line
                 continue
             kind, number, node = found["type"], found["id"], found["node"] or ""

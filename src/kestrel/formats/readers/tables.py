@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from itertools import islice
 
 from kestrel.text import lines_in
 
+csv.field_size_limit(1 << 27)
 DELIMITERS = (",", "\t", ";", "|")
 NAME = re.compile(r"[A-Za-z_@#$][^\"{}<>=\n]{0,127}")
 ZONE = re.compile(r"\s*[\[(]UTC[\])]$")
@@ -78,17 +80,18 @@ def has_rows(content: Callable[[], Iterable[bytes]], table: Table, number: int) 
         last = block[-1:]
     if lines + (last != b"\n") - 1 - table.skipped == number:
         return True
-    text = (line for line in _decoded(content()))
-    return sum(1 for row in csv.reader(text, delimiter=table.delimiter) if row) - 1 - table.skipped == number
+    text = codecs.iterdecode(content(), "utf-8", "replace")
+    return sum(1 for row in csv.reader(lines_of(text), delimiter=table.delimiter) if row) - 1 - table.skipped == number
 
 
-def _decoded(blocks: Iterable[bytes]) -> Iterator[str]:
-    waiting = b""
-    for block in blocks:
-        *lines, waiting = (waiting + block).split(b"\n")
-        yield from (line.decode("utf-8", "replace") + "\n" for line in lines)
+def lines_of(parts: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that arrives in parts, with their ends."""
+    waiting = ""
+    for part in parts:
+        *lines, waiting = lines_in(waiting + part) or [""]
+        yield from lines
     if waiting:
-        yield waiting.decode("utf-8", "replace")
+        yield from lines_in(waiting)
 
 
 def records(lines: Iterable[str], table: Table) -> Iterator[dict[str, str] | str]:

@@ -1,5 +1,5 @@
 """Records that programs wrap into others: a search hit of Elasticsearch around a document, Splunk's `result` around an event, a text of JSON or
-XML in the field of a collector. Wrappers are removed before the log format of a record is recognised, for files and servers alike.
+XML in the field of a collector. Wrappers are removed before the log format of a record is recognised.
 
 A record that a log format recognises is left as it is. `LISTS` and `OBJECTS` are where the records stand in others; of a `MERGED` object the
 fields around it belong to the record too, and of two values its own counts.
@@ -70,7 +70,7 @@ PREFIX = 512
 """The number of characters within which the JSON of a line begins."""
 PAIR = re.compile(r"""([A-Za-z_][\w.@-]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))""")
 PAIRS = re.compile(r"[A-Za-z_][\w.@-]*=\S")
-LINE = re.compile(r"\s*([A-Za-z][\w ()-]*?)\s*:\s?(.*)")
+LINE = re.compile(r"\s{0,8}([A-Za-z][\w()-]*(?: [\w()-]+){0,5}) ?:\s?(.*)")
 """A field in the message of a Windows event."""
 
 _NAMES = sorted({path[-1] for path in (*LISTS, *OBJECTS, *MERGED)})
@@ -144,7 +144,7 @@ def _mended(record: dict[str, Any]) -> list[dict[str, Any]] | None:
     data = record.get("EventData")
     if isinstance(data, str) and windows_xml.is_event(data) and (event := windows_xml.event(data)):
         return [{**_scalars(event.get("EventData")), **record, "EventData": event.get("EventData")}]
-    if "StringInserts" in record and isinstance(record.get("Message"), str) and (fields := fields_of(record["Message"])):
+    if "StringInserts" in record and isinstance(record.get("Message"), str) and (fields := fields_of(record["Message"], record["StringInserts"])):
         return [{**fields, **{n: v for n, v in record.items() if n != "StringInserts"}}]
     return None
 
@@ -188,7 +188,8 @@ def _of_other_tool(record: dict[str, Any]) -> dict[str, Any] | None:
         named = {one["@Name"]: one.get("#text") for one in data if isinstance(one, dict) and "@Name" in one}
         return _tree(record, named, "Provider", "EventId", "Channel", "Computer", "EventRecordId")
     if isinstance(message, str) and {"Id", "ProviderName", "LogName"} <= record.keys():
-        return _tree(record, fields_of(message), "ProviderName", "Id", "LogName", "MachineName", "RecordId")
+        values = [one.get("Value") for one in record.get("Properties") or () if isinstance(one, dict)]
+        return _tree(record, fields_of(message, values), "ProviderName", "Id", "LogName", "MachineName", "RecordId")
     return None
 
 
@@ -235,16 +236,7 @@ def _wazuh(record: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(win, dict) or not isinstance(win.get("system"), dict):
         return None
     system = {_capital(n): v for n, v in win["system"].items()}
-    for name, known in (("EventRecordID", "EventRecordID"), ("ProviderName", "Provider"), ("SystemTime", "TimeCreated")):
-        if name in system:
-            value = system.pop(name)
-            system[known] = (
-                {"#attributes": {"Name": value}}
-                if known == "Provider"
-                else {"#attributes": {"SystemTime": value}}
-                if known == "TimeCreated"
-                else value
-            )
+    system |= {"Provider": {"Name": system.pop("ProviderName", None)}, "TimeCreated": {"SystemTime": system.pop("SystemTime", None)}}
     return {"System": system, "EventData": {_capital(n): v for n, v in (win.get("eventdata") or {}).items()}}
 
 
@@ -259,10 +251,14 @@ def _at(record: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
-def fields_of(message: str) -> dict[str, str]:
-    """The fields in the message of a Sysmon event: `Name: value`, one a line."""
-    found: dict[str, str] = {}
+def fields_of(message: str, values: Any) -> dict[str, str]:
+    """The fields in the message of a Sysmon event: `Name: value`, one a line. A command line may have line ends, and what looks like fields
+    in it. `values`: those of the event, by which such fields are left out; without them a name with two values has none."""
+    known = {str(value) for value in values} if isinstance(values, list) else set()
+    found: dict[str, set[str]] = {}
     for line in lines_in(message)[1:]:
         if match := LINE.fullmatch(line.rstrip("\r\n")):
-            found.setdefault(match[1], match[2])
-    return found
+            whole = next((v for v in known if "\n" in v and match[2] and v.startswith(match[2])), match[2])
+            found.setdefault(match[1], set()).add(whole)
+    chosen = {name: {v for v in each if v in known} or each for name, each in found.items()}
+    return {name: each.pop() for name, each in chosen.items() if len(each) == 1}

@@ -6,15 +6,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
-EVENT = re.compile(r"<(\w+:)?Event[\s>]")
-EVENTS = re.compile(r"<((?:\w+:)?)Event[\s>].*?</\1Event>", re.DOTALL)
 OPEN = re.compile(r"<(?:\w+:)?Event[\s>]")
+CLOSE = re.compile(r"</(?:\w+:)?Event>")
 DECLARES = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));")
 """Characters that XML does not allow, as they are and as references."""
+SPARE = 256
+"""Characters at the end of a part in which the end of an event may begin."""
 LONGEST = 1 << 24
 """Characters within which an event must end."""
 
@@ -22,7 +24,8 @@ LONGEST = 1 << 24
 def is_log(text: str) -> bool:
     """Whether a text begins with Windows events as XML, or with a line that has one behind other text."""
     line = text.lstrip().partition("\n")[0]
-    return (line.startswith("<") and EVENT.search(text) is not None and not line.startswith(("<!", "<html"))) or EVENTS.search(line) is not None
+    found = OPEN.search(text)
+    return found is not None and ((line.startswith("<") and not line.startswith(("<!", "<html"))) or CLOSE.search(line) is not None)
 
 
 def is_event(text: str) -> bool:
@@ -104,11 +107,18 @@ class Events:
     def __iter__(self) -> Iterator[str]:
         text = ""
         for part in self._parts:
+            searched = max(0, len(text) - SPARE)
             text += part
             end = 0
-            for found in EVENTS.finditer(text):
-                tree = event(found[0])
-                yield json.dumps(tree, ensure_ascii=False) if tree else " ".join(found[0].split())
-                end = found.end()
+            for close in CLOSE.finditer(text, searched):
+                begins = [found.start() for found in OPEN.finditer(text, end, close.start())]
+                for begin, stop in pairwise((*begins, close.end())):
+                    yield _line(text[begin:stop])
+                end = close.end()
             text = text[end:] if len(text) - end < LONGEST else text[-LONGEST:]
         self.cut = OPEN.search(text) is not None
+
+
+def _line(text: str) -> str:
+    tree = event(text)
+    return json.dumps(tree, ensure_ascii=False) if tree else " ".join(text.split())

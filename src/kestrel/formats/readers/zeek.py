@@ -17,12 +17,11 @@ def is_zeek(text: str) -> bool:
 
 
 class Records:
-    """The records of a log as JSON objects, each on one line, with the log's name as `_path`. `broken`: lines with another number of columns
-    than the description before them."""
+    """The records of a log as JSON objects, each on one line, with the log's name as `_path`; a line with another number of columns than
+    the description before it as it is."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = lines
-        self.broken = 0
 
     def __iter__(self) -> Iterator[str]:
         separator, set_separator, empty, unset = "\t", ",", "(empty)", "-"
@@ -48,7 +47,6 @@ class Records:
                 continue
             values = line.split(separator)
             if len(values) != len(fields) or len(types) != len(fields):
-                self.broken += 1
                 yield line
                 continue
             record: dict[str, Any] = {"_path": path}
