@@ -152,10 +152,10 @@ def test_a_damaged_parquet_file_is_an_error(tmp_path: Path) -> None:
         session.run(f"p = GET process FROM '{tmp_path}/log.parquet'")
 
 
-@pytest.mark.parametrize("sign", ["\u2028", "\u0085", "\x0b", "\x0c"])
-def test_a_value_may_have_a_character_that_some_take_for_a_line_end(sign: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("character", ["\u2028", "\u0085", "\x0b", "\x0c"])
+def test_a_value_may_have_a_character_that_some_take_for_a_line_end(character: str, tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    path.write_text(",".join(HEAD) + "\n" + "".join(",".join(map(str, row(n, f"cmd a{sign}b"))) + "\n" for n in (1, 2)), encoding="utf-8")
+    path.write_text(",".join(HEAD) + "\n" + "".join(",".join(map(str, row(n, f"cmd a{character}b"))) + "\n" for n in (1, 2)), encoding="utf-8")
     with Session() as session:
         session.run(f"p = GET process FROM '{path}'")
         assert len(session["p"]) == 2

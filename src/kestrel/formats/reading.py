@@ -205,7 +205,7 @@ class Reading:
     @staticmethod
     def _key_time(sensor_time: str, clocks: Mapping[str, str]) -> str:
         """SQL of the time that distinguishes records with one number: exact clocks to the millisecond, so that it is the same in every log
-        format of one log; others, and what is no time, as they are written."""
+        format of one log; other clocks, and text that cannot be read as a time, as they are written."""
         exact = [] if sensor_time == "NULL" else ['CAST(epoch_ms("$sensor_time") AS VARCHAR)', sensor_time]
         written = [clocks[n] for n in ("local", "printed") if n in clocks]
         log = [f"CAST(epoch_ms({instant(clocks['log'])}) AS VARCHAR)", clocks["log"]] if "log" in clocks else []

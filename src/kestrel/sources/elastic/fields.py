@@ -88,7 +88,7 @@ class Fields:
     @cached_property
     def _objects(self) -> frozenset[str]:
         """The names of the objects that fields are in."""
-        return frozenset(name[:place] for name in self.types for place, sign in enumerate(name) if sign == ".")
+        return frozenset(name[:place] for name in self.types for place, character in enumerate(name) if character == ".")
 
     @cached_property
     def formats(self) -> list[LogFormat]:
