@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from kestrel.scratch import prefix, sweep
 from kestrel.settings import Settings, load_settings
 from kestrel.sources.connector import check, connector
 from kestrel.sources.files import as_log_format, native
-from kestrel.sources.opening import UnknownScheme, is_profile, open_source, profile_named
+from kestrel.sources.opening import WEB, UnknownScheme, is_profile, open_source, profile_named
 from kestrel.syntax import parse_partly, to_text
 from kestrel.syntax.parts import place_of
 from kestrel.syntax.tree import Assign, Hunt
@@ -70,6 +69,8 @@ class Session:
         self._engine: Engine | None = None
         self._tables: Tables | None = None
         self._reported: set[str] = set()
+        self._addresses: list[str] = []
+        """Where files were to be downloaded from."""
         self._scratch: Path | None = None
         """The folder of the running analytic."""
         self._files: Files | None = None
@@ -186,6 +187,8 @@ class Session:
     def _open(self, pool: str, quoted: bool) -> tuple[Source, ...]:
         """The sources that a pool names, with what their files contain now."""
         found = open_source(pool, quoted, self.settings.default_scheme, self.settings.allow_downloads)
+        if pool.lower().startswith(f"{WEB}://"):
+            self._addresses.append(pool)
         return tuple(self.readings.current(as_log_format(source, self.log_format)) for source in found)
 
     def _peek(self, path: str, kind: str | None) -> tuple[Load, list[Notice]]:
@@ -332,11 +335,12 @@ class Session:
 
     def _downloads(self) -> Iterator[Result]:
         """Once: what was downloaded, and its size."""
-        web = sys.modules.get("kestrel.sources.web")
-        for uri, size in web.downloads() if web else ():
-            if uri not in self._reported:
-                self._reported.add(uri)
-                yield Reported("downloaded", f"`{uri}` was downloaded: {size / 1e6:,.1f} MB")
+        for uri in [a for a in self._addresses if a not in self._reported]:
+            from kestrel.sources import web
+
+            self._reported.add(uri)
+            if (size := web.size_of(uri)) is not None:
+                yield Reported("downloaded", f"`{web.public(uri)}` was downloaded: {size / 1e6:,.1f} MB")
 
     def page(
         self, key: str, offset: int, count: int, sort: int | None = None, descending: bool = False, search: str = ""

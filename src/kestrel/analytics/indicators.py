@@ -29,7 +29,7 @@ from kestrel.errors import KestrelError
 from kestrel.formats.transforms import canonical_address
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Table, Text
-from kestrel.text import listed
+from kestrel.text import csv_rows, lines_in, listed
 
 SHOWN = 50
 """Matches of the table that is shown."""
@@ -293,12 +293,12 @@ def _load_stix(path: str, text: str, known: Known) -> None:
 
 
 def _load_csv(path: str, text: str, known: Known) -> None:
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line for line in lines_in(text) if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         return
     delimiter = max(",;\t", key=lines[0].count)
     try:
-        table = list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+        table = list(csv_rows(lines, delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise BadIndicators(path, f"is no CSV: {error}") from None
     header = [cell.strip().lower() for cell in table[0]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kestrel.formats.readers.packed import DAMAGED, CutOff, Damaged, Trailing, blocks, reason_of
 from kestrel.graph.formats import FileFormat
-from kestrel.text import lines_in
+from kestrel.text import csv_rows, lines_in
 
 LOOKED_AT = 64 << 20
 """The number of bytes that are checked of a larger file."""
@@ -54,7 +54,7 @@ def damage(path: Path, found: FileFormat) -> tuple[str, str | None]:
 
 
 def _of_csv(text: str) -> Iterator[str]:
-    reader = csv.reader(lines_in(text), strict=True)
+    reader = csv_rows(lines_in(text), strict=True)
     width = 0
     try:
         for row in reader:
@@ -67,7 +67,7 @@ def _of_csv(text: str) -> Iterator[str]:
 
 def _open_quote(text: str) -> int:
     """The line of the first record that cannot be read."""
-    reader = csv.reader(lines_in(text), strict=True)
+    reader = csv_rows(lines_in(text), strict=True)
     last = 0
     with suppress(csv.Error):
         for _ in reader:

@@ -27,6 +27,7 @@ RESERVE = 64 << 20
 """The number of bytes to leave free on the disk."""
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _downloaded: dict[str, Path] = {}
+"""The file of each address."""
 
 
 class DownloadFailed(KestrelError):
@@ -44,9 +45,10 @@ def open_uri(uri: str, rest: str) -> Source:
     return files_source(public(uri), [str(_downloaded[uri])])
 
 
-def downloads() -> list[tuple[str, int]]:
-    """What was downloaded, and the bytes of each."""
-    return [(public(uri), file.stat().st_size) for uri, file in _downloaded.items() if file.exists()]
+def size_of(uri: str) -> int | None:
+    """The bytes of what was downloaded from an address; None where nothing was."""
+    file = _downloaded.get(uri)
+    return file.stat().st_size if file and file.exists() else None
 
 
 def public(uri: str) -> str:

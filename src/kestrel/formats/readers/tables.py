@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from kestrel.text import lines_in
+from kestrel.text import csv_rows, lines_in
 
-csv.field_size_limit(1 << 27)
 DELIMITERS = (",", "\t", ";", "|")
 NAME = re.compile(r"[A-Za-z_@#$][^\"{}<>=\n]{0,127}")
 ZONE = re.compile(r"\s*[\[(]UTC[\])]$")
@@ -52,7 +51,7 @@ def table_of(begin: str) -> Table | None:
 
 def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
     try:
-        yield from (row for row in csv.reader(lines, delimiter=delimiter) if row)
+        yield from (row for row in csv_rows(lines, delimiter=delimiter) if row)
     except csv.Error:
         return
 
@@ -81,7 +80,7 @@ def has_rows(content: Callable[[], Iterable[bytes]], table: Table, number: int) 
     if lines + (last != b"\n") - 1 - table.skipped == number:
         return True
     text = codecs.iterdecode(content(), "utf-8", "replace")
-    return sum(1 for row in csv.reader(lines_of(text), delimiter=table.delimiter) if row) - 1 - table.skipped == number
+    return sum(1 for row in csv_rows(lines_of(text), delimiter=table.delimiter) if row) - 1 - table.skipped == number
 
 
 def lines_of(parts: Iterable[str]) -> Iterator[str]:
@@ -99,7 +98,7 @@ def records(lines: Iterable[str], table: Table) -> Iterator[dict[str, str] | str
     source = iter(lines)
     for _ in range(table.skipped):
         next(source, None)
-    rows = csv.reader(source, delimiter=table.delimiter)
+    rows = csv_rows(source, delimiter=table.delimiter)
     next(rows, None)
     for row in rows:
         if len(row) == len(table.names):

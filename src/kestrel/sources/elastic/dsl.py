@@ -40,14 +40,14 @@ def query_of(wanted: FetchRequest, fields: Fields) -> Query:
 
 
 def _clauses(query: Any) -> int:
-    """About how many clauses of a query a server counts: the tests of fields; a range counts twice."""
+    """At most how many clauses of a query a server counts: the tests of fields, which may count twice (by index and by column)."""
     match query:
         case {"bool": dict(occurrences)}:
             return sum(_clauses(part) for part in occurrences.values())
         case list():
             return sum(map(_clauses, query))
         case {**tests}:
-            return sum(2 if test == "range" else 1 for test in tests)
+            return sum(1 if test == "exists" else 2 for test in tests)
         case _:
             return 0
 
@@ -68,6 +68,7 @@ def _fitting(condition: FieldPredicate, fields: Fields) -> Query | None:
 def _fitting_itself(condition: FieldPredicate, fields: Fields) -> Query | None:
     wanted = Pattern(condition.operator, condition.values)
     found: list[Query] = []
+    unseen: list[tuple[Query, list[Query]]] = []
     for log_format in fields.formats:
         for node, events in _expressions(log_format, condition.columns):
             asked, exist = [], []
@@ -84,8 +85,21 @@ def _fitting_itself(condition: FieldPredicate, fields: Fields) -> Query | None:
             if written is None:
                 return None
             if written != NOTHING:
-                found.append({"bool": {"filter": [written], "must_not": exist}} if exist else written)
+                unseen.append((written, _once(exist)))
+    found += _without(unseen)
     return any_of(_once(found)) if found else NOTHING
+
+
+def _without(unseen: Sequence[tuple[Query, list[Query]]]) -> Iterator[Query]:
+    """Documents of some events without any of some fields, for each pair of both: each kind of events is asked for once."""
+    for events in _once([e for e, _ in unseen]):
+        each = _once([{"fields": fields} for e, fields in unseen if e == events])
+        lists = [item["fields"] for item in each]
+        if [] in lists:
+            yield events
+        else:
+            present = [any_of(fields) for fields in lists]
+            yield {"bool": {"filter": [events], "must_not": lists[0] if len(lists) == 1 else [{"bool": {"filter": present}}]}}
 
 
 def _is_short(pattern: Pattern) -> bool:
@@ -156,7 +170,7 @@ def of_events(log_format: LogFormat, events: Events, fields: Fields) -> Query | 
     """Documents of some events of a log format; None where neither its codes nor its sensors can be asked, NOTHING where no document is of
     the log format."""
     found = _of_events(log_format, events, fields)
-    lacks = [q for path in log_format.lacks if (q := fields.holds(".".join(path)))]
+    lacks = [q for path in log_format.lacks for q in fields.signs(".".join(path))]
     if not lacks or found == NOTHING:
         return found
     return {"bool": {**({"filter": [found]} if found else {}), "must_not": lacks}}

@@ -85,6 +85,14 @@ class Fields:
         """Documents with a value of a field, or of one in it; None where that cannot be asked."""
         return {"exists": {"field": name}} if name in self.types or name in self._objects else None
 
+    def signs(self, name: str) -> list[Query]:
+        """Documents that surely have a value of a field, or of one in it. An object is known by those of its fields that recognise a log
+        format: a server would count each of its fields as a clause."""
+        if name in self.types:
+            return [{"exists": {"field": name}}]
+        marks = {".".join(path) for f in remote_formats() for group in f.marks for path in group}
+        return [{"exists": {"field": m}} for m in sorted(marks) if m.startswith(f"{name}.") and m in self.types]
+
     @cached_property
     def _objects(self) -> frozenset[str]:
         """The names of the objects that fields are in."""
