@@ -55,7 +55,7 @@ class Comparer:
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "LIKE":
                 parts = [_like(shown, str(v), test.escape, statement) for v in plain]
-                parts += [f"EXISTS (SELECT 1 FROM {t} WHERE {shown} ILIKE CAST(value AS VARCHAR))" for t in tables]
+                parts += [self._like_one_of(shown, t) for t in tables]
                 return "(" + (" OR ".join(parts) or "false") + ")"
             case "MATCHES":
                 parts = [f"regexp_matches({shown}, {statement.value(e)})" for e in self._expressions(test, plain, tables)]
@@ -70,8 +70,14 @@ class Comparer:
     def _among(self, x: str, kind: str, table: str) -> str:
         """Whether x is one of a table's values; of another kind they are compared as text."""
         if kind_of_type(described(self.con, table)[0][1]) == kind:
-            return f"{x} IN (SELECT value FROM {table})"
+            value, x = composed(self.con, table, "value", ("value", x)) if kind == "text" else ("value", x)
+            return f"{x} IN (SELECT {value} FROM {table})"
         return f"CAST({x} AS VARCHAR) IN (SELECT CAST(value AS VARCHAR) FROM {table})"
+
+    def _like_one_of(self, x: str, table: str) -> str:
+        """Whether a text matches one of a table's values as a pattern."""
+        value, x = composed(self.con, f"(SELECT CAST(value AS VARCHAR) AS value FROM {table})", "value", ("value", x))
+        return f"EXISTS (SELECT 1 FROM (SELECT CAST(value AS VARCHAR) AS value FROM {table}) WHERE {x} ILIKE {value})"
 
     def _values(self, table: str) -> list[str]:
         return [str(r[0]) for r in self.con.execute(f"SELECT value FROM {table}").fetchall()]
@@ -121,6 +127,14 @@ def fit(value: Scalar, kind: str) -> Scalar | None:
             return value if isinstance(value, datetime) else None
         case _:
             return value
+
+
+def composed(con: duckdb.DuckDBPyConnection, table: str, column: str, shown: tuple[str, str]) -> tuple[str, str]:
+    """Both sides of a comparison with the column of a table, in one composition of accents if any of its values is not ASCII (a value that
+    is ASCII has one composition only)."""
+    if con.execute(f"SELECT 1 FROM {table} WHERE strlen({column}) <> length({column}) LIMIT 1").fetchone() is None:
+        return shown
+    return f"nfc_normalize({shown[0]})", f"nfc_normalize({shown[1]})"
 
 
 ESCAPE = "\x1b"

@@ -217,7 +217,11 @@ class Engine:
         if variable.type == TABLE:
             return (number := self.rows(variable)), number, None, None
         if variable.table not in self._counts:
-            (row,) = self.work.fetch(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max(t) FROM {variable.table}")
+            rows, last = variable.table, "t"
+            if variable.dataset and (events := variable.dataset.events).has("last"):
+                rows += f" LEFT JOIN (SELECT rec, max(last) AS last FROM {events.table} GROUP BY rec) USING (rec)"
+                last = "greatest(t, last)"
+            (row,) = self.work.fetch(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max({last}) FROM {rows}")
             first, last = (v.replace(tzinfo=UTC) if v else None for v in row[2:])
             self._counts[variable.table] = row[0], row[1], first, last
         return self._counts[variable.table]

@@ -47,9 +47,10 @@ def refine(work: Workspace, values_of: ValuesTable, step: Refine, base: Variable
     variable = replace(base, step=step)
     if step.range:
         kept = within_range(step.range)
-        variable = replace(variable, table=work.table(f"SELECT id, rec, t FROM {variable.table} WHERE {' AND '.join(kept)}"), range=step.range)
+        table = work.table(f"SELECT id, rec, t FROM {variable.table} WHERE {' AND '.join(kept)}")
+        variable = replace(variable, table=table, range=step.range.within(base.range))
     if step.where is not None:
-        found = matcher(work, values_of, variable.type, scope_of(base), step.where, variable.table).match(step.where)
+        found = matcher(work, values_of, variable.type, scope_of(variable), step.where, variable.table).match(step.where)
         rows = f"SELECT id, rec, t FROM {variable.table} WHERE id IN (SELECT id FROM {found.ids})"
         variable = replace(variable, table=work.table(rows, found.statement))
     if step.sort:

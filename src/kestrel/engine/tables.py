@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from kestrel.engine.comparison import Comparer
+from kestrel.engine.comparison import Comparer, composed
 from kestrel.engine.match import within_range
 from kestrel.engine.variable import Flat, Variable, described, kind_of_type, named
 from kestrel.engine.workspace import Evaluator, Workspace
@@ -33,8 +33,8 @@ from kestrel.ingest.sql import Statement, fresh
 from kestrel.lower.columns import kind_of, model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY
 
-EVENT = {"event.code": "event.code", "event.provider": "event.provider", "event.action": "event.action"}
-"""Columns of RECORDS, each with the column of the record layout that holds it."""
+EVENT = ("event.code", "event.provider", "event.action")
+"""Columns of RECORDS, as the record layout names them."""
 
 
 def group(work: Workspace, evaluator: Evaluator, step: Group, variable: Variable) -> Variable:
@@ -57,6 +57,9 @@ def group(work: Workspace, evaluator: Evaluator, step: Group, variable: Variable
         f"CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY first) AS n, n AS id, n AS rec, NULL::TIMESTAMP AS t, "
         f"* EXCLUDE (first) FROM (SELECT {columns}, min(place) AS first FROM {frame} GROUP BY {grouped})"
     )
+    for name, sql in described(work.con, table):
+        if sql == "HUGEINT" and not work.any(f"SELECT 1 FROM {table} WHERE {name} IS NOT NULL AND try_cast({name} AS BIGINT) IS NULL"):
+            work.con.execute(f"ALTER TABLE {table} ALTER {name} TYPE BIGINT")
     return _variable(work, step, table, [name for _, name in shown])
 
 
@@ -80,10 +83,11 @@ def join(work: Workspace, evaluator: Evaluator, step: Join, left: Variable, righ
     types = [dict(described(work.con, frame))["f0"] for frame in (a, b)]
     kinds = [kind_of_type(sql) for sql in types]
     alike = types[0] == types[1] or (kinds[0] == kinds[1] and kinds[0] != "any")
+    shown = composed(work.con, b, "f0", ("a.f0", "b.f0")) if kinds == ["text", "text"] else ("a.f0", "b.f0")
     if all(entity_type(path.end).canonical.get(path.attribute) == "guid" for path in (step.left_key, step.right_key)):
         key = f"{guid_key('a.f0')} = {guid_key('b.f0')}"
     else:
-        key = "a.f0 = b.f0" if alike else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
+        key = " = ".join(shown) if alike else "CAST(a.f0 AS VARCHAR) = CAST(b.f0 AS VARCHAR)"
     own = "".join(f", l.{column.sql} AS c{n}" for n, (_, column) in enumerate(kept))
     others = "".join(f", b.f{n + 1} AS c{len(kept) + n}" for n in range(len(provided)))
     rows = (
@@ -114,17 +118,17 @@ def rows(work: Workspace, step: Rows, variable: Variable) -> Variable:
     kept = [(name, f"r.{column.sql}") for name, column in flat.columns.items()] if flat else []
     added = [("first_observed", "r.t"), ("last_observed", "r.t"), ("number_observed", "1::BIGINT")]
     events = variable.dataset.events if variable.dataset else None
-    known = {name: column for name, column in EVENT.items() if step.transform == "RECORDS" and events and events.has(column)}
+    known = [name for name in EVENT if step.transform == "RECORDS" and events and events.has(name)]
     summed = events is not None and events.has("last")
     if events and (known or summed):
-        shown_of = [*(f'any_value("{c}") AS "{c}"' for c in known.values()), *(("max(last) AS last", "max(number) AS number") if summed else ())]
+        shown_of = [*(f'any_value("{c}") AS "{c}"' for c in known), *(("max(last) AS last", "max(number) AS number") if summed else ())]
         source += f" LEFT JOIN (SELECT rec, {', '.join(shown_of)} FROM {events.table} GROUP BY rec) e ON e.rec = r.rec"
     if summed:
         added[1:] = [("last_observed", "greatest(r.t, e.last)"), ("number_observed", "greatest(coalesce(e.number, 1), 1)::BIGINT")]
     if step.transform == "ADDOBSID":
         added.append(("observation_id", "'observed-data--' || CAST(CAST(md5(CAST(r.rec AS VARCHAR)) AS UUID) AS VARCHAR)"))
     if step.transform == "RECORDS":
-        added += [(name, f'e."{known[name]}"' if name in known else "NULL::VARCHAR") for name in EVENT]
+        added += [(name, f'e."{name}"' if name in known else "NULL::VARCHAR") for name in EVENT]
     shown = [*((n, s) for n, s in kept if n not in dict(added)), *added]
     columns = ", ".join(f"{sql} AS c{n}" for n, (_, sql) in enumerate(shown))
     table = fresh("rows")
@@ -211,8 +215,10 @@ def _binned(x: str, sql: str, key: Key) -> str:
         size = int(key.size)
         return f"make_timestamp(CAST(floor(epoch_us({x}) / {size}) AS BIGINT) * {size})"
     number = x if kind_of_type(sql) == "number" else f"try_cast({x} AS DOUBLE)"
-    bins = f"floor({number} / {key.size!r}) * {key.size!r}"
-    return f"CAST({bins} AS BIGINT)" if isinstance(key.size, int) and "INT" in sql else bins
+    if isinstance(key.size, int) and "INT" in sql:
+        whole = f"CAST({x} AS HUGEINT)"  # floating point would round from 2^53 on
+        return f"coalesce(try_cast({whole} - (({whole} % {key.size}) + {key.size}) % {key.size} AS {sql}), {x})"
+    return f"floor({number} / {key.size!r}) * {key.size!r}"
 
 
 def _aggregated(x: str, sql: str, one: Aggregate) -> str:
@@ -227,7 +233,7 @@ def _aggregated(x: str, sql: str, one: Aggregate) -> str:
         case "MAX":
             return f"max({x})"
         case "SUM":
-            return f"coalesce(try_cast(sum({number}) AS BIGINT), 0)" if "INT" in sql else f"sum({number})"
+            return f"coalesce(sum({number}), 0)"
         case "AVG":
             return f"avg({number})"
         case _:

@@ -180,7 +180,9 @@ class Reading:
         record, host = sql(str(envelope["record"])), sql(str(envelope["host"]))
         whole = f"md5_number_lower({key or line})" if key or line else "NULL"  # `hash` of long texts has collisions (decision 003)
         channel = f'CASE WHEN "$sensor" = 0 THEN lower({sql(str(envelope["provider"]))}) END'
-        rec = f'CASE WHEN {record} IS NOT NULL THEN hash({host}, "$sensor", {channel}, {record}, {key_time}) ELSE {whole} END'
+        # One record may be there with the short and with the long name of its host. No name ends in a digit after a dot, addresses do.
+        machine = f"CASE WHEN ({host})[-1] BETWEEN '0' AND '9' THEN {host} ELSE split_part({host}, '.', 1) END"
+        rec = f'CASE WHEN {record} IS NOT NULL THEN hash({machine}, "$sensor", {channel}, {record}, {key_time}) ELSE {whole} END'
         columns = {
             "rec": rec,
             "t": '"$time"',

@@ -27,6 +27,13 @@ class TimeRange:
     start: datetime = FIRST
     stop: datetime = LAST
 
+    def within(self, other: TimeRange | None) -> TimeRange:
+        """What lies in both; of ranges apart, an empty one."""
+        if other is None:
+            return self
+        start = max(self.start, other.start)
+        return TimeRange(start, max(start, min(self.stop, other.stop)))
+
     @property
     def since(self) -> datetime | None:
         """Its start; None if it is open."""

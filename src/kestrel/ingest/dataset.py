@@ -228,6 +228,7 @@ def _build(
         if live and span and ask:
             live |= _fetch_creations(con, sources, files, span, reader, ask)
         reader.finish()
+        identity.unite_hosts(con)
         account.duplicates = _deduplicate(con)
         account.kept -= account.duplicates
         if repeated:
@@ -320,6 +321,7 @@ def combine(con: duckdb.DuckDBPyConnection, name: str, sources: Sequence[Source]
         first = 0
         for part in parts:
             first = _take(con, part, unread, first)
+        identity.unite_hosts(con)
         _deduplicate(con)
         _resolve(con, (), account)
         _write_account(con, Account(log_formats=account.log_formats))

@@ -37,7 +37,6 @@ class Found:
 
 def resolve(con: duckdb.DuckDBPyConnection) -> Found:
     """Give every process mention of `events` its entity id."""
-    _hosts(con)
     unix = _systems(con)
     hostless, timeless = con.execute("SELECT bool_or(host IS NULL), bool_or(t IS NULL) FROM events").fetchone() or (False, False)
     if hostless:
@@ -59,11 +58,11 @@ def _guid(role: str) -> str:
     return guid_key(f'"{role}.x_unique_id"')
 
 
-def _hosts(con: duckdb.DuckDBPyConnection) -> None:
-    """A short host name is the long one if exactly one long name begins with it."""
+def unite_hosts(con: duckdb.DuckDBPyConnection) -> None:
+    """A short host name is the long one if exactly one long name begins with it; an IP address is no name."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE host_names AS WITH names AS (SELECT DISTINCT host FROM events WHERE host IS NOT NULL), "
-        "long AS (SELECT split_part(host, '.', 1) AS short, min(host) AS long FROM names WHERE contains(host, '.') "
+        "long AS (SELECT split_part(host, '.', 1) AS short, min(host) AS long FROM names WHERE contains(host, '.') AND regexp_matches(host, '[^0-9.]') AND NOT contains(host, ':') "
         "GROUP BY 1 HAVING count(*) = 1) SELECT host, long FROM names JOIN long ON host = short"
     )
     if con.execute("SELECT count(*) FROM host_names").fetchone() != (0,):
@@ -117,7 +116,7 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
             latest = "arg_max(s.pid, s.start) FILTER (s.start <= r.t)"
             con.execute(
                 f"UPDATE events SET \"{role}.id\" = hash(f.id, 'pid', f.pid) FROM (SELECT r.row, r.id, "
-                f"coalesce(any_value(r.pid), {latest}, arg_min(s.pid, s.start)) AS pid FROM {rows} r JOIN starts s ON s.id = r.id "
+                f"coalesce(any_value(r.pid) FILTER (r.pid > 0), {latest}, arg_min(s.pid, s.start)) AS pid FROM {rows} r JOIN starts s ON s.id = r.id "
                 "GROUP BY r.row, r.id) f WHERE events.rowid = f.row"
             )
         con.execute("DROP TABLE starts")

@@ -434,7 +434,8 @@ class _AtCursor(Parser):
 
     def _function(self, words: Sequence[str]) -> str | None:
         if self.at_end:
-            self._offer([f"{word}(" for word in words], last=True)
+            if not self.is_operand:
+                self._offer([f"{word}(" for word in words], last=True)
             return None
         return super()._function(words)
 
