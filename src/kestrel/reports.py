@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from kestrel.engine.evaluate import Engine
 from kestrel.engine.raw import BECAME, CHANGED
@@ -20,11 +21,11 @@ class CellNotices:
         self.waiting: list[Notice] = []
         self.begun = False
 
-    def add(self, found: Iterable[Notice]) -> Iterator[Notice]:
-        """Add notices; returns those to show now."""
+    def add(self, found: Iterable[Notice], about: str = "") -> Iterator[Notice]:
+        """Add notices; returns those to show now. `about`: the variable that those shown later are about."""
         for notice in found:
             if self.begun:
-                self.waiting.append(notice)
+                self.waiting.append(replace(notice, message=f"{about}: {notice.message}") if about else notice)
             else:
                 self.begun = True
                 yield notice
@@ -40,7 +41,7 @@ class CellNotices:
 
 
 def of_records(engine: Engine, step: Step, reported: set[str]) -> Iterator[Notice]:
-    """What became of the records of a variable, unless that is in `reported` already; for an empty variable: possible reasons."""
+    """What became of the records of a variable, unless that is in `reported` already."""
     variable = engine.evaluate(step)
     entities = engine.counts(variable)[0]
     if variable.dataset is not None:
@@ -51,7 +52,12 @@ def of_records(engine: Engine, step: Step, reported: set[str]) -> Iterator[Notic
             found = notices(variable.dataset.account, sources, variable.dataset.is_live)
             with_reasons = "unknown-records" if variable.dataset.is_live and not entities else ""
             yield from (n for n in found if n.code != with_reasons)
-    if not entities:
+
+
+def of_empty(engine: Engine, step: Step) -> Iterator[Notice]:
+    """For an empty variable: possible reasons."""
+    variable = engine.evaluate(step)
+    if not engine.counts(variable)[0]:
         yield from reasons(engine.work, engine, variable)
 
 

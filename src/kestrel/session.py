@@ -250,6 +250,7 @@ class Session:
                 self.scope[name] = step
                 made[name] = action
                 yield from notices.add(reports.of_records(self.engine, step, self._reported))
+                yield from notices.add(reports.of_empty(self.engine, step), name)
             case Show(step, columns, limit, offset, name):
                 yield self.tables.show(step, columns, limit, offset, name, self.rows)
             case Draw():

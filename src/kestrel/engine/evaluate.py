@@ -217,11 +217,11 @@ class Engine:
         if variable.type == TABLE:
             return (number := self.rows(variable)), number, None, None
         if variable.table not in self._counts:
-            rows, last = variable.table, "t"
+            rows, end = variable.table, "t"
             if variable.dataset and (events := variable.dataset.events).has("last"):
                 rows += f" LEFT JOIN (SELECT rec, max(last) AS last FROM {events.table} GROUP BY rec) USING (rec)"
-                last = "greatest(t, last)"
-            (row,) = self.work.fetch(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max({last}) FROM {rows}")
+                end = "greatest(t, last)"
+            (row,) = self.work.fetch(f"SELECT count(DISTINCT id), count(DISTINCT rec), min(t), max({end}) FROM {rows}")
             first, last = (v.replace(tzinfo=UTC) if v else None for v in row[2:])
             self._counts[variable.table] = row[0], row[1], first, last
         return self._counts[variable.table]
@@ -255,7 +255,7 @@ class Engine:
             for path in dict.fromkeys(asked) if provides is not None else ():
                 columns = set(columns_of(path)) if not path.kind and path.attribute not in EVERY_ENTITY else set()
                 if columns and provides is not None and columns.isdisjoint(provides):
-                    self.work.notices.append(Notice("not-brought", f"`{source.uri}` never brings `{path.attribute}` of {path.end}"))
+                    self.work.notices.append(Notice("not-brought", f"`{source.uri}` has no field for `{path.attribute}` of {path.end}"))
 
     def _report_missing(self, step: Get | Find | Refine, variable: Variable) -> None:
         assert step.where is not None

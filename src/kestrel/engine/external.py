@@ -241,11 +241,6 @@ def over(work: Workspace, own: Own | None, known: Own) -> Own:
     return Own(table, named(work.con, table, [(f"c{i}", name) for i, name in enumerate(names)]))
 
 
-def own_columns(own: Own | Flat | None) -> Mapping[str, str]:
-    """The columns of an answer, each with its kind."""
-    return {name: column.kind for name, column in own.columns.items()} if own else {}
-
-
 def _as_text(value: Any) -> str | None:
     """A value of a row as text that DuckDB casts to the type of its column."""
     match value:

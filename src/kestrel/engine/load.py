@@ -19,7 +19,8 @@ from kestrel.engine.damage import damage
 from kestrel.engine.metadata import NotValid, Origin, origin_in
 from kestrel.engine.variable import described, kind_of_type
 from kestrel.errors import KestrelError
-from kestrel.formats.readers.packed import checking, opened
+from kestrel.formats.readers.packed import blocks, checking, opened
+from kestrel.formats.readers.tables import table_of
 from kestrel.formats.transforms import quoted
 from kestrel.graph.formats import FileFormat, format_of
 from kestrel.graph.steps import TABLE, Load
@@ -28,7 +29,7 @@ from kestrel.ingest.sql import fresh, quoted_name
 from kestrel.lower.columns import model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.stix.bundle import NotAsWritten, rows_of
-from kestrel.text import nearest, path_text
+from kestrel.text import lines_in, nearest, path_text
 
 PLAIN = "json"
 """The column DuckDB gives a JSON file without objects."""
@@ -261,8 +262,8 @@ def _relation(con: duckdb.DuckDBPyConnection, found: FileFormat, path: Path, tex
     name, packed = f"{exact_literal(path)}, {EXACT}", quoted(found.packed or "none")
     match found.kind:
         case "csv":
-            dialect = "header = true, skip = 0, delim = ',', quote = '\"', escape = '\"', sample_size = -1, max_line_size = 268435456"
-            read = f"read_csv({name}, compression = {packed}, {dialect}"
+            dialect = "header = true, skip = 0, quote = '\"', escape = '\"', sample_size = -1, max_line_size = 268435456"
+            read = f"read_csv({name}, compression = {packed}, delim = {quoted(_delimiter(path))}, {dialect}"
             return read + _spared(_altered(con, f"{read}, all_varchar = true)", _sniffed(con, f"{read})"), texts)) + ")"
         case "json":
             return _json(con, f"read_json({name}, format = 'array', compression = {packed}, maximum_object_size = 1073741824", texts)
@@ -272,6 +273,14 @@ def _relation(con: duckdb.DuckDBPyConnection, found: FileFormat, path: Path, tex
             return _lines(con, path, found)
         case _:
             return f"read_parquet({name})"
+
+
+def _delimiter(path: Path) -> str:
+    """What separates the columns of a CSV file: a comma, unless its header has none."""
+    begin = next(iter(blocks(path)), b"").decode("utf-8-sig", "replace")
+    header = next(iter(lines_in(begin)), "")
+    table = None if "," in header else table_of(begin)
+    return table.delimiter if table else ","
 
 
 def _sniffed(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:

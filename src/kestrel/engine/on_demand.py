@@ -19,7 +19,7 @@ from kestrel.engine.workspace import Evaluator, Workspace
 from kestrel.graph.steps import All, Any_, AttributePath, Find, Get, Predicate, Source, TimeRange, ValuesOf, paths, tests
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import entity_type, observations, references
-from kestrel.model.layout import Role, layout
+from kestrel.model.layout import PROCESSES, Role, layout
 from kestrel.pushdown.conditions import by_keys, by_pids, by_unique_ids, keys_of, roles_of, wanted_by
 from kestrel.pushdown.query import RecordQuery
 from kestrel.pushdown.request import FetchRequest
@@ -27,7 +27,6 @@ from kestrel.pushdown.rules import ask
 
 PARTS = 1024
 """The first part of a time range that is read for a few entities is this fraction of it."""
-PROCESSES = ("process", "parent", "target")
 
 
 class OnDemand:

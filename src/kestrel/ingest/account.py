@@ -15,6 +15,7 @@ import duckdb
 
 from kestrel.errors import KestrelError
 from kestrel.formats.format import LogFormat, log_formats
+from kestrel.formats.readers.packed import READ
 from kestrel.formats.reading import paths_of
 from kestrel.formats.unmapped import provider_name
 from kestrel.ingest.observations import Events, entity_type
@@ -89,9 +90,7 @@ class NoKnownFormat(KestrelError):
         else:
             one, name = account.broken == 1, path_text(uri)
             super().__init__(
-                f"the only line of {name} is not a JSON object" if one else f"none of the {account.broken:,} lines of {name} is a JSON object",
-                None,
-                "Kestrel reads logs as JSON, one object a line or an array of objects",
+                f"the only line of {name} is not a record" if one else f"none of the {account.broken:,} lines of {name} is a record", None, READ
             )
 
 
@@ -163,7 +162,7 @@ def notices(account: Account, uris: Sequence[str], remote: bool) -> list[Notice]
 
 def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
     for file, complete in account.cut_off.items():
-        yield Notice("cut-off", f"`{file}` is cut off after {complete:,} records; the complete ones were read", complete)
+        yield Notice("cut-off", f"`{file}` is cut off after {_records(complete)}; the complete ones were read", complete)
     if account.unreadable:
         number = len(account.unreadable)
         files = [f"`{file}` ({why})" for file, why in account.unreadable.items()]
@@ -177,14 +176,17 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         if not used.definition.is_shipped:
             yield Notice("user-format", f"records were read as `{used.name}`, a log format that {used.definition.file} defines")
     if account.unknown:
-        message = f"{account.unknown:,} of {account.read:,} records are in an unknown log format and were skipped"
+        are, were = ("is", "was") if account.unknown == 1 else ("are", "were")
+        message = f"{account.unknown:,} of {_records(account.read)} {are} in an unknown log format and {were} skipped"
         strange = (f"{message}: {'; '.join(_strange(account))}", tuple(_strange_details(account))) if not remote else (message, ())
         yield Notice("unknown-records", strange[0], account.unknown, strange[1])
     if account.broken:
-        yield Notice("broken-lines", f"{account.broken:,} of {account.read:,} lines are not JSON and were skipped", account.broken)
+        was = "is not a record and was" if account.broken == 1 else "are not records and were"
+        yield Notice("broken-lines", f"{account.broken:,} of {account.read:,} lines {was} skipped", account.broken)
     if account.missed:
         stated = types_text([t for t in account.types if t[3]])
-        message = f"{account.missed:,} of {account.read:,} records have none of the fields that Kestrel reads for their event types ({stated})"
+        have = "has" if account.missed == 1 else "have"
+        message = f"{account.missed:,} of {_records(account.read)} {have} none of the fields that Kestrel reads for their event types ({stated})"
         yield Notice("fields-missing", f"{path_text(name)}: {message}", account.missed, tuple(_type_details(account, True)))
     others = [t for t in account.types if not t[3]]
     if others:
@@ -207,7 +209,7 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         )
     if account.duplicates:
         are = "is a duplicate; it is" if account.duplicates == 1 else "are duplicates; each is"
-        yield Notice("duplicates", f"{account.duplicates:,} of {account.read:,} records {are} counted once", account.duplicates)
+        yield Notice("duplicates", f"{account.duplicates:,} of {_records(account.read)} {are} counted once", account.duplicates)
     if account.mended:
         lines = "line contains damaged text, and was" if account.mended == 1 else "lines contain damaged text, and were"
         yield Notice("mended-lines", f"{account.mended:,} {lines} read as far as possible", account.mended)
@@ -301,7 +303,7 @@ def findings(account: Account) -> Iterator[tuple[str, str, str]]:
     for text in _strange(account):
         yield "unrecognised", "weak", text
     for file, complete in account.cut_off.items():
-        yield "cut off", "weak", f"`{file}` after {complete:,} records"
+        yield "cut off", "weak", f"`{file}` after {_records(complete)}"
     for file, why in account.unreadable.items():
         yield "unreadable", "weak", f"`{file}`: {why}"
     for known, what, rating in ((True, "fields missing", "bad" if not account.mapped else "weak"), (False, "only events", "good")):

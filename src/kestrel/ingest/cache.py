@@ -8,7 +8,6 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,10 +19,6 @@ from kestrel.ingest.database import path_literal
 
 OWN = re.compile(rf"[0-9a-f]{{40}}\..*|{scratch.NAME.pattern}", re.DOTALL)
 """The names of files that Kestrel writes to the cache."""
-PART = re.compile(r"[0-9a-f]{40}\..*\.part(\.wal)?")
-"""The names of unfinished files of earlier versions ..."""
-AGE = 3600
-"""... which are removed after this many seconds without a write."""
 HEADER = 3 * 4096
 """Bytes of a DuckDB file before its blocks."""
 
@@ -96,10 +91,6 @@ def _names(folder: Path) -> list[str]:
 def sweep(folder: Path) -> None:
     """Remove what ended processes left half written in the cache folder."""
     scratch.sweep(folder)
-    with suppress(OSError):
-        for file in folder.glob("*.part*"):
-            if PART.fullmatch(file.name) and time.time() - file.stat().st_mtime > AGE:
-                file.unlink()
 
 
 def _is_trusted(file: Path) -> bool:

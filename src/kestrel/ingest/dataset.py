@@ -28,7 +28,7 @@ from kestrel.ingest.lines import weight
 from kestrel.ingest.observations import Events
 from kestrel.ingest.reader import Reader, _insert, _widen
 from kestrel.ingest.sql import quoted_name
-from kestrel.model.layout import layout
+from kestrel.model.layout import PROCESSES, layout
 from kestrel.scratch import prefix
 from kestrel.version import __version__
 
@@ -303,7 +303,7 @@ class Part:
     files: frozenset[str] | None = None
 
 
-RESOLVED = (*(f"{s}.id" for s in ("process", "parent", "target")), "network.id")
+RESOLVED = (*(f"{s}.id" for s in PROCESSES), "network.id")
 """Columns filled by identity resolution."""
 
 
@@ -344,9 +344,6 @@ def _take(con: duckdb.DuckDBPyConnection, part: Part, unread: Collection[str], f
     con.execute(f"INSERT INTO files SELECT src + {first}::UINTEGER, path, log_format, state FROM {old}.files{chosen}")
     row = con.execute(f"SELECT coalesce(max(src), 0) + 1 FROM (SELECT src FROM {old}.events UNION ALL SELECT src FROM {old}.files)").fetchone()
     return first + int(row[0]) if row else first
-
-
-PROCESSES = ("process", "parent", "target")
 
 
 def _fetch_creations(

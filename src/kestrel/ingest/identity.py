@@ -14,9 +14,8 @@ import duckdb
 
 from kestrel.formats.transforms import guid_key
 from kestrel.ingest.addresses import has_column
-from kestrel.model.layout import layout
+from kestrel.model.layout import PROCESSES, layout
 
-SLOTS = ("process", "parent", "target")
 START_TOLERANCE = 2_000_000
 """Two sensors' word of one start, microseconds apart at most."""
 TWIN_TOLERANCE = 1_000_000
@@ -62,7 +61,8 @@ def unite_hosts(con: duckdb.DuckDBPyConnection) -> None:
     """A short host name is the long one if exactly one long name begins with it; an IP address is no name."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE host_names AS WITH names AS (SELECT DISTINCT host FROM events WHERE host IS NOT NULL), "
-        "long AS (SELECT split_part(host, '.', 1) AS short, min(host) AS long FROM names WHERE contains(host, '.') AND regexp_matches(host, '[^0-9.]') AND NOT contains(host, ':') "
+        "long AS (SELECT split_part(host, '.', 1) AS short, min(host) AS long FROM names "
+        "WHERE contains(host, '.') AND regexp_matches(host, '[^0-9.]') AND NOT contains(host, ':') "
         "GROUP BY 1 HAVING count(*) = 1) SELECT host, long FROM names JOIN long ON host = short"
     )
     if con.execute("SELECT count(*) FROM host_names").fetchone() != (0,):
@@ -87,10 +87,10 @@ def _hostless(con: duckdb.DuckDBPyConnection) -> None:
     """A mention with a sensor's id and no host joins the host that alone has this id."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE owners AS SELECT guid, min(host) AS host FROM ("
-        + " UNION ".join(f"SELECT {_guid(s)} AS guid, host FROM events WHERE host IS NOT NULL" for s in SLOTS)
+        + " UNION ".join(f"SELECT {_guid(s)} AS guid, host FROM events WHERE host IS NOT NULL" for s in PROCESSES)
         + ") WHERE guid IS NOT NULL GROUP BY guid HAVING count(DISTINCT host) = 1"
     )
-    for role in SLOTS:
+    for role in PROCESSES:
         con.execute(
             f'UPDATE events SET "{role}.id" = coalesce((SELECT hash(o.host, o.guid) FROM owners o WHERE o.guid = {_guid(role)}), '
             f"hash('source', src, {_guid(role)})) "
@@ -111,7 +111,7 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
             'CREATE OR REPLACE TEMP TABLE starts AS SELECT "process.id" AS id, "process.pid" AS pid, min(t) AS start '
             f'FROM events WHERE {created} AND "process.id" IN (FROM shared_ids) GROUP BY ALL'
         )
-        for role in SLOTS:
+        for role in PROCESSES:
             rows = f'(SELECT rowid AS row, "{role}.id" AS id, "{role}.pid" AS pid, t FROM events WHERE "{role}.id" IN (FROM shared_ids))'
             latest = "arg_max(s.pid, s.start) FILTER (s.start <= r.t)"
             con.execute(
@@ -126,7 +126,7 @@ def _shared_ids(con: duckdb.DuckDBPyConnection) -> int:
 
 def _alone(con: duckdb.DuckDBPyConnection) -> None:
     """A pid without name, id and host, or without a time, cannot be matched: each observation is a separate process."""
-    for n, role in enumerate(SLOTS):
+    for n, role in enumerate(PROCESSES):
         con.execute(
             f'UPDATE events SET "{role}.id" = {_mention(con, n)} WHERE "{role}.id" IS NULL AND "{role}.pid" > 0 AND (host IS NULL OR t IS NULL)'
         )
@@ -136,7 +136,7 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
     """The acting process of a record (in STIX also its parent), known only by a name: each observation is a separate process. Returns their
     number. A pid of 0 is not a process."""
     found = 0
-    roles = SLOTS[:2] if has_column(con, "part") else SLOTS[:1]
+    roles = PROCESSES[:2] if has_column(con, "part") else PROCESSES[:1]
     for n, role in enumerate(roles):
         in_stix = "" if n == 0 else " AND part IS NOT NULL"
         row = con.execute(
@@ -144,7 +144,7 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
             f'AND "{role}.name" IS NOT NULL AND lower("{role}.name") <> \'system\'{in_stix}'
         ).fetchone()
         found += int(row[0]) if row else 0
-    for role in SLOTS:
+    for role in PROCESSES:
         name = f'"{role}.name" = CASE WHEN "{role}.x_unique_id" IS NOT NULL THEN "{role}.name" END'
         con.execute(f'UPDATE events SET "{role}.pid" = NULL, {name} WHERE "{role}.pid" <= 0')
     return found
@@ -156,7 +156,7 @@ def _mention(con: duckdb.DuckDBPyConnection, role: int) -> str:
 
 
 def _rehash(con: duckdb.DuckDBPyConnection, where: str) -> None:
-    for role in SLOTS:
+    for role in PROCESSES:
         con.execute(f'UPDATE events SET "{role}.id" = {own_id(role)} WHERE "{role}.x_unique_id" IS NOT NULL AND {where}')
 
 
@@ -166,7 +166,7 @@ class _Processes:
     def __init__(self, con: duckdb.DuckDBPyConnection, unix: bool) -> None:
         self.con = con
         self.unix = unix
-        self.created_known = [s for s in SLOTS if has_column(con, f"{s}.created")]
+        self.created_known = [s for s in PROCESSES if has_column(con, f"{s}.created")]
         kind = layout().kind
         self.create, self.audit_create = kind("process-create"), kind("process-create-audit")
         self.end, self.audit_end = kind("process-end"), kind("process-end-audit")
@@ -205,7 +205,7 @@ class _Processes:
             f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, '
             f"coalesce({self._created(s)}, t) AS start "
             f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" > 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
-            for n, s in enumerate(SLOTS)
+            for n, s in enumerate(PROCESSES)
         )
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
         return self.con.execute("SELECT count(*) > 0 FROM pid_mentions").fetchone() == (True,)
@@ -222,7 +222,7 @@ class _Processes:
             + (f"kind = {self.end}" if n == 0 else "false")
             + f' AS ended FROM events WHERE "{s}.id" IS NOT NULL'
             + (f" AND kind <> {self.create}" if n == 0 else "")
-            for n, s in enumerate(SLOTS)
+            for n, s in enumerate(PROCESSES)
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE others AS SELECT id, min(host) AS host, min(src) AS src, min(guid) AS guid, "
@@ -260,7 +260,7 @@ class _Processes:
             "GROUP BY o.id HAVING count(DISTINCT e.id) = 1"
         )
         if con.execute("SELECT count(*) FROM twins").fetchone() != (0,):
-            for role in SLOTS:
+            for role in PROCESSES:
                 con.execute(f'UPDATE events SET "{role}.id" = twins.twin FROM twins WHERE events."{role}.id" = twins.id')
             con.execute("DELETE FROM others WHERE id IN (SELECT id FROM twins)")
 
@@ -273,7 +273,7 @@ class _Processes:
             + " UNION ALL ".join(
                 f'SELECT e."{s}.id" AS id FROM events e SEMI JOIN asked a ON a.pid = e."{s}.pid" AND a.host = {SCOPE.format("e.")} '
                 f'WHERE e."{s}.id" IS NOT NULL'
-                for s in SLOTS
+                for s in PROCESSES
             )
             + ")"
         )
@@ -285,7 +285,7 @@ class _Processes:
             f'SELECT "{s}.id" AS id, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
             + (f"kind = {self.end}" if n == 0 else "false")
             + f' AS ended FROM events WHERE "{s}.id" IN (SELECT id FROM candidates)'
-            for n, s in enumerate(SLOTS)
+            for n, s in enumerate(PROCESSES)
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE lives AS "
@@ -350,7 +350,7 @@ class _Processes:
         """When a host's System process or machine part is a new one, lives not seen since are over."""
         con = self.con
         mentions = " UNION ALL ".join(
-            f'SELECT host, "{s}.pid" AS pid, {_guid(s)} AS guid, t FROM events WHERE length("{s}.x_unique_id") IN (36, 38)' for s in SLOTS
+            f'SELECT host, "{s}.pid" AS pid, {_guid(s)} AS guid, t FROM events WHERE length("{s}.x_unique_id") IN (36, 38)' for s in PROCESSES
         )
         con.execute(
             "CREATE OR REPLACE TEMP TABLE boots AS WITH firsts AS ("
@@ -394,7 +394,7 @@ class _Processes:
         )
 
     def _write(self) -> None:
-        for n, role in enumerate(SLOTS):
+        for n, role in enumerate(PROCESSES):
             self.con.execute(
                 f'UPDATE events SET "{role}.id" = found.id FROM (SELECT row, id FROM found WHERE role = {n}) found WHERE events.rowid = found.row'
             )

@@ -21,12 +21,11 @@ from kestrel.ingest.identity import own_id
 from kestrel.ingest.lines import Part, at_once, batches, hold, mend, parts_of, prepare, together
 from kestrel.ingest.objects import OF_A_PASS, is_few, next_row, read_mixed, read_uniform, suits
 from kestrel.ingest.tabular import read_table
-from kestrel.model.layout import layout
+from kestrel.model.layout import PROCESSES, layout
 
 SAMPLE = 300
 FIELDS = 40
 """The number of top-level fields of an unrecognised record that are kept."""
-PROCESSES = ("process", "parent", "target")
 CLOCKS = ("$sensor_time", "$local", "$receipt", "$printed")
 
 

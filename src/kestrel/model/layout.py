@@ -11,6 +11,8 @@ from kestrel.config import packaged
 from kestrel.model.vocabulary import EntityType, vocabulary
 
 ADDRESSES = ("ipv4-addr", "ipv6-addr")
+PROCESSES = ("process", "parent", "target")
+"""The roles of processes."""
 OBJECTS = "objects"
 """The role of entities whose type has none of its own."""
 

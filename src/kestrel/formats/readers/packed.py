@@ -52,15 +52,17 @@ RESERVE = 64 << 20
 Compression = Literal["none", "gzip", "zstd", "xz", "bzip2"]
 
 
+READ = "Kestrel reads logs as JSON, EVTX, CSV, Parquet, XML, auditd and Zeek files, also in .gz, .zst, .xz, .bz2, .zip and .tar"
+
+
 class UnreadableFile(KestrelError):
     code: ClassVar[str] = "K0401"
     part = "source"
 
     def __init__(self, path: Path | str, why: str) -> None:
         """`path`: of the file, or the name of a member of an archive as `member_name` writes it."""
-        hint = "Kestrel reads logs as JSON, EVTX, CSV, Parquet, XML, auditd and Zeek files, also in .gz, .zst, .xz, .bz2, .zip and .tar"
         self.name, self.why = path_text(path), why
-        super().__init__(f"cannot read `{self.name}`: {why}", None, hint)
+        super().__init__(f"cannot read `{self.name}`: {why}", None, READ)
 
 
 class CutOff(Exception):
