@@ -12,6 +12,7 @@ from kestrel.formats.format import log_formats
 from kestrel.graph.steps import TABLE, AttributePath
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import Events, attribute, can_have, entity_type, has_attribute
+from kestrel.lower.columns import ANY
 from kestrel.model.layout import OBJECTS, Role, layout
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
@@ -56,7 +57,7 @@ def check_type(work: Workspace, type_name: str, events: Events | None) -> None:
 def check_attributes(work: Workspace, wanted: Iterable[AttributePath], columns: Mapping[str, Column], events: Events | None) -> None:
     """Raise NoSuchData for an attribute that only data can confirm, if there are data and none has it."""
     for path in wanted:
-        if path.known or path.text() in columns or (events and has_attribute(events, path.end, path.attribute)):
+        if path.known or path.attribute == ANY or path.text() in columns or (events and has_attribute(events, path.end, path.attribute)):
             continue
         if columns or (events and work.has_records(events)):
             kind = entity_type(path.end)
@@ -107,5 +108,5 @@ def attribute_paths(variable: Variable) -> Iterator[AttributePath]:
 
 def _only_in_data(events: Events | None, roles: Sequence[Role], kind: EntityType) -> list[str]:
     """The attributes of some roles that are known only from the records: custom properties and entries of dictionaries."""
-    found = {n: None for s in roles for n in (events.further.names(s.name, s.type) if events else ())}
+    found = {n: None for s in roles for n in (events.further.names(s.name, s.type) if events else ()) if events and n not in events.fields}
     return sorted(n for n in found if n not in kind.attributes and n not in EVERY_ENTITY)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, assert_never
 
 import duckdb
 
-from kestrel.engine import external, frames, get, tables
+from kestrel.engine import external, fields, frames, get, tables
 from kestrel.engine.available import attribute_paths, check_attributes, unmapped
 from kestrel.engine.datasets import Datasets
 from kestrel.engine.find import find
@@ -45,7 +46,7 @@ from kestrel.graph.steps import (
     type_of,
 )
 from kestrel.ingest.database import PrivateFolder, lock
-from kestrel.ingest.dataset import configure
+from kestrel.ingest.dataset import Dataset, configure
 from kestrel.ingest.file_states import Readings
 from kestrel.ingest.observations import entity_type, observations
 from kestrel.ingest.sql import Statement, quoted_name
@@ -91,6 +92,8 @@ class Engine:
         self.work = Workspace(self.con)
         self.datasets = Datasets(self.work, cache, fetcher, self.readings)
         self.remote = self.datasets.remote
+        self.fields = fields.Fields(self.work.con, self.values_of)
+        self.datasets.snapshots.completed = self.fields.widen
         self.on_demand = OnDemand(self.work, self.datasets, self)
         self.variables: dict[str, Variable] = {}
         self.answers: dict[str, Own | None] = {}
@@ -119,8 +122,10 @@ class Engine:
         match step:
             case Get():
                 span = step.range or self._derived_range(step.where)
+                self._ask_all_fields(step.sources, step.where)
                 self.on_demand.before_get(step, span)
-                return get.get(self.work, self.values_of, step, self.datasets.of(step.sources, span), span)
+                dataset = self._with_fields(self.datasets.of(step.sources, span), step.where)
+                return get.get(self.work, self.values_of, step, dataset, span)
             case Find():
                 return self._find(step)
             case New():
@@ -147,17 +152,43 @@ class Engine:
         source = self.evaluate(step.input)
         sources = tuple(dict.fromkeys([*sources_of(step.input), *step.sources]))
         span = step.range or source.range
+        self._ask_all_fields(sources, step.where)
         self.on_demand.before_find(step, source, sources, span)
         dataset = self.datasets.of(sources, span)
         assert dataset is not None, "lowering gives every FIND a source"
+        self._with_fields(dataset, step.where)
         return find(self.work, self.values_of, step, source, self.datasets.carried(source, dataset), dataset, span)
 
     def _refine(self, step: Refine) -> Variable:
-        base = self.evaluate(step.input)
+        base = self._with_records(self.evaluate(step.input), (), step.where)
         if base.flat:
             return tables.refine(self.work, self, step, base)
         wanted = [*(paths(step.where) if step.where else ()), *([step.sort] if step.sort else ())]
         return get.refine(self.work, self.values_of, step, self.on_demand.completed(base, wanted))
+
+    def _ask_all_fields(self, sources: Iterable[Source], where: Predicate | None) -> None:
+        """Ask servers for whole records from now on, if a predicate needs fields of them that no log format maps."""
+        for source in sources if fields.needed(where) else ():
+            if source.place:
+                self.remote.ask_all_fields(replace(source, files=()))
+
+    def _with_fields(self, dataset: Dataset | None, where: Predicate | None, wanted: Iterable[AttributePath] = (), name: str = "") -> Dataset | None:
+        """A dataset with the fields of its records that a predicate and some attributes need."""
+        if dataset is not None and fields.needed(where, wanted):
+            every = [*wanted, *(paths(where) if where is not None else ())]
+            self.work.notices += self.fields.provide(dataset, every, where, name or self.subject or "_")
+        return dataset
+
+    def _with_records(self, variable: Variable, wanted: Sequence[AttributePath], where: Predicate | None = None) -> Variable:
+        """A variable over records with such fields."""
+        dataset = variable.dataset
+        if dataset is None or not fields.needed(where, wanted):
+            return variable
+        if dataset.is_live:
+            self._ask_all_fields(dataset.sources, where)
+            variable = self.on_demand.renewed(variable)
+        self._with_fields(variable.dataset, where, wanted, self.name_of(variable.step))
+        return variable
 
     def _derived_range(self, where: Predicate | None) -> TimeRange | None:
         """The time range of the records of the variables that a predicate takes values of, widened by a little."""
@@ -180,8 +211,8 @@ class Engine:
 
     def values_of(self, values: ValuesOf) -> str:
         """Every recorded value of an attribute in a variable, as a table with a column `value`."""
-        variable = self.evaluate(values.step)
         path = values.path
+        variable = self._with_records(self.evaluate(values.step), [path])
         if variable.flat or path.references or path.attribute in EVERY_ENTITY:
             return self.work.table(f"SELECT DISTINCT f0 AS value FROM {self.frame(variable, [path])} WHERE f0 IS NOT NULL")
         scope = frames.scope_of(variable)
@@ -204,6 +235,8 @@ class Engine:
         """A table of what a SELECT gives from such rows, which it calls `{frame}`."""
         if not known and not variable.flat:
             variable = self.on_demand.completed(variable, wanted)
+        if not known:
+            variable = self._with_records(variable, wanted)
 
         def made() -> str:
             statement = Statement()
@@ -293,7 +326,13 @@ class Engine:
             if is_recent or (variable.step in below and isinstance(variable.step, New | Load | Applied)):
                 kept[key] = variable
         self.variables = dict(reversed(kept.items()))
-        needed = {*shown, *(own.table for own in self.answers.values() if own), *(t for v in kept.values() for t in v.tables())}
+        self.fields.forget(self.datasets.snapshots.held)
+        needed = {
+            *shown,
+            *self.fields.tables(),
+            *(own.table for own in self.answers.values() if own),
+            *(t for v in kept.values() for t in v.tables()),
+        }
         self.work.discard(needed)
         self._counts = {table: counts for table, counts in self._counts.items() if table in needed}
 

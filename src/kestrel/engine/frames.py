@@ -13,10 +13,8 @@ from kestrel.engine.variable import Variable, shown_as
 from kestrel.engine.workspace import Workspace
 from kestrel.graph.steps import TABLE, AttributePath
 from kestrel.ingest.sql import Statement
+from kestrel.lower.columns import EVENT, ORIGINAL, is_field
 from kestrel.model.layout import layout
-
-ORIGINAL = "event.original"
-"""The raw line of a record: read again from its file."""
 
 
 def scope_of(variable: Variable) -> Scope:
@@ -79,10 +77,11 @@ def frame(work: Workspace, statement: Statement, variable: Variable, wanted: Seq
     of the variable's list. `name`: the variable's. Raises NoSuchData, NoRawLines."""
     flat = variable.flat
     events = variable.dataset.events if variable.dataset and variable.type != TABLE else None
-    check_attributes(work, wanted, variable.columns, events)
+    of_rows = [p for p in wanted if flat and flat.by_record and is_field(p)]
+    check_attributes(work, [replace(p, type=EVENT) if p in of_rows else p for p in wanted], variable.columns, events)
     listed = {p: flat.columns[p.text()] for p in wanted if p.text() in flat.columns} if flat else {}
     raw = [p for p in wanted if flat and flat.by_record and p.text() == ORIGINAL]
-    of_entity = list(dict.fromkeys(p for p in wanted if p not in listed and p not in raw))
+    of_entity = list(dict.fromkeys(p for p in wanted if p not in listed and p not in raw and p not in of_rows))
     joins, shown = "", {path: f"r.{column.sql}" for path, column in listed.items()}
     if of_entity and variable.type != TABLE:
         joins += f" LEFT JOIN {merged(statement, variable.table, variable.type, of_entity, scope_of(variable))} m ON m.id = r.id"
@@ -90,6 +89,12 @@ def frame(work: Workspace, statement: Statement, variable: Variable, wanted: Seq
     if raw and flat and variable.dataset:
         joins += f" LEFT JOIN {originals(work.con, variable.dataset, flat.table, name)} l ON l.rec = r.rec"
         shown |= dict.fromkeys(raw, "l.line")
+    if of_rows and flat and events:
+        fields = {p: events.fields[p.attribute] for p in dict.fromkeys(of_rows) if p.attribute in events.fields}
+        values = ", ".join(f"any_value({sql}) AS d{n}" for n, sql in enumerate(fields.values()))
+        if fields:
+            joins += f" LEFT JOIN (SELECT rec, {values} FROM {events.table} GROUP BY rec) d ON d.rec = r.rec"
+        shown |= {p: f"d.d{n}" for n, p in enumerate(fields)}
     columns = "".join(f", {shown.get(p, 'NULL::VARCHAR')} AS f{n}" for n, p in enumerate(wanted))
     rows = f"(SELECT n AS place, * FROM {flat.table})" if flat else f"(SELECT place, place AS n, id FROM {ordered(statement, variable)})"
     return statement.part(f"SELECT r.place, r.n, r.id{columns} FROM {rows} r{joins}", "frame")

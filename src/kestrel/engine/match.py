@@ -17,7 +17,7 @@ from kestrel.formats.transforms import guid_key
 from kestrel.graph.steps import All, Any_, AttributePath, Complement, Missing, Predicate, Test, TimeRange, paths
 from kestrel.ingest.observations import Events, entity_type, inherent, observations, references
 from kestrel.ingest.sql import Statement, quoted_name
-from kestrel.lower.columns import kind_of
+from kestrel.lower.columns import ANY, EVENT, kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
 
 SMALL = 200_000
@@ -161,10 +161,19 @@ class Matcher:
 
     def _leaf(self, path: AttributePath, test: Test | None) -> str:
         """A table of (id, rec, t): observations in which the test holds, or that have a value."""
+        if path.attribute == ANY:
+            return self._any(test)
         if path.type != self.type or path.references or path.attribute in EVERY_ENTITY:
             return self._follow(path.type, path.references, path, test)
         condition = self._condition(path.type, path, test)
         return self._part(f"SELECT id, rec, t FROM {self._asked(path.attribute)} WHERE {condition}")
+
+    def _any(self, test: Test | None) -> str:
+        """Observations of the records of which some value satisfies the test."""
+        rows = self._asked(None) if self.type == EVENT else self._rows_of(EVENT, None)
+        searches = self.scope.events.searches if self.scope.events else {}
+        found = "true" if test is None else f"rec IN (SELECT rec FROM {searches[replace(test, negated=False)]})" if searches else "false"
+        return self._part(f"SELECT id, rec, t FROM {rows} WHERE {found}")
 
     def _follow(self, type_name: str, chain: Sequence[tuple[str, str]], path: AttributePath, test: Test | None) -> str:
         """The same for what references lead to, from the far end back."""

@@ -115,6 +115,12 @@ class OnDemand:
         for (reference, kind), of in _by_reference(wanted).items():
             if any(len(p.references) > 1 or not entity_type(kind).is_in_every_observation(p.attribute) for p in of):
                 self._complete(sources, dataset, dataset.span, kind, self._related(variable, reference))
+        return self.renewed(variable)
+
+    def renewed(self, variable: Variable) -> Variable:
+        """The variable over all records of its sources that are held now."""
+        dataset = variable.dataset
+        assert dataset is not None
         whole = self.datasets.of([replace(s, files=()) if s.place else s for s in dataset.sources], dataset.span)
         if whole is None or whole.key == dataset.key:
             return variable

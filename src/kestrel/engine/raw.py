@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import duckdb
 
 from kestrel.errors import KestrelError
-from kestrel.formats.format import LogFormat, log_formats
-from kestrel.formats.reading import Reading
-from kestrel.formats.transforms import quoted
+from kestrel.ingest.again import ORIGINAL, File, take
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.file_states import CLOSED, FOLDER, MISSING, state_of
-from kestrel.ingest.lines import batches, hold, mend, parts_of, prepare
 from kestrel.ingest.sql import fresh
 from kestrel.scratch import prefix
 from kestrel.text import path_text
@@ -42,42 +39,27 @@ class NoRawLines(KestrelError):
 def originals(con: duckdb.DuckDBPyConnection, dataset: Dataset, wanted: str, variable: str) -> str:
     """A table of rec and line for the records in `wanted`, a table with a column rec. Of equal lines one is given. `variable`: whose
     records they are. Raises NoRawLines."""
-    files = con.execute(
-        f"SELECT DISTINCT f.src, f.path, f.log_format, f.state FROM {dataset.events.table} e SEMI JOIN {wanted} w ON w.rec = e.rec "
-        f"JOIN {dataset.name}.files f ON f.src = e.src ORDER BY f.src"
-    ).fetchall()
-    before = [(path, state) for _, path, _, state in files if state is not None]
-    _check(before, variable)
-    found = fresh("found")
-    con.execute(f"CREATE TEMP TABLE {found} (rec UBIGINT, line VARCHAR)")
-    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
-        for log_format in dict.fromkeys(log_format for _, _, log_format, _ in files):
-            parts = (part for _, path, s, _ in files if s == log_format for part in parts_of(0, Path(path), Path(scratch), {}))
-            for batch in batches(parts):
-                prepare(con)
-                hold(con, batch, Path(scratch), {})
-                mend(con, Path(scratch), [f for f in log_formats().values() if f.name in dataset.account.log_formats])
-                for one in dict.fromkeys([*([log_formats()[log_format]] if log_format else []), *log_formats().values()]):
-                    con.execute(f"INSERT INTO {found} {_keyed(one)} SEMI JOIN {wanted} w ON w.rec = k.rec")
-                for part in batch:
-                    part.lines.discard()
-    con.execute("DROP TABLE IF EXISTS raw_lines")
-    _check(before, variable)
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch, files_of(con, dataset, variable, wanted) as files:
+        found = take(con, files, dataset.account.log_formats, Path(scratch), lambda _: ORIGINAL, lambda _: f"rec IN (SELECT rec FROM {wanted})")
     table = fresh("lines")
-    con.execute(f"CREATE TEMP TABLE {table} AS SELECT rec, min(line) AS line FROM {found} GROUP BY rec")
+    con.execute(f"CREATE TEMP TABLE {table} AS SELECT rec, min({ORIGINAL}) AS line FROM {found} GROUP BY rec")
+    con.execute(f"DROP TABLE {found}")
     return table
+
+
+@contextmanager
+def files_of(con: duckdb.DuckDBPyConnection, dataset: Dataset, variable: str, wanted: str | None = None) -> Iterator[list[File]]:
+    """The files that a dataset was read from, or those of the records in `wanted` (a table with a column rec), while they are as they were
+    then. Raises NoRawLines."""
+    chosen = f" WHERE src IN (SELECT src FROM {dataset.events.table} e SEMI JOIN {wanted} w ON w.rec = e.rec)" if wanted else ""
+    files = con.execute(f"SELECT path, log_format, state FROM {dataset.name}.files{chosen} ORDER BY src").fetchall()
+    before = [(path, state) for path, _, state in files if state is not None]
+    _check(before, variable)
+    yield [File(Path(path), log_format) for path, log_format, _ in files]
+    _check(before, variable)
 
 
 def _check(before: Sequence[tuple[str, str]], variable: str) -> None:
     for file, state in before:
         if (now := state_of(file)) != state:
             raise NoRawLines(variable, file, now)
-
-
-def _keyed(log_format: LogFormat) -> str:
-    """SELECT of the key and the line of every record of a log_format in `raw_lines`."""
-    reading = Reading(log_format, wanted=())
-    columns = f"l, coalesce(original, l) AS line, coalesce(key, l) AS key, from_json(l, {quoted(json.dumps(reading.structure))}) AS j, src"
-    parsed = f"(SELECT {columns} FROM raw_lines WHERE valid AND part IS NULL)"
-    rows = f"(SELECT * FROM {parsed} WHERE {reading.recognised('j')})"
-    return f"SELECT k.rec, k.line FROM ({reading.select(rows, 'l', 'j', also='line', key='key')}) k"

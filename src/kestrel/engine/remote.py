@@ -64,7 +64,16 @@ class Remote:
     """How often what is held of a source was found to be old."""
     progress: tuple[int, int] | None = None
     """While records are fetched: how many there are, and how many came."""
+    all_fields: set[str] = field(default_factory=set)
+    """The places of sources whose records are fetched whole, with fields that no log format maps."""
     _folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def ask_all_fields(self, source: Source) -> None:
+        """Fetch whole records of a source from now on; what is held of it lacks fields, and is fetched again when it is needed."""
+        if source.place not in self.all_fields:
+            self.all_fields.add(source.place)
+            self.held = [h for h in self.held if h.source.place != source.place]
+            self.creations = {key: known for key, known in self.creations.items() if key[0] != source.place}
 
     def fetcher(self, source: Source) -> Connector:
         if source.uri not in self.fetchers:
@@ -115,7 +124,7 @@ class Remote:
         try:
             for new in [w for w in dict.fromkeys(wanted) if w not in held.asked]:
                 self.progress = (0, 0)
-                (files,) = self._together([(fetcher, partial(fetcher.fetch, new, self._place(), self._came))])
+                (files,) = self._together([(fetcher, partial(fetcher.fetch, self._as_wanted(source, new), self._place(), self._came))])
                 held.files = self._added(held.files, files)
                 held.asked.add(new)
         finally:
@@ -142,7 +151,7 @@ class Remote:
         for start in range(0, len(new), BATCH):
             part = tuple(new[start : start + BATCH])
             wanted = FetchRequest(None, stop, ((FieldPredicate(("process.x_unique_id",), "=", part),),), CREATIONS)
-            (files,) = self._together([(fetcher, partial(fetcher.fetch, wanted, self._place(), lambda _: None))])
+            (files,) = self._together([(fetcher, partial(fetcher.fetch, self._as_wanted(source, wanted), self._place(), lambda _: None))])
             known.files = self._added(known.files, files)
             known.asked.update(part)
         return known.files
@@ -191,8 +200,11 @@ class Remote:
             self.progress = (whole + size.records, done)
         elif self.progress is None:
             self.progress = (0, 0)
-        files = fetcher.fetch(wanted, self._place(), self._came, size.records) if size.records != 0 else []
+        files = fetcher.fetch(self._as_wanted(source, wanted), self._place(), self._came, size.records) if size.records != 0 else []
         return Held(source, span, size, [str(f) for f in files if f.stat().st_size])
+
+    def _as_wanted(self, source: Source, request: FetchRequest) -> FetchRequest:
+        return replace(request, all_fields=True) if source.place in self.all_fields else request
 
     def _added(self, files: list[str], more: Sequence[Path]) -> list[str]:
         """One file with what is in all of them: many small ones take long to read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -65,6 +65,8 @@ class Snapshots:
         """The columns of large files that are known to be needed; None for all."""
         self.reading: tuple[int, int, int] | None = None
         """While files are read: the bytes in total, of those finished, and of the current one."""
+        self.completed: Callable[[Dataset], None] = lambda _: None
+        """Told of a dataset whose remaining columns were read."""
         self._writers: dict[str, Writer] = {}
         self._stopped = threading.Event()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -134,6 +136,7 @@ class Snapshots:
         whole = self._written(dataset) or self._read_again(dataset, column)
         old = dataset.name
         dataset.name, dataset.events, dataset.cached, dataset.account = whole.name, whole.events, whole.cached, whole.account
+        self.completed(dataset)
         self.con.execute(f"DETACH {old}")
 
     def _written(self, dataset: Dataset) -> Dataset | None:

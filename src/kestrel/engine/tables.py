@@ -192,6 +192,11 @@ def _condition(
 ) -> str:
     """SQL that is true for the rows a predicate holds for; each row has one value of an attribute, or none."""
     match predicate:
+        case Test(path, _, _, negated) if dict(described(comparer.con, frame))[place[path]].endswith("[]"):
+            each = f"(SELECT n, unnest({place[path]}) AS x FROM {frame})"
+            holds = comparer.condition("x", kinds[path], predicate, statement, each)
+            some = f"n IN (SELECT n FROM {each} WHERE {holds})"
+            return f"({place[path]} IS NOT NULL AND NOT {some})" if negated else some
         case Test(path, _, _, negated):
             x = place[path]
             holds = comparer.condition(x, kinds[path], predicate, statement, f"(SELECT {x} AS x FROM {frame})")

@@ -42,9 +42,9 @@ class FirstPass:
         self.reading = reading
         self.log_format = reading.log_format
 
-    def of_lines(self, lines: str, few: bool = False) -> str:
-        """A SELECT of the columns over lines `l` with `src`, and of ASIDE and SIZE. `few`: whether planning takes longer than reading the lines:
-        then dotted names and lists are searched for in their text."""
+    def of_lines(self, lines: str, few: bool = False, also: str = "") -> str:
+        """A SELECT of the columns over lines `l` with `src`, and of ASIDE and SIZE, and `also` another column of the lines. `few`: whether planning
+        takes longer than reading the lines: then dotted names and lists are searched for in their text."""
         searched = few or len(self._spelt[1]) > MANY
         structure = self._undotted if searched else self.structure
         parsed = f"CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(structure))})) END AS j"
@@ -54,7 +54,8 @@ class FirstPass:
         tests += [] if searched else [f"NOT contains(l, {quoted(_rare_end(first) + '.')})" for first in self._lacking]
         aside = f'CASE WHEN ({" AND ".join(tests)}) IS NOT true THEN l END AS "{ASIDE}"'
         rows = f'(SELECT *, {aside}, strlen(l)::UINTEGER AS "{SIZE}" FROM (SELECT *, {parsed} FROM {lines} WHERE l IS NOT NULL))'
-        return self.reading.select(rows, "l", "j", f'"{ASIDE}", "{SIZE}"', lists_are_text=True, few=few)
+        kept = ", ".join(filter(None, (f'"{ASIDE}"', f'"{SIZE}"', also)))
+        return self.reading.select(rows, "l", "j", kept, lists_are_text=True, few=few)
 
     def tests(self, base: str) -> list[str]:
         """SQL of what is true for a record that can be read without its line. `base`: where the structure is."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kestrel.formats import expression
 from kestrel.formats.transforms import quoted
-from kestrel.graph.steps import AttributePath
+from kestrel.graph.steps import AttributePath, Test
 from kestrel.ingest.further import Further
 from kestrel.ingest.sql import quoted_name
 from kestrel.model.layout import ADDRESSES, OBJECTS, Edge, Role, layout
 from kestrel.model.vocabulary import EntityType, Key, vocabulary
 
 EVENT_COLUMNS = {"x-oca-asset.name": "host", "x-oca-event.created": "t"}
+EVENT = "x-oca-event"
 PARTED = 64
 """More than a type has roles: tells a role's number from that of the row, where a record has several."""
 
@@ -36,6 +37,12 @@ class Events:
     columns: frozenset[str]
     unread: frozenset[str] = frozenset()
     further: Further = field(default_factory=Further)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Fields of the records that were read again, by the attribute of events (`data.PATH`), each with its column in SQL."""
+    searches: Mapping[Test, str] = field(default_factory=dict)
+    """The comparisons of any value that were made: each with a table of the keys of the records for which it holds."""
+    plain: Events | None = None
+    """The same without these."""
 
     def has(self, column: str) -> bool:
         """Whether a record can have the column. Raises Unread where it was left in the files."""
@@ -55,7 +62,8 @@ class Events:
     @property
     def accounts(self) -> str:
         """The table of logins and their SIDs."""
-        return self.table.replace(".events", ".accounts") if "." in self.table else "accounts"
+        table = (self.plain or self).table
+        return table.replace(".events", ".accounts") if "." in table else "accounts"
 
 
 def role_column(events: Events, role: Role, name: str) -> str | None:
@@ -155,7 +163,10 @@ def attribute(events: Events, role: Role, name: str, kind: EntityType) -> str | 
 
 
 def _further_attribute(events: Events, role: Role, name: str, kind: EntityType) -> str | None:
-    """SQL of an attribute in the role's column `further`, with the type that its values have in all records."""
+    """SQL of an attribute in the role's column `further`, with the type that its values have in all records; of a field that was read again."""
+    if role.type == EVENT and name in events.fields:
+        of_records = events.further.value_type(role.name, role.type, name)
+        return f"unnest(coalesce({events.fields[name]}, [NULL]))" if of_records and of_records.is_list else events.fields[name]
     column = role_column(events, role, "further")
     column = "item_further" if role.is_list and column else column
     known = events.further.value_type(role.name, role.type, name)

@@ -112,10 +112,10 @@ def _read(
         return
     lines = hold(con, held, scratch, account.unreadable)
     _note(account, lines)
-    mended, several = mend(con, scratch, _formats_of(_sample(con, "raw_lines")))
+    mended, several = mend(con, scratch, formats_of(sample(con, "raw_lines")))
     account.mended += mended
     account.several += several
-    others = [given] if given else _formats_of(_sample(con, "raw_lines"))
+    others = [given] if given else formats_of(sample(con, "raw_lines"))
     _read_lines(con, lines, {p.number: p.path for p in parts}, others, wanted, account)
 
 
@@ -123,8 +123,8 @@ def _read_plain(
     con: duckdb.DuckDBPyConnection, parts: Sequence[Part], wanted: Collection[str] | None, given: LogFormat | None, account: Account
 ) -> Sequence[Part]:
     """Read newline-delimited files by a fast road; those that were read, though some lines may be set aside."""
-    first = _sample(con, together(parts)) if parts else []
-    found = [given] if given else _formats_of(first)
+    first = sample(con, together(parts)) if parts else []
+    found = [given] if given else formats_of(first)
     if found and suits(first) and (read := _read_fast(con, parts, found, first, wanted)):
         _add(account, found[0], read[0], [part.lines for part in parts])
         return parts
@@ -136,8 +136,8 @@ def _read_tables(
 ) -> Iterator[Part]:
     """The same for tables."""
     for part in parts:
-        first = _sample(con, together([part])) if part.lines.rows else []
-        found = [given] if given else _formats_of(first)
+        first = sample(con, together([part])) if part.lines.rows else []
+        found = [given] if given else formats_of(first)
         if not found or not suits(first):
             continue
         reading = Reading(found[0], wanted)
@@ -175,7 +175,7 @@ def _read_fast(
     return read_mixed(con, parts, Reading(found[0], wanted), _insert)
 
 
-def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+def sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
     """The first lines of a relation; none where DuckDB cannot read those."""
     try:
         return [line for (line,) in con.execute(f"SELECT l FROM {relation} WHERE l IS NOT NULL LIMIT {SAMPLE}").fetchall()]
@@ -185,7 +185,7 @@ def _sample(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
         return []
 
 
-def _formats_of(lines: Sequence[str]) -> list[LogFormat]:
+def formats_of(lines: Sequence[str]) -> list[LogFormat]:
     """The log formats of some records, the most frequent first."""
     records = (r for r in map(_parsed, lines) if isinstance(r, dict))
     seen = Counter(log_format.name for r in records if (log_format := recognise(r)))

@@ -9,8 +9,12 @@ from typing import assert_never
 from kestrel.graph.steps import TABLE, Applied, AttributePath, Find, Get, Group, Join, Load, Merge, New, Refine, Rows, Step, type_of
 from kestrel.model.vocabulary import vocabulary
 
-EVENT_COLUMNS = {"event.code": "text", "event.provider": "text", "event.action": "text", "event.original": "text"}
+ORIGINAL = "event.original"
+"""The raw line of a record: read again from its file."""
+EVENT_COLUMNS = {"event.code": "text", "event.provider": "text", "event.action": "text", ORIGINAL: "text"}
 """What RECORDS adds."""
+EVENT, DATA, ANY = "x-oca-event", "data.", "ANY"
+"""The type of events, how the names of fields of their records begin, and the word for any value of a record."""
 ROW_COLUMNS = {"first_observed": "time", "last_observed": "time", "number_observed": "number"}
 
 
@@ -107,6 +111,11 @@ def model_attributes(kind: str) -> dict[str, str]:
             if end == "directory":
                 found[f"{reference}.{deeper}.path"] = "text"
     return found
+
+
+def is_field(path: AttributePath) -> bool:
+    """Whether an attribute is a field of the record of an event, or of the record that a row is of."""
+    return path.attribute.startswith(DATA) and not path.known and not path.references
 
 
 def kind_of(path: AttributePath) -> str:

@@ -10,7 +10,7 @@ from kestrel.errors import KestrelError
 from kestrel.graph.formats import PACKED
 from kestrel.graph.steps import TABLE
 from kestrel.lower.alias_hints import ENDING, FIELDS, TYPES, VERBS
-from kestrel.lower.columns import EVENT_COLUMNS, model_attributes
+from kestrel.lower.columns import ANY, DATA, EVENT_COLUMNS, model_attributes
 from kestrel.model.vocabulary import EVERY_ENTITY, vocabulary
 from kestrel.syntax.strings import written
 from kestrel.text import Span, listed, nearest
@@ -59,9 +59,22 @@ class UnknownAttribute(KestrelError):
         hint = f"did you mean `{close}`?" if close else f"its attributes: {listed(own, 20)}" if own else None
         if name in EVENT_COLUMNS and kind != TABLE:
             hint = f"the records have it: `RECORDS({variable or 'x'})`"
+        elif name.startswith(DATA) or name.upper() == ANY:
+            asked = f"`WHERE event:{name} ...` compares {'the values' if name.upper() == ANY else 'a field'} of its records"
+            hint = asked if kind == TABLE or name.upper() == ANY else f"{asked}; `RECORDS({variable or 'x'})` has the fields as columns"
         elif variable and hint:
             hint += f"{'' if close else '.'} `INFO {variable}` lists them all"
         super().__init__(f"{kind} has no attribute `{name}`", span, hint)
+
+
+class AnyNotCompared(KestrelError):
+    """ANY where one value is needed."""
+
+    code: ClassVar[str] = "K0239"
+
+    def __init__(self, span: Span) -> None:
+        hint = "it is compared in WHERE, by `=`, IN, LIKE or MATCHES: `ANY LIKE '%mimikatz%'`"
+        super().__init__("ANY stands for every value of a record", span, hint)
 
 
 class UnknownRelation(KestrelError):

@@ -11,8 +11,8 @@ from typing import Any
 from kestrel.errors import KestrelError
 from kestrel.graph.steps import TABLE, AttributePath, Step, type_of
 from kestrel.lower.actions import Notice
-from kestrel.lower.columns import columns_beside
-from kestrel.lower.mistakes import BadReference, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable, WrongValue
+from kestrel.lower.columns import ANY, DATA, EVENT, ORIGINAL, columns_beside
+from kestrel.lower.mistakes import AnyNotCompared, BadReference, MissingParameter, UnknownAttribute, UnknownType, UnknownVariable, WrongValue
 from kestrel.model.vocabulary import EntityType, plain_name, vocabulary
 from kestrel.syntax import tree
 from kestrel.syntax.mistakes import BadEscape
@@ -72,8 +72,15 @@ class Names:
 
     # -- attributes ----------------------------------------------------------------------------------------------
 
-    def path(self, path: tree.Path, subject: Subject) -> AttributePath | None:
-        """An attribute as written, of the subject or, with a type before it, of another entity."""
+    def path(self, path: tree.Path, subject: Subject, compared: bool = False) -> AttributePath | None:
+        """An attribute as written, of the subject or, with a type before it, of another entity. `compared`: in a pattern, where it may be ANY."""
+        found = self._path(path, subject)
+        if found and found.attribute == ANY and not compared:
+            self.errors.append(AnyNotCompared(path.span))
+            return None
+        return found
+
+    def _path(self, path: tree.Path, subject: Subject) -> AttributePath | None:
         if path.type is not None:
             other = vocabulary().type_named(path.type)
             if other is None:
@@ -96,6 +103,8 @@ class Names:
         columns = columns_beside(subject.step, self.known_columns) if subject.step is not None else None
         own = columns.kinds.get(attribute) if columns else None
         of_model = resolve(attribute, subject.entity, span)
+        if attribute.startswith(DATA) and columns and ORIGINAL in columns.kinds and subject.type != EVENT:
+            return AttributePath(subject.type, (), attribute.replace("[*]", ""), False, span, "any")
         if own is not None:
             if of_model and of_model.known and of_model.text() == attribute:
                 return of_model
@@ -179,6 +188,8 @@ def resolve(attribute: str, kind: EntityType, span: Span) -> AttributePath | Non
     parts = attribute.split(".")
     while True:
         rest = ".".join(parts)
+        if kind.name == EVENT and (rest.startswith(DATA) or rest.upper() == ANY):
+            return AttributePath(start, tuple(chain), ANY if rest.upper() == ANY else rest.replace("[*]", ""), False, span, "any")
         name = kind.attribute(rest) or kind.attribute(rest.replace("'", "")) or kind.attribute(plain_name(rest))
         if name:
             return AttributePath(start, tuple(chain), name, True, span)

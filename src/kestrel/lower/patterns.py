@@ -12,9 +12,10 @@ from kestrel.formats.transforms import CANONICAL
 from kestrel.graph.likes import can_escape, lookalikes
 from kestrel.graph.steps import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
 from kestrel.lower.actions import Notice
-from kestrel.lower.columns import has_rows, kind_of
+from kestrel.lower.columns import ANY, has_rows, kind_of
 from kestrel.lower.expressions import LACKING, in_words
 from kestrel.lower.mistakes import (
+    AnyNotCompared,
     BadExpression,
     BadLike,
     BadNetwork,
@@ -53,6 +54,9 @@ class Patterns(Names):
                 return self._comparison(pattern, subject)
             case tree.IsNull(path, negated):
                 found = self._tested(path, subject)
+                if found and found.attribute == ANY:
+                    self.errors.append(AnyNotCompared(path.span))
+                    return None
                 return Missing(found, negated) if found else None
             case tree.And(parts):
                 known = [p for part in parts if (p := self.predicate(part, subject))]
@@ -67,7 +71,7 @@ class Patterns(Names):
                 assert_never(pattern)
 
     def _tested(self, path: tree.Path, subject: Subject) -> AttributePath | None:
-        found = self.path(path, subject)
+        found = self.path(path, subject, compared=True)
         if found and found.type != subject.type and subject.step is not None and has_rows(subject.step):
             self.errors.append(NotEntities(found.text(), subject.type, subject.variable or "", path.span))
             return None
@@ -81,6 +85,9 @@ class Patterns(Names):
         negated = comparison.negated != (operator == "!=")
         if operator == "!=":
             operator = "="
+        if path.attribute == ANY and operator not in ("=", "IN", "LIKE", "MATCHES"):
+            self.errors.append(AnyNotCompared(comparison.path.span))
+            return None
         before = len(self.errors)
         items = self._items(comparison.value)
         if len(self.errors) > before:

@@ -26,12 +26,14 @@ class FieldPredicate:
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
     """Records in `range` (None: all time; either end may be open) for which every condition of one group holds. `any_of` None: all
-    records. `kinds`: those of these kinds of event only; none named: of any. A source may bring more, never fewer."""
+    records. `kinds`: those of these kinds of event only; none named: of any. `all_fields`: whole records, also with fields that no log format
+    maps. A source may bring more, never fewer."""
 
     start: Any = None
     stop: Any = None
     any_of: tuple[tuple[FieldPredicate, ...], ...] | None = None
     kinds: tuple[str, ...] = ()
+    all_fields: bool = False
 
     @classmethod
     def within(cls, span: TimeRange | None) -> FetchRequest:

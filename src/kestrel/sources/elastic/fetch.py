@@ -156,12 +156,12 @@ class Elastic:
         """Write the documents into one file, several slices at once. Raises TooMuch, and KestrelError for what the server does."""
         with self.timed():
             query, file = query_of(wanted, self.fields), into / "documents.ndjson"
-            total = expected if expected and expected > FEW else self._few(query, file, stated)
+            total = expected if expected and expected > FEW else self._few(query, file, stated, wanted.all_fields)
             if total is None:
                 return [file]
             if total > self.bound:
                 raise TooMuch(f"stixshifter://{self.place.profile}", total, self.bound)
-            self._fetch_exactly(query, file, SLICES if total > WORTH else 1, stated)
+            self._fetch_exactly(query, file, SLICES if total > WORTH else 1, stated, wanted.all_fields)
             return [file]
 
     def explain(self, wanted: FetchRequest) -> str:
@@ -177,11 +177,11 @@ class Elastic:
 
     # -- pages -----------------------------------------------------------------------------------------------------
 
-    def _few(self, query: Query, file: Path, stated: Callable[[int], None]) -> int | None:
+    def _few(self, query: Query, file: Path, stated: Callable[[int], None], all_fields: bool) -> int | None:
         """Write all documents if one page holds them; else how many there are. Raises KestrelError."""
         from kestrel.sources.elastic.point import PAGE
 
-        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": list(wanted_fields(self.fields.formats)), **self._formatted}
+        body = {"query": query, "size": FEW, "track_total_hits": True, "_source": self._wanted(all_fields), **self._formatted}
         try:
             page = self.client.page(f"{self.place.path}/{PAGE}", body)
         except TooLarge:
@@ -207,14 +207,14 @@ class Elastic:
         except (Expired, Inexact) as wrong:
             raise self.client.failed("how many documents there are", str(wrong) or "it no longer has the search context") from None
 
-    def _fetch_exactly(self, query: Query, file: Path, slices: int, stated: Callable[[int], None]) -> None:
+    def _fetch_exactly(self, query: Query, file: Path, slices: int, stated: Callable[[int], None], all_fields: bool) -> None:
         """Write all documents of one point in time: as many as it counts, each once; if that fails, start again."""
         from kestrel.sources.elastic.point import Inexact
 
         wrong = ""
         for _ in range(ATTEMPTS):
             try:
-                self._report(self._fetch(query, file, slices, stated))
+                self._report(self._fetch(query, file, slices, stated, all_fields))
             except Expired:
                 wrong = "it closed the point in time before all pages were fetched"
             except Inexact as inexact:
@@ -224,7 +224,7 @@ class Elastic:
             stated(0)
         raise self.client.failed("for one page after another", wrong)
 
-    def _fetch(self, query: Query, file: Path, slices: int, stated: Callable[[int], None]) -> list[str]:
+    def _fetch(self, query: Query, file: Path, slices: int, stated: Callable[[int], None], all_fields: bool) -> list[str]:
         """Fetch each slice in its own thread. The main thread writes the results, and waits in short steps so that it can be interrupted.
         Returns the documents that were left out. Raises Expired, Inexact."""
         from kestrel.sources.elastic.point import Inexact
@@ -245,7 +245,7 @@ class Elastic:
         left_out: list[str] = []
         came = 0
         seen: set[int] = set()
-        with self._point() as point, file.open("wb") as lines:
+        with self._point(all_fields) as point, file.open("wb") as lines:
             counted = point.count(query)
             threads = [threading.Thread(target=work, args=(point, n), daemon=True) for n in range(slices)]
             for thread in threads:
@@ -301,17 +301,21 @@ class Elastic:
             of = "1 document is not a JSON object and was" if len(left_out) == 1 else f"{len(left_out):,} documents are not JSON objects and were"
             self.notices.append(f"{of} skipped{first}")
 
+    def _wanted(self, all_fields: bool) -> list[str]:
+        """The fields of documents that are fetched, as `_source` filters name them."""
+        return ["*"] if all_fields else list(wanted_fields(self.fields.formats))
+
     @property
     def _formatted(self) -> Query:
         """The part of a request for times as text."""
         return FORMATTED if self.fields.holds_time else {}
 
     @contextmanager
-    def _point(self) -> Iterator[Point]:
+    def _point(self, all_fields: bool = False) -> Iterator[Point]:
         """A point in time that is closed in the end, whatever happens."""
         from kestrel.sources.elastic.point import Point
 
-        point = Point.open(self.client, self._formatted, wanted_fields(self.fields.formats))
+        point = Point.open(self.client, self._formatted, self._wanted(all_fields))
         try:
             yield point
         finally:
