@@ -30,6 +30,7 @@ SHOWN_BEHIND_REFERENCES = frozenset(
         "src_ref.value",
         "dst_ref.value",
         "parent_directory_ref.path",
+        "host_ref.hostname",
     }
 )
 """Attributes behind a reference that DISP shows without being asked."""

@@ -17,7 +17,7 @@ from kestrel.errors import HuntErrors, KestrelError, draw
 from kestrel.graph.origin import Named, Origin
 from kestrel.graph.steps import AttributePath, Get, Load, Source, Step, ValuesOf, read_by
 from kestrel.ingest.file_states import Readings
-from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, lower
+from kestrel.lower import Action, Analyse, Define, Describe, Draw, Explain, Inform, Lowering, Notice, Save, Show, Survey, lower
 from kestrel.result import Failure, Result, Table
 from kestrel.result import Notice as Reported
 from kestrel.scratch import prefix, sweep
@@ -258,6 +258,9 @@ class Session:
             case Inform(step, name):
                 known = {**self.scope, **{f"${n}": value for n, value in {**self.parameters, **self._passed}.items()}}
                 yield present.info(self.engine, step, name, self.origins.get(name, Origin("")), known)
+            case Survey(sources, name):
+                for source in sources:
+                    yield from self._survey(source, name)
             case Describe(step, path, name):
                 yield present.describe(self.engine, step, path, name)
             case Explain(step, name):
@@ -362,21 +365,26 @@ class Session:
     def overview(self, pool: str | None) -> Iterator[Result]:
         """What is in files, as tables: log formats, event types, hosts, entities, fields. Of a live source, what `examine` finds; of None, the
         log formats that can be read. Raises HuntErrors."""
-        from kestrel.overview import known_formats, overview
+        from kestrel.overview import known_formats
 
         if pool is None:
             yield known_formats()
             return
-
         try:
             for source in self._open(pool, quoted=False):
-                if source.place:
-                    rows = tuple((f.what, f.state, f.found) for f in check(source))
-                    yield Table(pool, ("checked", "state", "found"), rows, len(rows))
-                else:
-                    yield from overview(self.engine, source)
+                yield from self._survey(source, pool)
         except KestrelError as error:
             raise HuntErrors(Text(pool), [error]) from error
+
+    def _survey(self, source: Source, name: str) -> Iterator[Result]:
+        """What is in a data source, as tables."""
+        from kestrel.overview import overview
+
+        if source.place:
+            rows = tuple((f.what, f.state, f.found) for f in check(source))
+            yield Table(name, ("checked", "state", "found"), rows, len(rows))
+        else:
+            yield from overview(self.engine, source)
 
     def _examine_files(self, source: Source) -> Iterator[tuple[str, str, str]]:
         from kestrel.ingest.account import findings
@@ -515,7 +523,7 @@ def _columns(actions: list[Action]) -> frozenset[str] | None:
                 shown.append(path)
             case Show() | Draw() | Inform() | Save() | Analyse():
                 return None
-            case Explain() | Notice():
+            case Explain() | Notice() | Survey():
                 pass
             case _:
                 assert_never(action)

@@ -222,8 +222,9 @@ def test_the_fullest_attributes_come_first() -> None:
 
 
 def test_variables_used_last_come_first() -> None:
-    assert offered("INFO |") == ["n", "p", "f"]
-    assert offered("DISP f\nDISP p\nINFO |") == ["p", "f", "n"]
+    assert offered("EXPLAIN |") == ["n", "p", "f"]
+    assert offered("DISP f\nDISP p\nEXPLAIN |") == ["p", "f", "n"]
+    assert offered("INFO |")[:4] == ["n", "p", "f", "stixshifter://host101"]
 
 
 def test_verbs_that_a_variable_fits_come_first() -> None:

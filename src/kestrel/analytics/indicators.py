@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from kestrel.analytics.contract import Outcome
-from kestrel.analytics.patterns import WORDS, Facts, NotUnderstood, Test, folded, read
+from kestrel.analytics.patterns import AROUND, WORDS, Facts, NotUnderstood, Test, folded, read
 from kestrel.analytics.risk import LONGEST, decoded
 from kestrel.errors import KestrelError
 from kestrel.formats.transforms import canonical_address
@@ -124,7 +124,7 @@ class Known:
     def fitting(self, row: Mapping[str, Any]) -> Iterator[tuple[Indicator, str]]:
         """The indicators an entity fits, each with the attribute that shows it."""
         for attribute, value in row.items():
-            if attribute in UNSEEN or attribute.startswith("parent_ref."):
+            if attribute in UNSEEN or attribute.startswith(AROUND):
                 continue
             for one in value if isinstance(value, list | tuple) else (value,):
                 if one is not None and one != "":
@@ -213,7 +213,7 @@ def facts_of(row: Mapping[str, Any]) -> Facts:
     """What an entity has of its own, and what its command line mentions."""
     facts: dict[str, list[Any]] = {}
     for attribute, value in row.items():
-        if attribute in UNSEEN or attribute.startswith("parent_ref."):
+        if attribute in UNSEEN or attribute.startswith(AROUND):
             continue
         values = [v for v in (value if isinstance(value, list | tuple) else [value]) if v is not None and v != ""]
         if values:

@@ -25,6 +25,8 @@ Test = Callable[[Facts], bool]
 WORDS = "command_line words"
 """The place of addresses, domains and URLs that a command line mentions."""
 MENTIONED = frozenset({*ADDRESS_TYPES, "domain-name", "url"})
+AROUND = ("parent_ref.", "process_ref.", "host_ref.")
+"""References to what an entity is not made of: an indicator of a file or an address is not one of everything on its host."""
 
 
 class NotUnderstood(ValueError):
@@ -80,7 +82,7 @@ def _prefixes(wanted: str, type: str, depth: int = 2) -> Iterator[str]:
     known = vocabulary().types.get(type)
     if known and depth:
         for reference, target in known.references.items():
-            if reference != "parent_ref" and wanted != type:
+            if f"{reference}." not in AROUND and wanted != type:
                 yield from (f"{reference}.{rest}" for rest in _prefixes(wanted, target, depth - 1))
 
 

@@ -12,11 +12,14 @@ from kestrel.formats.format import log_formats
 from kestrel.graph.steps import TABLE, AttributePath
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import Events, attribute, can_have, entity_type, has_attribute
-from kestrel.lower.columns import ANY
+from kestrel.lower.columns import ANY, EVENT
 from kestrel.model.layout import OBJECTS, Role, layout
 from kestrel.model.vocabulary import EVERY_ENTITY, EntityType, vocabulary
 from kestrel.result import Notice
 from kestrel.text import Span, listed, nearest
+
+BRIEF = {"process_ref": ("name", "pid"), "host_ref": ("hostname",)}
+"""Of what such a reference leads to, these attributes alone are listed; others are shown when they are asked for."""
 
 
 class NoSuchData(KestrelError):
@@ -94,10 +97,13 @@ def attribute_paths(variable: Variable) -> Iterator[AttributePath]:
         targets = [layout().roles[t] for t in places]
         below = entity_type(target)
         provided = variable.own.columns if variable.own else {}
-        for name in below.attributes:
+        brief = BRIEF.get(reference) if kind.name != EVENT else None
+        for name in brief or below.attributes:
             recorded = events and any(attribute(events, t, name, below) for t in targets)
             if recorded or f"{reference}.{name}" in provided:
                 yield AttributePath(variable.type, ((reference, target),), name)
+        if brief:
+            continue
         yield from (AttributePath(variable.type, ((reference, target),), n, False, kind="any") for n in _only_in_data(events, targets, below))
         for inner, deeper in below.references.items():
             if reference == inner or deeper != "directory":

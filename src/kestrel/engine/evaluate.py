@@ -50,6 +50,7 @@ from kestrel.ingest.dataset import Dataset, configure
 from kestrel.ingest.file_states import Readings
 from kestrel.ingest.observations import entity_type, observations
 from kestrel.ingest.sql import Statement, quoted_name
+from kestrel.lower.columns import EVENT
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.pushdown.projection import columns_of
 from kestrel.pushdown.request import Connector
@@ -99,6 +100,8 @@ class Engine:
         self.answers: dict[str, Own | None] = {}
         """What analytics returned, by the content of the step."""
         self.asked: set[Step] = set()
+        self._several: dict[str, bool] = {}
+        """Whether the records of a table name more than one host."""
         self._counts: dict[str, tuple[int, int, datetime | None, datetime | None]] = {}
 
     # -- steps ---------------------------------------------------------------------------------------------------
@@ -266,9 +269,23 @@ class Engine:
     def attributes_of(self, variable: Variable) -> list[AttributePath]:
         """Every attribute the rows can have: columns of their own, and what records give for the type, one reference deep."""
         found = self.datasets.reading(lambda: list(attribute_paths(variable)))
+        if variable.type != EVENT and not self._has_several_hosts(variable):
+            found = [p for p in found if p.text() != "host_ref.hostname"]
         known = {p.text() for p in found}
         own = [AttributePath(variable.type, (), name, kind=c.kind) for name, c in variable.columns.items()]
         return [p for p in own if p.text() not in known and p.text() not in EVERY_ENTITY] + found
+
+    def _has_several_hosts(self, variable: Variable) -> bool:
+        """Whether the records of a variable name more than one host."""
+        if variable.dataset is None:
+            return False
+        events = variable.dataset.events.plain or variable.dataset.events
+        if events.table not in self._several:
+            self._several[events.table] = self._is_several(f"{events.table}")
+        return self._several[events.table] and self._is_several(f"{events.table} SEMI JOIN {variable.table} v USING (rec)")
+
+    def _is_several(self, records: str) -> bool:
+        return self.work.fetch(f"SELECT count(DISTINCT host) > 1 FROM {records}") == [(True,)]
 
     def name_of(self, step: Step) -> str:
         """The name of a variable, or of the first one it is made from."""

@@ -46,8 +46,9 @@ class NoSuchField(KestrelError):
     code: ClassVar[str] = "K0310"
 
     def __init__(self, name: str, known: Sequence[str], span: Span | None) -> None:
-        there = [DATA + (f"'{n}'" if "." in n else n) for n in known]
-        close = nearest(name, there)
+        close = nearest(name.removeprefix(DATA), known)
+        there = [DATA + (n if PLAIN.fullmatch(n) else f"'{n}'") for n in known]
+        close = close and there[known.index(close)]
         hint = f"did you mean `{close}`?" if close else f"the most frequent fields: {listed(there[:12])}" if there else None
         super().__init__(f"no record has the field `{name}`", span, hint)
 

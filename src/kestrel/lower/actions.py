@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kestrel.graph.steps import Applied, AttributePath, Step
+from kestrel.graph.steps import Applied, AttributePath, Source, Step
 from kestrel.text import Span
 
 
@@ -47,6 +47,15 @@ class Inform:
     """Tell what a variable is."""
 
     step: Step
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Tell what is in data sources. `name`: as the hunt names them."""
+
+    sources: tuple[Source, ...]
     name: str
     span: Span
 
@@ -100,4 +109,4 @@ class Notice:
     message: str
 
 
-Action = Define | Show | Draw | Inform | Describe | Explain | Save | Analyse | Notice
+Action = Define | Show | Draw | Inform | Survey | Describe | Explain | Save | Analyse | Notice

@@ -28,7 +28,7 @@ from kestrel.graph.steps import (
     sources_of,
     type_of,
 )
-from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Explain, Inform, Notice, Save, Show
+from kestrel.lower.actions import Action, Analyse, Define, Describe, Draw, Explain, Inform, Notice, Save, Show, Survey
 from kestrel.lower.mistakes import (
     AppliedTwice,
     ImpossibleRelation,
@@ -120,6 +120,10 @@ class Lowering(Tables):
                 return None
             case tree.Disp():
                 return self._display(statement)
+            case tree.InfoOfSource(source_text):
+                return self._survey(source_text, statement.span)
+            case tree.Info(variable) if variable.text not in self.scope and self.is_profile(variable.text):
+                return self._survey(tree.SourceText(variable.text, False, variable.span), statement.span)
             case tree.Info(variable):
                 known = self.variable(variable)
                 return Inform(known, variable.text, statement.span) if known else None
@@ -287,6 +291,11 @@ class Lowering(Tables):
         if step is not None:
             self.inputs[source_text.text] = step
         return step
+
+    def _survey(self, source_text: tree.SourceText, span: Span) -> Survey | None:
+        found = self._sources(source_text)
+        named = ", ".join(self._source_texts(source_text))
+        return Survey(found, named, span) if found else None
 
     def _sources(self, source_text: tree.SourceText) -> tuple[Source, ...]:
         found: list[Source] = []

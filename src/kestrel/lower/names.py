@@ -188,6 +188,9 @@ def resolve(attribute: str, kind: EntityType, span: Span) -> AttributePath | Non
     parts = attribute.split(".")
     while True:
         rest = ".".join(parts)
+        if "." in (meant := kind.synonyms.get(rest, "")):
+            parts = meant.split(".")
+            continue
         if kind.name == EVENT and (rest.startswith(DATA) or rest.upper() == ANY):
             return AttributePath(start, tuple(chain), ANY if rest.upper() == ANY else rest.replace("[*]", ""), False, span, "any")
         name = kind.attribute(rest) or kind.attribute(rest.replace("'", "")) or kind.attribute(plain_name(rest))

@@ -101,7 +101,7 @@ class EntityType:
     def is_in_every_observation(self, name: str) -> bool:
         """Whether every observation of an entity has an attribute, as one of its keys or computed from one."""
         fields = FIELD.findall(self.attributes.get(name, ""))
-        return name in EVERY_ENTITY or any(c in fields for key in self.keys for c in key.searched)
+        return name in EVERY_ENTITY or any(name == key.attribute or c in fields for key in self.keys for c in key.searched)
 
     def attribute(self, name: str) -> str | None:
         """The attribute a name stands for, or None."""

@@ -38,8 +38,14 @@ PROPERTY = re.compile(r"x_[a-z0-9_]{1,248}")
 OF_CUSTOM_TYPE = re.compile(r"[a-z][a-z0-9_]{2,249}")
 ENTRY = re.compile(r"[A-Za-z0-9_-]{1,250}")
 RESERVED = frozenset({"id", "type", "spec_version", "extensions", "object_marking_refs", "granular_markings", "defanged"})
-STIX_NAMES = {("process", "binary_ref"): "image_ref", ("process", "created"): "created_time"}
-"""Properties STIX 2.1 calls otherwise than the model."""
+OWN_REFERENCES = ("host_ref", "process_ref")
+"""References of the model that only events have in STIX."""
+STIX_NAMES = {
+    ("process", "binary_ref"): "image_ref",
+    ("process", "created"): "created_time",
+    **{(t.name, r): f"x_{r}" for t in vocabulary().types.values() if not t.name.startswith("x-") for r in OWN_REFERENCES if r in t.references},
+}
+"""Properties STIX 2.1 calls otherwise than the model, or does not have."""
 HOPS = {("file", "x_software_ref"): "software"}
 """References the model knows as part of an attribute's name."""
 

@@ -29,7 +29,7 @@ def further(of: Object, graph: Mapping[str, Object]) -> dict[str, Any]:
     kind = vocabulary().entity(str(of.get("type")))
     found: dict[str, list[Any]] = {}
     for name, value in _flat(of, graph):
-        name = kind.synonyms.get(name, name)
+        name = name if "_ref." in kind.synonyms.get(name, "") else kind.synonyms.get(name, name)
         if name in kind.further or (name not in kind.attributes and kind.is_open(name) and name.partition(".")[0] not in kind.references):
             found.setdefault(name, []).append(_canonical(kind, name, value))
     known = {name: values[0] if len(values) == 1 else values for name, values in found.items()}

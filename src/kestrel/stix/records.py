@@ -177,15 +177,21 @@ class _Record:
         user = self._ref(process, "creator_user_ref", "user-account")
         if user := user or (self._ref(self.event, "user_ref", "user-account") if main else None):
             row["user"] = self._account(user)
-        connections = self._refs(process, "opened_connection_refs", "network-traffic")
-        changes = []
+        connections = [*self._refs(process, "opened_connection_refs", "network-traffic"), *self._touched(key, "network-traffic")]
+        changes = [change for touched in self._touched(key, "windows-registry-key") for change in self._registry(touched)]
         if main:
             connections += self._refs(self.event, "network_ref", "network-traffic")
-            changes = [change for key in self._refs(self.event, "registry_ref", "windows-registry-key") for change in self._registry(key)]
-        beside = self._roles(file=self._ref(self.event, "file_ref", "file"), dns=self._ref(self.event, "domain_ref", "domain-name")) if main else {}
+            changes += [change for key in self._refs(self.event, "registry_ref", "windows-registry-key") for change in self._registry(key)]
+        file = self._ref(self.event, "file_ref", "file") if main else None
+        domain = self._ref(self.event, "domain_ref", "domain-name") if main else None
+        beside = self._roles(file=file or next(iter(self._touched(key, "file")), None), dns=domain)
         for connection, change in zip_longest(dict.fromkeys(connections), changes) if connections or changes else [(None, None)]:
             yield (change or {}) | row | self._roles(network=connection) | beside
             beside = {}
+
+    def _touched(self, process: str, kind: str) -> list[str]:
+        """What a saved variable says a process touched."""
+        return [key for key in self._of_type(kind) if self._ref(self.graph[key], "x_process_ref", "process") == process]
 
     def _roles(self, **keys: str | None) -> Row:
         """The roles that have an object; with a domain name come the addresses it resolves to."""

@@ -225,6 +225,11 @@ class _AtCursor(Parser):
             raise Reached
         return super()._variable(hint)
 
+    def _names_source(self) -> bool:
+        """Where the text ends, a variable can stand, or a source: both are offered as sources."""
+        self.owner.type = None if self.at_end else self.owner.type
+        return self.at_end or super()._names_source()
+
     def _operand_variable(self, beside: tree.Expression | None) -> tree.Word:
         first = self._type_of(beside.variable) if beside else None
         return self._variable(None, lambda given: first in (None, given))

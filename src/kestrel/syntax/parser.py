@@ -15,7 +15,7 @@ from kestrel.syntax.clauses import Clauses
 from kestrel.syntax.dialect_hints import ADVICE, LOOKALIKES, advice
 from kestrel.syntax.grammar import AGGREGATIONS, CLAUSES, CLAUSES_OF, COMMANDS, EVERY, RESERVED, TRANSFORMS, YIELDING
 from kestrel.syntax.mistakes import BesidePlus, LookAlike, TwoObservations, Unexpected, WrongOperand
-from kestrel.syntax.scanner import AMOUNT, BETWEEN, FOUND, GIVEN, MISNAMED, REFERENCE, STATEMENT, WORD, canonical
+from kestrel.syntax.scanner import AMOUNT, BETWEEN, FOUND, GIVEN, MISNAMED, REFERENCE, SOURCE, STATEMENT, WORD, canonical
 from kestrel.text import Source, Span, nearest
 
 
@@ -111,7 +111,7 @@ class Parser(Clauses):
             "APPLY": self._apply,
             "SAVE": self._save,
             "DISP": self._disp,
-            "INFO": lambda s: tree.Info(self._variable(), self._since(s)),
+            "INFO": self._info,
             "DESCRIBE": self._describe,
             "EXPLAIN": lambda s: tree.Explain(self._variable(), self._since(s)),
         }
@@ -120,6 +120,16 @@ class Parser(Clauses):
             self._word()
             return others[upper](start)
         return self._no_statement()
+
+    def _info(self, start: int) -> tree.Info | tree.InfoOfSource:
+        if self._names_source():
+            return tree.InfoOfSource(self._source("a variable, a data source or a file"), self._since(start))
+        return tree.Info(self._variable(), self._since(start))
+
+    def _names_source(self) -> bool:
+        """Whether a data source or a file stands here and no variable."""
+        source = SOURCE.match(self.text, self.place)
+        return self._peek("'") or self._peek('"') or self._peek("$") or bool(source and ("/" in source.group() or "*" in source.group()))
 
     def _no_statement(self) -> NoReturn:
         """Something stands here that neither begins a statement nor goes on with the one before it."""

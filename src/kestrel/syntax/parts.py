@@ -18,6 +18,8 @@ def _parts(node: tree.Yielding | tree.Statement) -> dict[str, Span]:
             return {"type": kind.span} | ({"source": source_texts[0].span.to(source_texts[-1].span)} if source_texts else {})
         case tree.Find(kind, _, _, variable):
             return {"type": kind.span, "source": variable.span, "variable": variable.span}
+        case tree.InfoOfSource(source_text):
+            return {"source": source_text.span, "file": source_text.span}
         case tree.Load(path):
             return {"source": path.span, "file": path.span}
         case tree.Save(variable, path):

@@ -63,6 +63,8 @@ def _statement(statement: tree.Statement) -> str:
             return text + (f" AS {view}" if view else "")
         case tree.Info(variable):
             return f"INFO {variable.text}"
+        case tree.InfoOfSource(source_text):
+            return f"INFO {_source(source_text)}"
         case tree.Describe(variable, attribute):
             return f"DESCRIBE {variable.text}.{attribute.attribute}"
         case tree.Explain(variable):

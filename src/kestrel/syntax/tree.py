@@ -373,6 +373,14 @@ class Info:
 
 
 @dataclass(frozen=True, slots=True)
+class InfoOfSource:
+    """INFO of files or of a data source."""
+
+    source_text: SourceText
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
 class Describe:
     variable: Word
     attribute: Path
@@ -385,7 +393,7 @@ class Explain:
     span: Span = _span()
 
 
-Statement = Assign | Give | Apply | Save | Disp | Info | Describe | Explain
+Statement = Assign | Give | Apply | Save | Disp | Info | InfoOfSource | Describe | Explain
 
 
 @dataclass(frozen=True, slots=True)
