@@ -35,6 +35,12 @@ LISTED = 1000
 COUNTED = 50_000
 """The attributes of a variable of more entities are not counted until INFO does."""
 
+SAMPLE = 500
+"""The records of a dataset whose fields are offered."""
+OFFERED = 300
+"""The number of fields that are offered of a dataset, those that most records have."""
+_fields: WeakKeyDictionary[Session, dict[str, dict[str, float]]] = WeakKeyDictionary()
+"""The fields of the first records of the datasets of each session, by the key of the dataset."""
 _seen: WeakKeyDictionary[Session, dict[str, tuple[Step, context.Variable]]] = WeakKeyDictionary()
 """What is known of the variables of each session, each with the step it is known of."""
 
@@ -105,8 +111,15 @@ def learn(session: Session, stopped: Callable[[], bool] = lambda: False) -> None
     if not session.scope:
         return
     from kestrel.engine.answers import Answers
+    from kestrel.engine.fields import first_fields
 
     engine = session.engine
+    known = _fields.setdefault(session, {})
+    for key, dataset in list(engine.datasets.snapshots.held.items()):
+        if stopped():
+            return
+        if key not in known:
+            known[key] = dict(first_fields(engine.con, dataset, SAMPLE, OFFERED))
     evaluated = {v.step: v for v in engine.variables.values()}
     for name, step in reversed(session.scope.items()):
         variable = evaluated.get(step)
@@ -155,6 +168,7 @@ def _context(session: Session) -> context.Context:
         schemes=_schemes(),
         profiles=_profiles,
         files=_files,
+        fields=lambda: {n: share for known in _fields.get(session, {}).values() for n, share in known.items()},
         analytics=_analytics(),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from kestrel.formats.format import log_formats, recognise
 from kestrel.formats.reading import paths_of
 from kestrel.formats.unmapped import provider_name
 from kestrel.graph.steps import Get, Source
-from kestrel.ingest.lines import hold, mend, parts_of, prepare
+from kestrel.ingest.again import first_records
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Table
@@ -66,7 +65,9 @@ def _fields(engine: Engine, source: Source) -> list[tuple[Any, ...]]:
     """The fields of the first records: in how many each stands, and whether the log format of one of them reads it."""
     counts: Counter[str] = Counter()
     read: set[str] = set()
-    for record in _records(engine, source):
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
+        records = list(first_records(engine.con, [Path(f) for f in source.files], Path(scratch), SAMPLE))
+    for record in records:
         log_format = recognise(record)
         known = {".".join(path) for path in paths_of(log_format)} if log_format else set()
         for name in _leaves(record, known):
@@ -83,21 +84,3 @@ def _leaves(record: Mapping[str, Any], known: set[str], at: str = "") -> Iterato
             yield from _leaves(value, known, path)
         elif value not in (None, "", [], {}):
             yield path
-
-
-def _records(engine: Engine, source: Source) -> Iterator[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
-        left = SAMPLE
-        con = engine.con
-        for number, path in enumerate(source.files):
-            for part in parts_of(number, Path(path), Path(scratch), {}):
-                prepare(con)
-                hold(con, [part], Path(scratch), {})
-                mend(con, Path(scratch), ())
-                lines = con.execute(f"SELECT l FROM raw_lines WHERE valid AND part IS NULL LIMIT {left}").fetchall()
-                part.lines.discard()
-                for (line,) in lines:
-                    yield json.loads(line)
-                left -= len(lines)
-                if left <= 0:
-                    return

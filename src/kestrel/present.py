@@ -13,8 +13,9 @@ from kestrel.engine.variable import Variable
 from kestrel.engine.views import Views
 from kestrel.formats.format import log_formats
 from kestrel.graph.origin import Origin
-from kestrel.graph.steps import TABLE, AttributePath, Step, content_id, read_by, read_for
+from kestrel.graph.steps import TABLE, AttributePath, Step, columns_of, content_id, read_by, read_for
 from kestrel.lower import Define, Draw
+from kestrel.lower.columns import is_field
 from kestrel.model.vocabulary import vocabulary
 from kestrel.result import Asked, Attribute, Description, Info, Input, Made, Summary, Table, View
 
@@ -112,7 +113,8 @@ def saved_columns(engine: Engine, variable: Variable) -> list[AttributePath]:
     listed = [AttributePath(variable.type, (), n, kind=own[n].kind) for n in own if variable.type == TABLE or n not in INHERENT]
     inherent = [] if variable.type == TABLE else [AttributePath(variable.type, (), name) for name in INHERENT]
     known = {p.text() for p in (*listed, *inherent)}
-    return [*inherent, *listed, *(p for p in engine.attributes_of(variable) if p.text() not in known)]
+    fields = [p for p in columns_of(variable.step) if is_field(p)]
+    return [*inherent, *listed, *(p for p in engine.attributes_of(variable) if p.text() not in known), *fields]
 
 
 def draw(engine: Engine, action: Draw) -> View:

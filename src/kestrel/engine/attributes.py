@@ -11,7 +11,7 @@ from kestrel.engine.variable import shown_as
 from kestrel.formats.format import sensor_numbers, sensors
 from kestrel.graph.steps import AttributePath
 from kestrel.ingest.observations import PARTED, Events, inherent, observations, references
-from kestrel.ingest.sql import Statement, quoted_name
+from kestrel.ingest.sql import Statement, attribute_column
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import EVERY_ENTITY
 
@@ -82,11 +82,11 @@ def _direct(statement: Statement, ids: str, type_name: str, names: Sequence[str]
         inner = observations(scope.events, type_name, stored, scope.conditions, [_rank(scope.events)])
         parts.append(f"SELECT * FROM ({inner}) WHERE id IN (SELECT id FROM {ids})")
     if scope.own:
-        own = ", ".join(f"{scope.own.columns[n].sql if n in scope.own.columns else 'NULL'} AS {quoted_name(n)}" for n in stored)
+        own = ", ".join(f"{scope.own.columns[n].sql if n in scope.own.columns else 'NULL'} AS {attribute_column(n)}" for n in stored)
         parts.append(f"SELECT id, rec, t, {own}, -1 AS rank FROM {scope.own.table} WHERE id IN (SELECT id FROM {ids})")
     if not parts:
         return found
-    best = ", ".join(f"arg_min({quoted_name(n)}, rank) AS b{i}" for i, n in enumerate(stored))
+    best = ", ".join(f"arg_min({attribute_column(n)}, rank) AS b{i}" for i, n in enumerate(stored))
     table = statement.part(f"SELECT id, {best} FROM ({' UNION ALL '.join(parts)}) GROUP BY id", "direct")
     return found | {n: (table, f"b{i}") for i, n in enumerate(stored)}
 

@@ -49,7 +49,7 @@ from kestrel.ingest.database import PrivateFolder, lock
 from kestrel.ingest.dataset import Dataset, configure
 from kestrel.ingest.file_states import Readings
 from kestrel.ingest.observations import entity_type, observations
-from kestrel.ingest.sql import Statement, quoted_name
+from kestrel.ingest.sql import Statement, attribute_column
 from kestrel.lower.columns import EVENT
 from kestrel.model.vocabulary import EVERY_ENTITY
 from kestrel.pushdown.projection import columns_of
@@ -223,7 +223,7 @@ class Engine:
         parts = []
         if scope.events and (not path.known or name in entity_type(variable.type).attributes):
             inner = observations(scope.events, variable.type, [name], scope.conditions)
-            parts.append(f"SELECT id, {quoted_name(name)} AS value FROM ({inner})")
+            parts.append(f"SELECT id, {attribute_column(name)} AS value FROM ({inner})")
         if scope.own and name in scope.own.columns:
             parts.append(f"SELECT id, {scope.own.columns[name].sql} AS value FROM {scope.own.table}")
         check_attributes(self.work, [path], scope.own.columns if scope.own else {}, scope.events)

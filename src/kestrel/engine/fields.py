@@ -3,24 +3,25 @@ files when they are asked for, and kept for the session."""
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import duckdb
 
 from kestrel.engine.comparison import Comparer
-from kestrel.engine.raw import files_of
+from kestrel.engine.raw import NoRawLines, files_of
 from kestrel.errors import KestrelError
-from kestrel.formats.format import LogFormat
+from kestrel.formats.format import LogFormat, log_formats, recognise
 from kestrel.formats.transforms import quoted
 from kestrel.graph.likes import characters
 from kestrel.graph.steps import AttributePath, Predicate, Test, ValuesOf, paths, tests
-from kestrel.ingest.again import RECORD, take
+from kestrel.ingest.again import RECORD, first_records, take
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.further import Further, ValueType
 from kestrel.ingest.observations import Events
@@ -28,10 +29,12 @@ from kestrel.ingest.sql import Statement, fresh
 from kestrel.lower.columns import ANY, DATA, is_field
 from kestrel.result import Notice
 from kestrel.scratch import prefix
+from kestrel.syntax.scanner import canonical
 from kestrel.text import Span, listed, nearest
 
-WHOLE = "-?(0|[1-9][0-9]{0,17})"
-"""Text that is the same as a number."""
+WHOLE = "0|-?[1-9][0-9]{0,17}"
+"""Text that a number is written as, and no other text is the same number."""
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PLAIN = re.compile(r"[A-Za-z0-9_]{2,}")
 """Characters that JSON writes as they are, unless it escapes everything."""
 ESCAPED = r"contains(l, '\u')"
@@ -41,16 +44,25 @@ VALUES = "unnest(json_extract(l, '$..*'))"
 
 
 class NoSuchField(KestrelError):
-    """A field of records (`data.PATH`) that no record has."""
+    """A field of records (`data.PATH`) that no record has a value in. `known`: the fields that are there; None for records that have attributes
+    only."""
 
     code: ClassVar[str] = "K0310"
 
-    def __init__(self, name: str, known: Sequence[str], span: Span | None) -> None:
-        close = nearest(name.removeprefix(DATA), known)
-        there = [DATA + (n if PLAIN.fullmatch(n) else f"'{n}'") for n in known]
-        close = close and there[known.index(close)]
-        hint = f"did you mean `{close}`?" if close else f"the most frequent fields: {listed(there[:12])}" if there else None
-        super().__init__(f"no record has the field `{name}`", span, hint)
+    def __init__(self, name: str, known: Sequence[str] | None, span: Span | None) -> None:
+        if known is None:
+            hint: str | None = "records of STIX bundles are read as attributes alone; `INFO` lists those of a variable"
+        else:
+            close = nearest(name.removeprefix(DATA), [n for n in known if n != name.removeprefix(DATA)])
+            there = [DATA + written for n in known if (written := as_written(n))]
+            meant = close and as_written(close)
+            hint = f"did you mean `{DATA}{meant}`?" if meant else f"the most frequent fields: {listed(there[:12])}" if there else None
+        super().__init__(f"no record has a value in the field `{name}`", span, hint)
+
+
+def as_written(name: str) -> str | None:
+    """The name of a field as a hunt writes it; None for one that no quotes can hold."""
+    return None if ('"' in name and "'" in name) or "\n" in name else canonical(f"'{name}'" if '"' in name else f'"{name}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,9 @@ class Fields:
         searched = [replace(t, negated=False) for t in tests(where) if t.path.attribute == ANY] if where is not None else []
         missing = [f for f in asked if f not in self.known.setdefault(dataset.key, {})]
         notices = []
+        for path in wanted if any(log_formats()[n].of_bundles for n in dataset.account.log_formats) else ():
+            if is_field(path) or path.attribute == ANY:
+                raise NoSuchField(path.attribute, None, path.span)
         if missing:
             self.known[dataset.key] |= self._read(dataset, missing, name)
             for lacking in [f for f in missing if f not in self.known[dataset.key]]:
@@ -138,7 +153,7 @@ class Fields:
         parts = {name: _parts(name.removeprefix(DATA)) for name in names}
 
         def columns(log_format: LogFormat) -> str:
-            return ", ".join(f"{_value(log_format, parts[name])} AS v{n}" for n, name in enumerate(names))
+            return ", ".join(f"{_value(log_format, parts[name]) if all(parts[name]) else 'NULL'} AS v{n}" for n, name in enumerate(names))
 
         def where(log_format: LogFormat) -> str:
             return " OR ".join(f"(contains(l, {quoted(_raw(parts[name][-1]))}) OR {ESCAPED})" for name in names)
@@ -153,20 +168,22 @@ class Fields:
         return found
 
     def _field(self, values: str) -> Field | None:
-        single = "CASE WHEN json_type(v) = 'ARRAY' THEN json_extract(v, '$[*]') ELSE [v] END"
+        single = "CASE WHEN json_type(v) = 'ARRAY' THEN list_filter(json_extract(v, '$[*]'), lambda e: json_type(e) <> 'NULL') ELSE [v] END"
         table = fresh("field")
         self.con.execute(f"CREATE TEMP TABLE {table} AS SELECT rec, {single} AS list FROM {values}")
-        each = f"SELECT json_extract_string(one, '$') AS text, len(list) AS number FROM (SELECT unnest(list) AS one, list FROM {table})"
+        each = f"SELECT unnest(list) AS one, len(list) AS number FROM {table}"
+        texts = f"SELECT json_extract_string(one, '$') AS text, json_type(one) AS kind, number FROM ({each})"
         whole = f"regexp_full_match(text, {quoted(WHOLE)})"
-        decimal = "try_cast(text AS DOUBLE) IS NOT NULL AND NOT regexp_matches(text, '[^0-9.eE+-]|^[+0]0*[0-9]')"
-        asked = f"count(*), max(number) > 1, bool_and({whole}), bool_and({whole} OR ({decimal})), bool_or({whole})"
-        row = self.con.execute(f"SELECT {asked} FROM ({each}) WHERE text IS NOT NULL").fetchone()
+        number = "kind IN ('DOUBLE', 'UBIGINT', 'BIGINT') AND length(text) < 18"
+        asked = f"count(*), max(number) > 1, bool_and({whole}), bool_and({number}), bool_or({whole})"
+        row = self.con.execute(f"SELECT {asked} FROM ({texts})").fetchone()
         if row is None or not row[0]:
             self.con.execute(f"DROP TABLE {table}")
             return None
         sql = "BIGINT" if row[2] else "DOUBLE" if row[3] else "VARCHAR"
-        texts = f"list_transform(list, lambda v: CAST(json_extract_string(v, '$') AS {sql}))"
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT rec, {texts if row[1] else f'({texts})[1]'} AS value FROM {table}")
+        typed = f"list_transform(list, lambda v: CAST(json_extract_string(v, '$') AS {sql}))"
+        value = typed if row[1] else f"({typed})[1]"
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT rec, {value} AS value FROM {table} WHERE len(list) > 0")
         return Field(table, ValueType(sql, bool(row[1]), sql == "VARCHAR" and bool(row[4])))
 
     def _empty(self) -> str:
@@ -181,21 +198,46 @@ class Fields:
         lines = self._taken(dataset, lambda _: RECORD, lambda _: may_hold, variable)
         single = "json_type(v) NOT IN ('OBJECT', 'ARRAY', 'NULL')"
         values = f"(SELECT rec, json_extract_string(v, '$') AS x FROM (SELECT rec, {VALUES} AS v FROM {lines}) WHERE {single})"
-        holds = comparer.condition("x", "text", test, statement, values)
+        holds = comparer.condition("x", "any", test, statement, values)
         table = statement.table(self.con, f"SELECT DISTINCT rec FROM {values} WHERE {holds}")
         self.con.execute(f"DROP TABLE {lines}")
         return table
 
     def names(self, dataset: Dataset) -> list[str]:
-        """The fields that the records have at the place where `data.` begins, the most frequent first."""
+        """The fields that the records have where `data.` begins, the most frequent first."""
 
         def columns(log_format: LogFormat) -> str:
-            return f"json_keys(coalesce({_root(log_format)}, l)) AS names" if log_format.place.at else "json_keys(l) AS names"
+            return f"list_concat(json_keys({_root(log_format)}), json_keys(l)) AS names" if log_format.place.at else "json_keys(l) AS names"
 
         table = self._taken(dataset, columns, lambda _: "true", "")
         rows = self.con.execute(f"SELECT name FROM (SELECT unnest(names) AS name FROM {table}) GROUP BY name ORDER BY count(*) DESC, name").fetchall()
         self.con.execute(f"DROP TABLE {table}")
         return [name for (name,) in rows]
+
+
+def first_fields(con: duckdb.DuckDBPyConnection, dataset: Dataset, records: int, number: int) -> Iterator[tuple[str, float]]:
+    """The fields of the first records of a dataset as a hunt writes them, each with the share of these records that have it; none where its
+    files are no longer as they were."""
+    counts: Counter[str] = Counter()
+    seen = 0
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch, suppress(NoRawLines), files_of(con, dataset, "") as files:
+        for record in first_records(con, [f.path for f in files], Path(scratch), records):
+            seen += 1
+            log_format = recognise(record)
+            if log_format is not None and not log_format.of_bundles:
+                counts.update(set(_names(record, log_format.place.at)))
+    for name, having in counts.most_common(number):
+        if written := as_written(name):
+            yield written, having / seen
+
+
+def _names(record: Mapping[str, Any], at: Sequence[str]) -> Iterator[str]:
+    yield from record
+    inner: Any = record
+    for part in at:
+        inner = inner.get(part) if isinstance(inner, dict) else None
+    if at and isinstance(inner, dict):
+        yield from inner
 
 
 def needed(where: Predicate | None, wanted: Iterable[AttributePath] = ()) -> bool:
@@ -205,11 +247,12 @@ def needed(where: Predicate | None, wanted: Iterable[AttributePath] = ()) -> boo
 
 def _parts(name: str) -> list[str]:
     """The names of a path as it is written: `a.'b.c'` is a and b.c."""
-    return [part[1:-1] if part[:1] in "'\"" else part.removesuffix("[*]") for part in re.findall(r"'[^']*'|\"[^\"]*\"|[^.'\"]+", name)]
+    return [part[1:-1] if part[:1] in "'\"" else part for part in re.findall(r"'[^']*'|\"[^\"]*\"|[^.'\"]+", name)]
 
 
 def _at(parts: Sequence[str]) -> str:
-    return quoted("$" + "".join("." + json.dumps(part, ensure_ascii=False) for part in parts))
+    """A path as a JSON pointer: it can hold every name."""
+    return quoted("".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts))
 
 
 def _root(log_format: LogFormat) -> str:
@@ -223,10 +266,23 @@ def _root(log_format: LogFormat) -> str:
 
 def _value(log_format: LogFormat, parts: Sequence[str]) -> str:
     """SQL of a field as JSON: from where the log format keeps the fields of an event, else from the top of the record."""
-    of_record = f"nullif(json_extract(l, {_at(parts)})::VARCHAR, 'null')"
-    if not log_format.place.at:
-        return of_record
-    return f"coalesce(nullif(json_extract({_root(log_format)}, {_at(parts)})::VARCHAR, 'null'), {of_record})"
+    found = list(_below("l", parts))
+    if log_format.place.at:
+        found = [*_below(_root(log_format), parts), _text(f"json_extract(l, {_at(['.'.join([*log_format.place.at, *parts])])})"), *found]
+    return f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
+
+
+def _below(of: str, parts: Sequence[str]) -> Iterator[str]:
+    """SQL of a field in an object; also of that of all objects of a list on the way."""
+    yield _text(f"json_extract({of}, {_at(parts)})")
+    if all(NAME.fullmatch(part) for part in parts):
+        for cut in range(1, len(parts)):
+            path = f"{'.'.join(parts[:cut])}[*].{'.'.join(parts[cut:])}"
+            yield f"nullif(to_json(json_extract({of}, {quoted('$.' + path)}))::VARCHAR, '[]')"
+
+
+def _text(value: str) -> str:
+    return f"nullif({value}::VARCHAR, 'null')"
 
 
 def _raw(name: str) -> str:
@@ -238,9 +294,9 @@ def _may_hold(test: Test) -> str:
     """SQL that is true for every line `l` with a value for which a test holds, and for some others."""
     literals: list[str] = []
     for value in test.values:
-        if isinstance(value, ValuesOf) or test.operator == "MATCHES":
+        if not isinstance(value, str) or test.operator == "MATCHES":
             return "true"
-        text = str(value)
+        text = value
         if test.operator == "LIKE":
             text = "".join(sign if not wild else "\x00" for sign, wild in _signs(text, test.escape))
         literal = max(PLAIN.findall(text), key=len, default="")

@@ -16,7 +16,7 @@ from kestrel.engine.workspace import ValuesTable, Workspace
 from kestrel.formats.transforms import guid_key
 from kestrel.graph.steps import All, Any_, AttributePath, Complement, Missing, Predicate, Test, TimeRange, paths
 from kestrel.ingest.observations import Events, entity_type, inherent, observations, references
-from kestrel.ingest.sql import Statement, quoted_name
+from kestrel.ingest.sql import Statement, attribute_column
 from kestrel.lower.columns import ANY, EVENT, kind_of
 from kestrel.model.vocabulary import EVERY_ENTITY
 
@@ -131,7 +131,7 @@ class Matcher:
         parts = []
         if self.scope.events:
             inner = observations(self.scope.events, type_name, [name] if name else [], self.scope.conditions)
-            parts.append(f"SELECT id, rec, t{f', {quoted_name(name)} AS x' if name else ''} FROM ({inner})")
+            parts.append(f"SELECT id, rec, t{f', {attribute_column(name)} AS x' if name else ''} FROM ({inner})")
         own = self.scope.own
         if own and type_name == self.type and (name is None or name in own.columns):
             parts.append(f"SELECT id, rec, t{f', {own.columns[name].sql} AS x' if name else ''} FROM {own.table}")

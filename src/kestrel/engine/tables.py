@@ -216,6 +216,8 @@ def _condition(
 def _binned(x: str, sql: str, key: Key) -> str:
     if key.size is None:
         return x
+    if key.is_time and sql == "VARCHAR":
+        x, sql = f"try_cast({x} AS TIMESTAMP)", "TIMESTAMP"
     if kind_of_type(sql) == "time":
         size = int(key.size)
         return f"make_timestamp(CAST(floor(epoch_us({x}) / {size}) AS BIGINT) * {size})"

@@ -10,6 +10,7 @@ import duckdb
 
 from kestrel.graph.steps import AttributePath, Step, TimeRange
 from kestrel.ingest.dataset import Dataset
+from kestrel.ingest.sql import attribute_column
 
 NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|DECIMAL.*|BIGNUM")
 NO_ROWS = "SELECT 0::UBIGINT AS id, 0::UBIGINT AS rec, NULL::TIMESTAMP AS t WHERE false"
@@ -89,5 +90,4 @@ def named(con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[tuple[st
 def shown_as(path: AttributePath) -> str:
     """The column that holds an attribute in a table of merged values: never a name of ours, and two names that differ in
     case only are two columns."""
-    text = re.sub(r"[A-Z^]", lambda m: "^" + m.group().lower(), path.text())
-    return '"=' + text.replace('"', '""') + '"'
+    return attribute_column(f"={path.text()}")

@@ -318,6 +318,8 @@ class Key:
 
     path: AttributePath
     size: int | float | None = None
+    is_time: bool = False
+    """Whether the size has a unit of time."""
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -55,6 +56,24 @@ def take(
     if not taking.made:
         con.execute(f"CREATE TEMP TABLE {table} AS SELECT 0::UBIGINT AS rec, {taking.nothing()} WHERE false")
     return table
+
+
+def first_records(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], scratch: Path, number: int) -> Iterator[dict[str, Any]]:
+    """The first records of files, as they are read."""
+    left = number
+    for path in paths:
+        for part in parts_of(0, path, scratch, {}):
+            prepare(con)
+            lines = f"SELECT l FROM {part.lines.relation} WHERE l IS NOT NULL LIMIT {left}"
+            con.execute(f"INSERT INTO raw_lines SELECT l, {validity('l')}, 0, NULL, NULL, NULL FROM ({lines})")
+            mend(con, scratch, ())
+            found = con.execute(f"SELECT l FROM raw_lines WHERE valid AND part IS NULL LIMIT {left}").fetchall()
+            con.execute("DROP TABLE raw_lines")
+            part.lines.discard()
+            yield from (json.loads(line) for (line,) in found)
+            left -= len(found)
+            if left <= 0:
+                return
 
 
 @dataclass

@@ -9,7 +9,7 @@ from kestrel.formats import expression
 from kestrel.formats.transforms import quoted
 from kestrel.graph.steps import AttributePath, Test
 from kestrel.ingest.further import Further
-from kestrel.ingest.sql import quoted_name
+from kestrel.ingest.sql import attribute_column, quoted_name
 from kestrel.model.layout import ADDRESSES, OBJECTS, Edge, Role, layout
 from kestrel.model.vocabulary import EntityType, Key, vocabulary
 
@@ -265,13 +265,15 @@ def observations(
                 f"{id_sql} AS id",
                 "rec",
                 "t",
-                *(f"{sql or 'NULL'} AS {quoted_name(name)}" for name, sql in zip(attributes, found, strict=True)),
+                *(f"{sql or 'NULL'} AS {attribute_column(name)}" for name, sql in zip(attributes, found, strict=True)),
                 *(e.replace("{role}", events.place(number)) for e in extra),
             ]
         )
         parts.append(f"SELECT {columns} FROM {from_role(events, role)} WHERE {' AND '.join(conditions)}")
     if not parts:
-        nothing = ", ".join(["0::UBIGINT AS id", "0::UBIGINT AS rec", "NULL::TIMESTAMP AS t", *(f"NULL AS {quoted_name(a)}" for a in attributes)])
+        nothing = ", ".join(
+            ["0::UBIGINT AS id", "0::UBIGINT AS rec", "NULL::TIMESTAMP AS t", *(f"NULL AS {attribute_column(a)}" for a in attributes)]
+        )
         extras = "".join(", NULL AS " + e.rpartition(" AS ")[2] for e in extra)
         return f"SELECT {nothing}{extras} WHERE false"
     return " UNION ALL ".join(parts)

@@ -21,6 +21,11 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def attribute_column(name: str) -> str:
+    """The column that holds an attribute, as SQL writes it: names that differ in case only are two columns."""
+    return quoted_name(re.sub(r"[A-Z^]", lambda m: "^" + m.group().lower(), name))
+
+
 class Statement:
     """One statement: its parts, in the order in which they were added, and the values of its parameters."""
 

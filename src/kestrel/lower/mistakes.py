@@ -339,7 +339,7 @@ class NotEntities(KestrelError):
             hint = f"test it before they are grouped; `INFO {variable}` lists the columns"
         else:
             sentence = f"the rows of `{variable}` know attributes of their {kind} only, and `{attribute}` is of another entity"
-            hint = f"test it before: `GET {kind} FROM ... WHERE {attribute} ...`"
+            hint = f"test it before: `GET {kind} FROM ... WHERE {'event:' if attribute == ANY else ''}{attribute} ...`"
         super().__init__(sentence, span, hint)
 
 

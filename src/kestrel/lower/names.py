@@ -104,7 +104,7 @@ class Names:
         own = columns.kinds.get(attribute) if columns else None
         of_model = resolve(attribute, subject.entity, span)
         if attribute.startswith(DATA) and columns and ORIGINAL in columns.kinds and subject.type != EVENT:
-            return AttributePath(subject.type, (), attribute.replace("[*]", ""), False, span, "any")
+            return AttributePath(subject.type, (), _unlisted(attribute), False, span, "any")
         if own is not None:
             if of_model and of_model.known and of_model.text() == attribute:
                 return of_model
@@ -192,7 +192,7 @@ def resolve(attribute: str, kind: EntityType, span: Span) -> AttributePath | Non
             parts = meant.split(".")
             continue
         if kind.name == EVENT and (rest.startswith(DATA) or rest.upper() == ANY):
-            return AttributePath(start, tuple(chain), ANY if rest.upper() == ANY else rest.replace("[*]", ""), False, span, "any")
+            return AttributePath(start, tuple(chain), ANY if rest.upper() == ANY else _unlisted(rest), False, span, "any")
         name = kind.attribute(rest) or kind.attribute(rest.replace("'", "")) or kind.attribute(plain_name(rest))
         if name:
             return AttributePath(start, tuple(chain), name, True, span)
@@ -215,6 +215,11 @@ def _aliased(alias: tuple[str, str], kind: EntityType, span: Span) -> AttributeP
     if kind.name == "process" and other.name == "user-account":
         return resolve("creator_user_ref." + alias[1], kind, span)
     return resolve(alias[1], other, span)
+
+
+def _unlisted(field: str) -> str:
+    """The path of a field without the `[*]` of lists: any element may fit, with or without it."""
+    return ".".join(p if p[:1] in "'\"" else p.removesuffix("[*]") for p in re.findall(r"'[^']*'|\"[^\"]*\"|[^.'\"]+", field))
 
 
 def _bare(part: str, kind: EntityType) -> str:

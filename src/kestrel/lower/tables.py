@@ -45,7 +45,7 @@ class Tables(Ranges):
         if not (1 if key.unit else 0.000_001) <= size <= MOST:
             self.errors.append(WrongValue(f"BIN({path.text()}, size)", "size above 0 and not beyond all values", key.span))
             return None
-        return Key(path, size)
+        return Key(path, size, key.unit is not None)
 
     def _aggregate(self, one: tree.Aggregation, subject: Subject) -> Aggregate | None:
         path = self.path(one.attribute, subject)

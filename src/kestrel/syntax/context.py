@@ -78,6 +78,8 @@ class Context:
     analytics: Iterable[str] = ()
     parameters: Iterable[str] = ()
     files: Callable[[str], Iterable[str]] = _nothing
+    fields: Callable[[], Mapping[str, float]] = dict
+    """The fields of the records that were read, as a hunt writes them, each with the share of the records that have it."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def type_named(self, name: str) -> str:

@@ -25,6 +25,10 @@ TYPED_TIME = re.compile(r"[tT]?['\"]?([^'\"\n]*)\Z")
 PARAMETER = re.compile(r"\$([^\W\d]\w*)")
 NEAR = 2000
 """How many characters before the cursor tell which variables were used last."""
+FIELDS = "data."
+"""How the names of fields of records begin."""
+EVENT, ROWS = "x-oca-event", "event.original"
+"""The type that has them, and a column that rows of RECORDS have, which have them too."""
 SPANS = 4
 """How many variables lend their times."""
 
@@ -123,11 +127,13 @@ class Offers:
         if colon:
             kind_name = self.context.type_named(type_name)
             owner = Owner(kind_name, owner.variable if kind_name == owner.type else None)
+        known = self.variables.get(owner.variable or "")
+        if owner.type == EVENT or (known and not colon and ROWS in known.fullness):
+            self._fields(path, start + len(type_name) + len(colon))
         kind, name, rest = follow(self.context, owner.type, path)
         start = len(self.text) - len(rest)
         before = path[: len(path) - len(rest)]
         references = kind.references if kind else {}
-        known = self.variables.get(owner.variable or "")
         fullness = {k.removeprefix(before): v for k, v in known.fullness.items() if k.startswith(before)} if known else {}
         own = dict(kind.attributes) if kind else {}
         for full in fullness:
@@ -141,6 +147,14 @@ class Offers:
             self.add(also, start)
             if rest:
                 self.add((Item(n, "attribute", f"another name of {a}") for n, a in self.context.aliases.items()), start)
+
+    def _fields(self, path: str, start: int) -> None:
+        """Fields of the records, after `data.`."""
+        if path.startswith(FIELDS):
+            items = (Item(FIELDS + name, "attribute", _told(full, "")) for name, full in self.context.fields().items())
+            self.add(items, start)
+        elif FIELDS.startswith(path):
+            self.add([Item(FIELDS, "reference", "a field of the record")], start)
 
     def attributes_of_variable(self, start: int) -> bool:
         """The attributes of a variable, after `variable.`; whether that stands at `start`."""
