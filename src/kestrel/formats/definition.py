@@ -87,6 +87,15 @@ def event_file(name: str) -> dict[str, Any]:
     return _Checked(f"{name}.yaml", text).events()
 
 
+@cache
+def sensor_file(name: str) -> dict[str, Any]:
+    """The sensors of a file that ships."""
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load((resources.files("kestrel.formats") / f"{name}.yaml").read_text(encoding="utf-8"))
+    return found
+
+
 def _read(file: str, text: str, is_shipped: bool, known: Mapping[str, Definition]) -> Definition:
     return _Checked(file, text).definition(is_shipped, known)
 
@@ -124,6 +133,8 @@ class _Checked:
             raise self.wrong(lines.get("extends") or lines.get("replaces"), f"there is no log format `{base}`", hint)
         if name in known and known[name].is_shipped and base != name:
             raise self.wrong(lines["name"], f"`{name}` is a log format that ships with Kestrel", f"write `extends: {name}` or `replaces: {name}`")
+        if isinstance(parts.get("sensors"), str):
+            parts["sensors"] = self._sensors(parts["sensors"], lines.get("sensors"))
         if parts.get("extends"):
             parts = _extended(known[str(base)].parts, parts)
         for part in REQUIRED:
@@ -131,6 +142,11 @@ class _Checked:
                 raise self.wrong(None, f"it has no `{part}`", f"a log format has {listed(REQUIRED, 12)}")
         self._check_parts(parts, lines)
         return Definition(name, parts, self.file, is_shipped)
+
+    def _sensors(self, name: str, line: int | None) -> dict[str, Any]:
+        if not (resources.files("kestrel.formats") / f"{name}.yaml").is_file():
+            raise self.wrong(line, f"there is no file of sensors `{name}`", "`windows-sensors` has those of Windows events")
+        return sensor_file(name)
 
     def _check_parts(self, parts: Mapping[str, Any], lines: Mapping[str, int]) -> None:
         for part in EXPRESSIONS:

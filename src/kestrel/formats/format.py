@@ -143,8 +143,10 @@ class LogFormat:
 
     def kind_of(self, sensor: str, code: int | Literal["all"]) -> str | dict[str, str] | None:
         """The kind of event of a code (`all`: of codes that have none): a name, or `by` a field and a name for each of its
-        values."""
-        found: str | dict[str, str] | None = self.events.get(sensor, {}).get(code, {}).get("kind")
+        values. A code without a kind is of another one."""
+        events = self.events.get(sensor, {})
+        otherwise = "other" if code in events and code != "all" else None
+        found: str | dict[str, str] | None = events.get(code, {}).get("kind", otherwise)
         return found
 
     @property
@@ -204,7 +206,11 @@ def _log_format(definition: Definition) -> LogFormat:
 
 def _with_kinds(events: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """The events of a log format whose sensors' codes mean what another event file says; only the kinds are taken from it."""
-    codes = {sensor: {code: {"kind": e["kind"]} for code, e in others[sensor].items() if code != "all"} for sensor in events if sensor in others}
+    codes = {
+        sensor: {code: {"kind": e["kind"]} for code, e in others[sensor].items() if code != "all" and "kind" in e}
+        for sensor in events
+        if sensor in others
+    }
     return {sensor: {**codes.get(sensor, {}), **own} for sensor, own in events.items()}
 
 

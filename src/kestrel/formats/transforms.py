@@ -109,6 +109,27 @@ def image(x: str) -> str:
     return f"regexp_replace({found}, '(?i)^%(?:SystemRoot|windir)%\\\\', '\\\\SystemRoot\\\\')"
 
 
+def pipe(x: str) -> str:
+    """The path of a named pipe; an anonymous one has none."""
+    return f"CASE WHEN starts_with({x}, '\\') THEN '\\\\.\\pipe' || {x} END"
+
+
+def share(name: str, local: str, relative: str) -> str:
+    """The path of what was accessed over a share: on the host itself where the share says which folder it is, a named pipe for `IPC$`."""
+    below = f"nullif(ltrim(coalesce({relative}, ''), '\\'), '')"
+    folder = f"rtrim({path(local)}, '\\')"
+    return (
+        f"CASE WHEN ends_with(upper({name}), 'IPC$') THEN '\\\\.\\pipe\\' || {below} "
+        f"WHEN nullif({local}, '') IS NOT NULL THEN {folder} || coalesce('\\' || {below}, CASE WHEN ends_with({folder}, ':') THEN '\\' ELSE '' END) "
+        f"ELSE {text(name)} || coalesce('\\' || {below}, '') END"
+    )
+
+
+def scanned(x: str) -> str:
+    """The path of the first file of those that an antivirus names: `file:_C:\\x.exe; process:_pid:12`."""
+    return f"nullif(regexp_extract({x}, '(?:file|containerfile):_([^;]+)', 1), '')"
+
+
 def hashes(listed: str, md5: str, sha1: str, sha256: str, imphash: str) -> str:
     """One text `MD5=..,SHA1=..` in upper case from the list Sysmon writes and the single values ECS has."""
     named = (("MD5", md5), ("SHA1", sha1), ("SHA256", sha256), ("IMPHASH", imphash))
@@ -441,6 +462,9 @@ TRANSFORMS: dict[str, Callable[..., str]] = {
     "sid": sid,
     "sid_with": sid_with,
     "image": image,
+    "pipe": pipe,
+    "share": share,
+    "scanned": scanned,
     "hashes": hashes,
     "hash_list": hash_list,
     "inside": inside,

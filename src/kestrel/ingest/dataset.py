@@ -265,7 +265,25 @@ def _resolve(con: duckdb.DuckDBPyConnection, respelt: Collection[str], account: 
     addresses.device_paths(con)
     flows.resolve(con, respelt)
     addresses.accounts(con)
+    _join_scripts(con)
     further.collect(con)
+
+
+def _join_scripts(con: duckdb.DuckDBPyConnection) -> None:
+    """Give the first record of a PowerShell script block the text of all its records. It loses its number, so that this is done once."""
+    if not addresses.has_column(con, "event.script_number"):
+        return
+    columns = 'host, "event.x_script_id" AS id, "event.script_number" AS number, "event.x_script" AS text'
+    parts = f'SELECT DISTINCT ON (host, id, number) {columns} FROM events WHERE "event.script_number" > 0 AND "event.x_script_id" IS NOT NULL'
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE scripts AS SELECT host, id, string_agg(text, '' ORDER BY number) AS text "
+        f"FROM ({parts}) GROUP BY host, id HAVING count(*) > 1 AND min(number) = 1"
+    )
+    con.execute(
+        'UPDATE events SET "event.x_script" = s.text, "event.script_number" = 0 FROM scripts s '
+        'WHERE events."event.x_script_id" = s.id AND events.host IS NOT DISTINCT FROM s.host AND events."event.script_number" = 1'
+    )
+    con.execute("DROP TABLE scripts")
 
 
 def _set_aside(con: duckdb.DuckDBPyConnection) -> bool:
