@@ -551,8 +551,14 @@ def canonical_key(value: str) -> str:
     return value
 
 
+PIPES = "\\.\\"
+"""How the path of a pipe begins without its first backslash, which is an escape in strings."""
+
+
 def canonical_path(value: str) -> str:
-    """A path without the prefixes that only affect path parsing, as `path` writes it; `\\SystemRoot` as the folder it stands for."""
+    """A path without the prefixes that only affect path parsing, as `path` writes it; `\\SystemRoot` as the folder it stands for, and that of a
+    pipe with both of its first backslashes."""
+    value = f"\\{value}" if value.startswith(PIPES) else value
     plain = re.sub(r"(?i)^\\(?:[\\?]\?\\UNC|Device\\Mup)\\", r"\\\\", value)
     return re.sub(r"(?i)^\\SystemRoot\\", r"C:\\Windows\\", re.sub(r"^\\[\\?]\?\\", "", plain))
 

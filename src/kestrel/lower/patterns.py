@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import assert_never
 
-from kestrel.formats.transforms import CANONICAL
+from kestrel.formats.transforms import CANONICAL, PIPES
 from kestrel.graph.likes import can_escape, lookalikes
 from kestrel.graph.steps import All, Any_, AttributePath, Complement, Missing, Predicate, Scalar, Test, ValuesOf
 from kestrel.lower.actions import Notice
@@ -263,8 +263,9 @@ class Patterns(Names):
             return self._regular(str(value), span)
         if operator in ("ISSUBSET", "ISSUPERSET"):
             return self._network(str(value), span)
+        form = vocabulary().entity(path.end).canonical.get(path.attribute)
         if operator == "LIKE":
-            return str(value)
+            return f"\\{value}" if form == "path" and str(value).startswith(PIPES) else str(value)
         match kind_of(path):
             case "number":
                 return self._number(value, path, span)
@@ -276,7 +277,6 @@ class Patterns(Names):
                 return _in_range(value) if isinstance(value, int) else value
             case _:
                 text = value.isoformat() if isinstance(value, datetime) else str(value)
-                form = vocabulary().entity(path.end).canonical.get(path.attribute)
                 return CANONICAL[form](text) if form else text
 
     def _number(self, value: str | int | float | datetime, path: AttributePath, span: Span) -> Scalar | None:
