@@ -279,7 +279,7 @@ class Engine:
         """Whether the records of a variable name more than one host."""
         if variable.dataset is None:
             return False
-        events = variable.dataset.events.plain or variable.dataset.events
+        events = variable.dataset.events
         if events.table not in self._several:
             self._several[events.table] = self._is_several(f"{events.table}")
         return self._several[events.table] and self._is_several(f"{events.table} SEMI JOIN {variable.table} v USING (rec)")

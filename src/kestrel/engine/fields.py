@@ -24,7 +24,6 @@ from kestrel.graph.steps import AttributePath, Predicate, Test, ValuesOf, paths,
 from kestrel.ingest.again import RECORD, first_records, take
 from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.further import Further, ValueType
-from kestrel.ingest.observations import Events
 from kestrel.ingest.sql import Statement, fresh
 from kestrel.lower.columns import ANY, DATA, is_field
 from kestrel.result import Notice
@@ -81,7 +80,6 @@ class Fields:
     values_of: Callable[[ValuesOf], str]
     known: dict[str, dict[str, Field]] = field(default_factory=dict)
     searches: dict[str, dict[Test, str]] = field(default_factory=dict)
-    views: list[str] = field(default_factory=list)
 
     def provide(self, dataset: Dataset, wanted: Iterable[AttributePath], where: Predicate | None, name: str) -> list[Notice]:
         """Give a dataset the fields of its records that some attributes and comparisons need; a notice of each that no record of a server has.
@@ -111,26 +109,12 @@ class Fields:
     def widen(self, dataset: Dataset) -> None:
         """Give a dataset every field that was read of its records."""
         known, searches = self.known.get(dataset.key, {}), self.searches.get(dataset.key, {})
-        if not known and not searches:
-            return
-        plain = dataset.events.plain or dataset.events
-        table = plain.table
-        if known:
-            table = fresh("widened")
-            shown = "".join(f', f{n}.value AS "$field{n}"' for n in range(len(known)))
-            joins = "".join(f" LEFT JOIN {one.table} f{n} ON f{n}.rec = e.rec" for n, one in enumerate(known.values()))
-            self.con.execute(f"CREATE TEMP VIEW {table} AS SELECT e.*{shown} FROM {plain.table} e{joins}")
-        kinds = {name: one.kind for name, one in known.items()}
-        of_event = {**plain.further.attributes.get(ROLE, {}), **kinds}
-        dataset.events = Events(
-            table,
-            plain.columns,
-            plain.unread,
-            Further({**plain.further.attributes, ROLE: of_event}),
-            {name: f'"$field{n}"' for n, name in enumerate(known)},
-            dict(searches),
-            plain,
-        )
+        if known or searches:
+            further = dataset.events.further
+            of_event = {**further.attributes.get(ROLE, {}), **{name: one.kind for name, one in known.items()}}
+            tables = {name: one.table for name, one in known.items()}
+            whole = Further({**further.attributes, ROLE: of_event})
+            dataset.events = replace(dataset.events, further=whole, fields=tables, searches=dict(searches))
 
     def tables(self) -> set[str]:
         """The tables that are kept."""

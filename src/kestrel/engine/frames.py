@@ -90,11 +90,9 @@ def frame(work: Workspace, statement: Statement, variable: Variable, wanted: Seq
         joins += f" LEFT JOIN {originals(work.con, variable.dataset, flat.table, name)} l ON l.rec = r.rec"
         shown |= dict.fromkeys(raw, "l.line")
     if of_rows and flat and events:
-        fields = {p: events.fields[p.attribute] for p in dict.fromkeys(of_rows) if p.attribute in events.fields}
-        values = ", ".join(f"any_value({sql}) AS d{n}" for n, sql in enumerate(fields.values()))
-        if fields:
-            joins += f" LEFT JOIN (SELECT rec, {values} FROM {events.table} GROUP BY rec) d ON d.rec = r.rec"
-        shown |= {p: f"d.d{n}" for n, p in enumerate(fields)}
+        for n, path in enumerate(p for p in dict.fromkeys(of_rows) if p.attribute in events.fields):
+            joins += f" LEFT JOIN {events.fields[path.attribute]} d{n} ON d{n}.rec = r.rec"
+            shown[path] = f"d{n}.value"
     columns = "".join(f", {shown.get(p, 'NULL::VARCHAR')} AS f{n}" for n, p in enumerate(wanted))
     rows = f"(SELECT n AS place, * FROM {flat.table})" if flat else f"(SELECT place, place AS n, id FROM {ordered(statement, variable)})"
     return statement.part(f"SELECT r.place, r.n, r.id{columns} FROM {rows} r{joins}", "frame")

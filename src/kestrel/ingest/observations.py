@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kestrel.formats import expression
 from kestrel.formats.transforms import quoted
@@ -38,11 +38,9 @@ class Events:
     unread: frozenset[str] = frozenset()
     further: Further = field(default_factory=Further)
     fields: Mapping[str, str] = field(default_factory=dict)
-    """Fields of the records that were read again, by the attribute of events (`data.PATH`), each with its column in SQL."""
+    """Fields of the records that were read again, by the attribute of events (`data.PATH`): for each a table of rec and value."""
     searches: Mapping[Test, str] = field(default_factory=dict)
     """The comparisons of any value that were made: each with a table of the keys of the records for which it holds."""
-    plain: Events | None = None
-    """The same without these."""
 
     def has(self, column: str) -> bool:
         """Whether a record can have the column. Raises Unread where it was left in the files."""
@@ -62,8 +60,21 @@ class Events:
     @property
     def accounts(self) -> str:
         """The table of logins and their SIDs."""
-        table = (self.plain or self).table
-        return table.replace(".events", ".accounts") if "." in table else "accounts"
+        return self.table.replace(".events", ".accounts") if "." in self.table else "accounts"
+
+    def with_fields(self, names: Iterable[str]) -> Events:
+        """The same with a column for each of these fields, named by `field_column`."""
+        wanted = {name: self.fields[name] for name in names if name in self.fields}
+        if not wanted:
+            return self
+        shown = "".join(f", f{n}.value AS {field_column(name)}" for n, name in enumerate(wanted))
+        joins = "".join(f" LEFT JOIN {table} f{n} ON f{n}.rec = e.rec" for n, table in enumerate(wanted.values()))
+        return replace(self, table=f"(SELECT e.*{shown} FROM {self.table} e{joins})")
+
+
+def field_column(name: str) -> str:
+    """The column of a field that was read again."""
+    return attribute_column(f"${name}")
 
 
 def role_column(events: Events, role: Role, name: str) -> str | None:
@@ -166,7 +177,8 @@ def _further_attribute(events: Events, role: Role, name: str, kind: EntityType) 
     """SQL of an attribute in the role's column `further`, with the type that its values have in all records; of a field that was read again."""
     if role.type == EVENT and name in events.fields:
         of_records = events.further.value_type(role.name, role.type, name)
-        return f"unnest(coalesce({events.fields[name]}, [NULL]))" if of_records and of_records.is_list else events.fields[name]
+        beside = field_column(name)
+        return f"unnest(coalesce({beside}, [NULL]))" if of_records and of_records.is_list else beside
     column = role_column(events, role, "further")
     column = "item_further" if role.is_list and column else column
     known = events.further.value_type(role.name, role.type, name)
@@ -269,7 +281,8 @@ def observations(
                 *(e.replace("{role}", events.place(number)) for e in extra),
             ]
         )
-        parts.append(f"SELECT {columns} FROM {from_role(events, role)} WHERE {' AND '.join(conditions)}")
+        source = from_role(events.with_fields(attributes) if role.type == EVENT else events, role)
+        parts.append(f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}")
     if not parts:
         nothing = ", ".join(
             ["0::UBIGINT AS id", "0::UBIGINT AS rec", "NULL::TIMESTAMP AS t", *(f"NULL AS {attribute_column(a)}" for a in attributes)]
