@@ -155,9 +155,11 @@ def _parser() -> argparse.ArgumentParser:
     formats = commands.add_parser(
         "formats",
         help="list the log formats, or what is in a data source",
-        description="List the log formats. Of a data source: its log formats, event types, hosts, entities and fields, and which fields are read.",
+        description="List the log formats. Of a data source: its log formats, event types, hosts, entities and fields, and which fields are read. "
+        "`kestrel formats new FILE` writes a first draft of a log format for the records of a file.",
     )
-    formats.add_argument("name", metavar="NAME", nargs="?", help="a path, a profile or a URI, as it stands after FROM")
+    formats.add_argument("name", metavar="NAME", nargs="?", help="a path, a profile or a URI, as it stands after FROM; or `new`")
+    formats.add_argument("sample", metavar="FILE", nargs="?", help="after `new`: a file with records of an unknown log format")
     _format_argument(formats)
     _log_format_argument(formats)
     formats.set_defaults(act=_formats)
@@ -432,6 +434,12 @@ def _formats(options: argparse.Namespace) -> int:
     show = shower(options.format)
     with Session(log_format=options.log_format) as session:
         try:
+            if options.sample is not None and options.name != "new":
+                print("error: one name is needed; `kestrel formats new FILE` writes a first draft of a log format", file=sys.stderr)
+                return 2
+            if options.sample is not None:
+                print(session.draft(options.sample), end="")
+                return 0
             for table in session.overview(options.name):
                 show(table)
         except HuntErrors as error:

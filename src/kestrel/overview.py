@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kestrel.engine.evaluate import Engine
+from kestrel.formats.draft import draft
 from kestrel.formats.format import log_formats, recognise
+from kestrel.formats.readers.packed import UnreadableFile
 from kestrel.formats.reading import paths_of
 from kestrel.formats.unmapped import provider_name
 from kestrel.graph.steps import Get, Source
@@ -51,6 +54,16 @@ def overview(engine: Engine, source: Source) -> Iterator[Table]:
     counts = ((name, engine.rows(engine.evaluate(Get(name, (source,), None, None)))) for name in vocabulary().types if name not in OWN)
     yield _table("entities", ("type", "entities"), [(name, number) for name, number in counts if number])
     yield _table("fields", ("field", "records", "read"), _fields(engine, source))
+
+
+def draft_of(engine: Engine, source: Source) -> str:
+    """A first draft of a log format for the first records of files. Raises UnreadableFile."""
+    with tempfile.TemporaryDirectory(prefix=prefix()) as scratch:
+        records = list(first_records(engine.con, [Path(f) for f in source.files], Path(scratch), SAMPLE))
+    if not records:
+        raise UnreadableFile(source.uri, "it has no records")
+    stem = Path(source.files[0]).name.partition(".")[0].lower()
+    return draft(re.sub("[^a-z0-9]+", "-", stem).strip("-") or "mine", records)
 
 
 def _table(name: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:

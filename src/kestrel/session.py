@@ -376,6 +376,16 @@ class Session:
         except KestrelError as error:
             raise HuntErrors(Text(pool), [error]) from error
 
+    def draft(self, path: str) -> str:
+        """A first draft of a log format for the records of a file, as the text of a definition. Raises HuntErrors."""
+        from kestrel.overview import draft_of
+
+        try:
+            (source,) = self._open(path, quoted=True)
+            return draft_of(self.engine, source)
+        except KestrelError as error:
+            raise HuntErrors(Text(path), [error]) from error
+
     def _survey(self, source: Source, name: str) -> Iterator[Result]:
         """What is in a data source, as tables."""
         from kestrel.overview import overview
