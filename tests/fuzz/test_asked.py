@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ def comes(record: Record, query: RecordQuery) -> set[str]:
     return {key for key, known in mentions(record) if query.any_of is None or any(all(shows(known, t) for t in group) for group in query.any_of)}
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(logs(), st.lists(patterns, min_size=1, max_size=3), st.booleans())
 def test_every_process_of_an_answer_is_in_a_record_that_is_asked_for(records: list[Record], trees: list[Tree], ranged: bool) -> None:

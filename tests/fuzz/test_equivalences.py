@@ -88,7 +88,7 @@ class Laboratory:
         return self.session.run(text.replace("@", f"{self.folder}/"))
 
 
-@pytest.fixture(scope="module", params=(1, 2))
+@pytest.fixture(scope="module", params=(1, pytest.param(2, marks=pytest.mark.slow)))
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     yield from laboratory(tmp_path_factory.mktemp("laboratory"), request.param)
 

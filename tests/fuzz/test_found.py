@@ -139,6 +139,7 @@ def test_values_of_values_of_values_take_no_time(session: Session, logs: str) ->
     assert len(session["a"]) == len(session["b"]) == 2
 
 
+@pytest.mark.slow
 def test_a_thousand_comparisons_are_a_hunt(session: Session, logs: str) -> None:
     session.run(f"p = GET process FROM {logs}")
     for name, word, number in (("pid", "AND", 1050), ("network-traffic:dst_port", "AND", 510), ("name", "OR", 510)):
