@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,25 @@ def test_event_types_hosts_and_fields_are_counted() -> None:
     fields = {name: (number, read) for name, number, read in found["fields"].rows}
     assert fields["winlog.computer_name"] == (len(records), "yes")
     assert fields["winlog.api"] == (sum("api" in r["winlog"] for r in records), "no")
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real logs are not here")
+def test_a_hunt_asks_the_same(tmp_path: Path) -> None:
+    """By INFO of a path, of a glob, and of the URI of a profile; corrected clocks are listed."""
+    path = next(iter(sorted((DATA / "windows-flat").glob("*sharpdump*"))))
+    asked = tables(path)
+    with Session() as session:
+        hunted = {t.variable: t for t in session.run(f"INFO '{path}'") if isinstance(t, Table)}
+        assert {n: t.rows for n, t in hunted.items()} == {n: t.rows for n, t in asked.items()}
+        assert asked["clocks"].rows[0][0] == path.name
+        assert any(isinstance(t, Table) and t.variable == "hosts" for t in session.run(f"INFO {path.parent}/*sharpdump*"))
+        assert any(isinstance(t, Table) and t.rows == (("winlogbeat", 20307),) for t in session.run("INFO demo://host101"))
+
+
+def test_the_manual_lists_the_log_formats() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "log-formats.md").read_text(encoding="utf-8")
+    table = page.partition("| log format | what it reads |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) == set(log_formats())
 
 
 def test_a_file_in_no_known_format_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from kestrel.formats.readers.packed import UnreadableFile
 from kestrel.formats.reading import paths_of
 from kestrel.formats.unmapped import provider_name
 from kestrel.graph.steps import Get, Source
+from kestrel.ingest.account import corrected_clocks
 from kestrel.ingest.again import first_records
 from kestrel.model.layout import layout
 from kestrel.model.vocabulary import vocabulary
@@ -51,6 +52,8 @@ def overview(engine: Engine, source: Source) -> Iterator[Table]:
     yield _table("event types", ("provider", "code", "what it shows", "records"), named)
     hosts = fetch(f"SELECT host, min(t), max(t), count(*) FROM {events} GROUP BY host ORDER BY 4 DESC, 1")
     yield _table("hosts", ("host", "first", "last", "records"), [(h, _time(a), _time(b), n) for h, a, b, n in hosts])
+    if clocks := list(corrected_clocks(dataset.account)):
+        yield _table("clocks", ("local time of", "corrected from"), [(files.replace("`", ""), offset) for offset, files in clocks])
     counts = ((name, engine.rows(engine.evaluate(Get(name, (source,), None, None)))) for name in vocabulary().types if name not in OWN)
     yield _table("entities", ("type", "entities"), [(name, number) for name, number in counts if number])
     yield _table("fields", ("field", "records", "read"), _fields(engine, source))

@@ -197,7 +197,7 @@ def _notices(account: Account, remote: bool, name: str) -> Iterator[Notice]:
         have = "has" if account.timeless == 1 else "have"
         message = f"{account.timeless:,} of {_records(account.read)} {have} no usable time; time ranges exclude such records, and they come last"
         yield Notice("no-time", message, account.timeless)
-    for text, corrected in _clocks(account):
+    for text, corrected in corrected_clocks(account):
         yield Notice("clock-corrected", f"the printed times of {corrected} are local ({text}) and were corrected to UTC", len(account.clocks))
     if account.shared_ids:
         ids = f"{account.shared_ids:,} unique id{' was' if account.shared_ids == 1 else 's were'}"
@@ -277,8 +277,8 @@ def _clock_name(offset: str) -> str:
     return f"UTC{offset}" if abs(hours) <= 14 else f"UTC{hours + (12 if hours < 0 else -12):+03}{offset[3:]} on a 12-hour clock without AM and PM"
 
 
-def _clocks(account: Account) -> Iterator[tuple[str, str]]:
-    """Offsets, and the files they apply to."""
+def corrected_clocks(account: Account) -> Iterator[tuple[str, str]]:
+    """The offsets of clocks that were corrected, and the files of each."""
     by_offset: dict[str, list[str]] = {}
     for file, offsets in account.clocks.items():
         by_offset.setdefault(" and ".join(map(_clock_name, offsets)), []).append(Path(file).name)
@@ -313,7 +313,7 @@ def findings(account: Account) -> Iterator[tuple[str, str, str]]:
                 by_provider.setdefault(provider, []).append(f"{code} ({number:,})")
         for provider, codes in by_provider.items():
             yield what, rating, f"{provider} {', '.join(codes)}".strip()
-    for text, files in _clocks(account):
+    for text, files in corrected_clocks(account):
         yield "clock", "weak", f"the printed times of {files} are local ({text}) and are corrected to UTC; `clock` in a profile overrides that"
     if account.timeless:
         yield "times", "weak", f"{account.timeless:,} records have no usable time"
