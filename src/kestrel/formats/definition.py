@@ -16,7 +16,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kestrel.config import Entry, settings_folder, wrong_line, yaml_entries
+from kestrel.config import Entry, load_yaml, settings_folder, wrong_line, yaml_entries
 from kestrel.errors import KestrelError
 from kestrel.formats import expression, transforms
 from kestrel.model.layout import layout
@@ -90,9 +90,7 @@ def event_file(name: str) -> dict[str, Any]:
 @cache
 def sensor_file(name: str) -> dict[str, Any]:
     """The sensors of a file that ships."""
-    import yaml
-
-    found: dict[str, Any] = yaml.safe_load((resources.files("kestrel.formats") / f"{name}.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = load_yaml((resources.files("kestrel.formats") / f"{name}.yaml").read_text(encoding="utf-8"))
     return found
 
 
@@ -111,7 +109,7 @@ class _Checked:
             self.entries = yaml_entries(text)
         except (yaml.YAMLError, ValueError) as error:
             raise BadFormat(file, wrong_line(error), "it is not valid YAML") from error
-        self.anchored = yaml.safe_load(text) if text.strip() else {}
+        self.anchored = load_yaml(text) if text.strip() else {}
 
     def wrong(self, line: int | None, why: str, hint: str | None = None) -> BadFormat:
         return BadFormat(self.file, line, why, hint)

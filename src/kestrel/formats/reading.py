@@ -350,7 +350,8 @@ def _json_path(path: tuple[str, ...]) -> str:
 def place(tree: dict[str, Any], path: tuple[str, ...], kind: str) -> None:
     """Put a field into a raw structure, unless there is one whose name differs only in case."""
     head, rest = path[0], path[1:]
-    taken = next((k for k in tree if k.casefold() == head.casefold()), None)
+    folded = head.casefold()
+    taken = head if head in tree else next((k for k in tree if len(k) == len(head) and k.casefold() == folded), None)
     if taken is not None and (taken != head or isinstance(tree[taken], dict) != bool(rest)):
         return
     if rest:
