@@ -39,7 +39,8 @@ PLAIN = re.compile(r"[A-Za-z0-9_]{2,}")
 ESCAPED = r"contains(l, '\u')"
 ROLE = ("event", "")
 """Where the attributes of events are listed."""
-VALUES = "unnest(json_extract(l, '$..*'))"
+VALUES = "unnest(list_concat(json_extract(l, '$..*'), coalesce(json_extract(payload, '$..*'), [])))"
+"""Every value of a record, also of fields in a text with JSON."""
 
 
 class NoSuchField(KestrelError):
@@ -179,7 +180,11 @@ class Fields:
         """A table of the keys of the records with a value for which a test holds."""
         comparer, statement = Comparer(self.con, self.values_of), Statement()
         may_hold = _may_hold(test)
-        lines = self._taken(dataset, lambda _: RECORD, lambda _: may_hold, variable)
+
+        def columns(log_format: LogFormat) -> str:
+            return f"{RECORD}, {f'{_root(log_format)}::VARCHAR' if log_format.place.is_text else 'NULL::VARCHAR'} AS payload"
+
+        lines = self._taken(dataset, columns, lambda _: may_hold, variable)
         single = "json_type(v) NOT IN ('OBJECT', 'ARRAY', 'NULL')"
         values = f"(SELECT rec, json_extract_string(v, '$') AS x FROM (SELECT rec, {VALUES} AS v FROM {lines}) WHERE {single})"
         holds = comparer.condition("x", "any", test, statement, values)

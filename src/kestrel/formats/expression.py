@@ -159,16 +159,16 @@ def to_value(node: Node, record: Mapping[str, Any]) -> Any:
                 value = value.get(part) if isinstance(value, Mapping) else None
             return value
         case First(parts):
-            return next((v for p in parts if (v := to_value(p, record)) is not None), None)
+            return next((v for p in parts if (v := to_value(p, record)) not in (None, "")), None)
         case Literal(text):
             return text
         case Call():
             return None
 
 
-def to_sql(node: Node, read: Callable[[tuple[str, ...]], str], named: Callable[[Node], str | None] = lambda _: None) -> str:
-    """The expression as SQL; `read` gives the SQL that reads a field. `named`: the name of a column that has the value of a part. All names
-    come from log format files."""
+def to_sql(node: Node, read: Callable[[tuple[str, ...]], str], named: Callable[[Node], str | None] = lambda _: None, are_texts: bool = False) -> str:
+    """The expression as SQL; `read` gives the SQL that reads a field. `named`: the name of a column that has the value of a part. `are_texts`: the
+    fields are, so that an empty one is no value where there is another. All names come from log format files."""
     if (name := named(node)) is not None:
         return name
     match node:
@@ -177,6 +177,9 @@ def to_sql(node: Node, read: Callable[[tuple[str, ...]], str], named: Callable[[
         case Literal(text):
             return transforms.quoted(text)
         case Call(function, arguments):
-            return transforms.TRANSFORMS[function](*(to_sql(a, read, named) for a in arguments))
+            return transforms.TRANSFORMS[function](*(to_sql(a, read, named, are_texts) for a in arguments))
         case First(parts):
-            return f"coalesce({', '.join(to_sql(p, read, named) for p in parts)})"
+            values = [to_sql(p, read, named, are_texts) for p in parts]
+            if are_texts:
+                values[:-1] = [f"nullif({v}, '')" if isinstance(p, Field) else v for v, p in zip(values[:-1], parts, strict=False)]
+            return f"coalesce({', '.join(values)})"

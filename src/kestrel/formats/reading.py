@@ -136,8 +136,8 @@ class Reading:
                 if line is None:
                     return "NULL"
                 if path in self._lists_apart:
-                    return f"from_json(json_extract({line}, {_json_path(path)}), '[\"VARCHAR\"]')"
-                return f"json_extract_string({line}, {_json_path(path)})"
+                    return f"from_json(json_extract({line}, {json_path(path)}), '[\"VARCHAR\"]')"
+                return f"json_extract_string({line}, {json_path(path)})"
             field = (base + "." if base else "") + ".".join(f'"{p}"' for p in path)
             kind = find(self.structure, path)
             return (
@@ -156,7 +156,7 @@ class Reading:
             return fields.setdefault(node, f'"${len(fields)}"')
 
         def of(node: Node) -> str:
-            return expression.to_sql(node, read, named)
+            return expression.to_sql(node, read, named, are_texts=True)
 
         def sql(text: str) -> str:
             return of(expression.top(text))
@@ -201,7 +201,7 @@ class Reading:
             f'{corrected}, "$local", "$receipt", "$printed" FROM '
             f'(SELECT *, {time} AS "$time" FROM (SELECT *, {", ".join(outer)} FROM (SELECT *, {", ".join(inner)} FROM '
         )
-        shared = (f"{expression.to_sql(node, read)} AS {name}" for node, name in fields.items() if name in chosen)
+        shared = (f"{expression.to_sql(node, read, are_texts=True)} AS {name}" for node, name in fields.items() if name in chosen)
         return f"{chosen}(SELECT {', '.join(['*', *shared])} FROM {rows}))))"
 
     @staticmethod
@@ -213,11 +213,11 @@ class Reading:
         log = [f"CAST(epoch_ms({instant(clocks['log'])}) AS VARCHAR)", clocks["log"]] if "log" in clocks else []
         return f"coalesce({', '.join([*exact, *written, *log, *([clocks['otherwise']] if 'otherwise' in clocks else [])])})"
 
-    def event_columns(self, base: str) -> str:
-        """SQL of the sensor and the code of a record, over a struct with the fields of `of_event`."""
+    def event_columns(self, read: Callable[[tuple[str, ...]], str]) -> str:
+        """SQL of the sensor and the code of a record; `read` gives the SQL of a field of `of_event`."""
 
         def sql(node: Node) -> str:
-            return expression.to_sql(node, lambda path: ".".join((base, *(f'"{p}"' for p in path))))
+            return expression.to_sql(node, read, are_texts=True)
 
         code = self._code(sql(expression.top(str(self.log_format.envelope["code"]))))
         return f"{self._sensor([sql(n) for n in self.log_format.provider_fields])}, {code}"
@@ -248,7 +248,7 @@ class Reading:
         ]
         for path in self.log_format.lacks if line else ():
             names = " AND ".join(f"contains({line}, {quoted(json.dumps(part))})" for part in path)
-            tests.append(f"NOT ({names} AND coalesce(json_type({line}, {_json_path(path)}) <> 'NULL', false))")
+            tests.append(f"NOT ({names} AND coalesce(json_type({line}, {json_path(path)}) <> 'NULL', false))")
         return " AND ".join(f"({t})" for t in tests)
 
     def lossy(self) -> list[int]:
@@ -343,7 +343,8 @@ def _events(rules: list[Rule]) -> str:
     )
 
 
-def _json_path(path: tuple[str, ...]) -> str:
+def json_path(path: tuple[str, ...]) -> str:
+    """A path of fields as JSON path."""
     return quoted("$" + "".join(f'."{p}"' for p in path))
 
 

@@ -258,7 +258,7 @@ def is_value(x: str, value: str, result: str) -> str:
 
 
 def digest(listed: str, name: str) -> str:
-    return f"nullif(regexp_extract({listed}, '(?:^|,)' || {name} || '=([0-9A-F]+)', 1), '')"
+    return f"nullif(regexp_extract({listed}, '(?:^|,)' || {name} || '=([0-9A-F]+)(?:,|$)', 1), '')"
 
 
 def protocol(x: str) -> str:

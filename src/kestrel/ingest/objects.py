@@ -16,7 +16,7 @@ import duckdb
 from kestrel.formats.format import LogFormat, excludes, log_formats
 from kestrel.formats.readers import mending, unwrapping
 from kestrel.formats.readers.packed import checking, compression
-from kestrel.formats.reading import Reading, find, place
+from kestrel.formats.reading import Reading, find, json_path, place
 from kestrel.formats.transforms import quoted
 from kestrel.ingest.conversion import LONG
 from kestrel.ingest.database import EXACT, exact_literal
@@ -66,8 +66,16 @@ class FirstPass:
         tree: dict[str, Any] = {}
         for path in self.reading.of_event():
             place(tree, path, "VARCHAR")
-        parsed = f"SELECT CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(tree))})) END AS j FROM {lines}"
-        return f"SELECT DISTINCT {self.reading.event_columns('j')} FROM ({parsed})"
+        parsed = f"SELECT CASE WHEN starts_with(l, '{{') THEN try(from_json(l, {quoted(json.dumps(tree))})) END AS j, l FROM {lines}"
+        columns = self.reading.event_columns(lambda path: self._of_line(tree, path))
+        return f"SELECT DISTINCT {columns} FROM ({parsed})"
+
+    @staticmethod
+    def _of_line(tree: Mapping[str, Any], path: tuple[str, ...]) -> str:
+        """SQL of a field of a line: from what was parsed, or from the line where another field has its name in another case."""
+        if find(dict(tree), path) is not None:
+            return ".".join(("j", *(f'"{part}"' for part in path)))
+        return f"json_extract_string(l, {json_path(path)})"
 
     def of_file(self, part: Part) -> str:
         """A SELECT of the columns straight from a file. It fails at a record that has to be set aside."""

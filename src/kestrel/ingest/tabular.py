@@ -98,7 +98,7 @@ def read_table(con: duckdb.DuckDBPyConnection, part: Part, reading: Reading, ins
         if not columns.fit(reading.structure):
             con.execute("ROLLBACK")
             return None
-        events = set(con.execute(f"SELECT DISTINCT {reading.event_columns('j')} FROM {_rows(part, FirstPass(reading), columns)}").fetchall())
+        events = set(con.execute(f"SELECT DISTINCT {reading.event_columns(columns.at)} FROM {part.lines.rows} t").fetchall())
         first = FirstPass(Reading(reading.log_format, reading.wanted, events))
         tests = " AND ".join(first.tests("j."))
         aside = f'CASE WHEN ({tests}) IS NOT true THEN {part.lines.text} END AS "{ASIDE}"'

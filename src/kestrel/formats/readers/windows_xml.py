@@ -24,6 +24,8 @@ LONGEST = 1 << 24
 def is_log(text: str) -> bool:
     """Whether a text begins with Windows events as XML, or with a line that has one behind other text."""
     line = text.lstrip().partition("\n")[0]
+    if line.startswith(("{", "[")):
+        return False  # XML in JSON is escaped
     found = OPEN.search(text)
     return found is not None and ((line.startswith("<") and not line.startswith(("<!", "<html"))) or CLOSE.search(line) is not None)
 
