@@ -45,18 +45,26 @@ def overview(engine: Engine, source: Source) -> Iterator[Table]:
     def fetch(sql: str) -> list[tuple[Any, ...]]:
         return engine.work.fetch(sql)
 
-    yield _table("log formats", ("log format", "records"), [(n, c) for n, c in dataset.account.log_formats.items()])
+    account = dataset.account
+    yield _table("log formats", ("log format", "records"), [(n, c) for n, c in account.log_formats.items()])
+    others = {
+        "in an unknown log format": account.unknown,
+        "lines that are not records": account.broken,
+        "duplicates, counted once": account.duplicates,
+    }
+    if any(others.values()):
+        yield _table("not read", ("what", "records"), [(what, number) for what, number in others.items() if number])
     kinds = list(layout().kinds)
-    types = fetch(f'SELECT "event.provider", "event.code", kind, count(*) FROM {events} GROUP BY ALL ORDER BY 4 DESC, 1, 2')
+    types = fetch(f'SELECT "event.provider", "event.code", kind, count(*) FROM {events} GROUP BY ALL ORDER BY 4 DESC, 1, 2, 3')
     named = [(provider_name(p or ""), c, kinds[k] if k is not None else "", n) for p, c, k, n in types]
     yield _table("event types", ("provider", "code", "what it shows", "records"), named)
     hosts = fetch(f"SELECT host, min(t), max(t), count(*) FROM {events} GROUP BY host ORDER BY 4 DESC, 1")
     yield _table("hosts", ("host", "first", "last", "records"), [(h, _time(a), _time(b), n) for h, a, b, n in hosts])
-    if clocks := list(corrected_clocks(dataset.account)):
+    if clocks := list(corrected_clocks(account)):
         yield _table("clocks", ("local time of", "corrected from"), [(files.replace("`", ""), offset) for offset, files in clocks])
     counts = ((name, engine.rows(engine.evaluate(Get(name, (source,), None, None)))) for name in vocabulary().types if name not in OWN)
     yield _table("entities", ("type", "entities"), [(name, number) for name, number in counts if number])
-    yield _table("fields", ("field", "records", "read"), _fields(engine, source))
+    yield _table("fields", ("field", f"of the first {SAMPLE} records", "read"), _fields(engine, source))
 
 
 def draft_of(engine: Engine, source: Source) -> str:
