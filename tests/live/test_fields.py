@@ -18,6 +18,8 @@ b = GET process FROM stixshifter://host101 WHERE name = 'svchost.exe' AND event:
 c = GET event FROM stixshifter://host101 WHERE ANY LIKE '%-EncodedCommand%' {DAY}
 d = GET event FROM stixshifter://host101 WHERE code = '1' {DAY}
 e = d WHERE data.TerminalSessionId = 1
+f = GET process FROM stixshifter://host101 WHERE event:data.IntegrityLevel = 'Medium' {DAY}
+g = GET process FROM stixshifter://host101 WHERE event:ANY LIKE '%-EncodedCommand%' {DAY}
 r = RECORDS(b)
 s = r WHERE data.LogonId = '0x3e7'
 """
@@ -27,7 +29,7 @@ def answers(session: Session) -> dict[str, Any]:
     """What each variable has: the ids of its entities and the number of its records; and the rows of one."""
     session.run(HUNT)
     shown = session.run("DISP d ATTR id, data.LogonId, data.Company, data.winlog.channel")
-    found: dict[str, Any] = {n: {row["id"] for row in session[n].to_dicts()} for n in "abcde"}
+    found: dict[str, Any] = {n: {row["id"] for row in session[n].to_dicts()} for n in "abcdefg"}
     return found | {"s": len(session["s"]), "shown": set(getattr(shown[0], "rows", ()))}
 
 
@@ -39,7 +41,7 @@ def test_the_same_as_on_the_file(server: Server, sample: Index, profiled: Profil
     on_file(monkeypatch)
     with Session() as session:
         read = answers(session)
-    assert all(read[name] for name in "abcde") and read["s"]
+    assert all(read[name] for name in "abcdefg") and read["s"]
     assert live == read
 
 

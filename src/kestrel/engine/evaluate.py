@@ -127,7 +127,7 @@ class Engine:
                 span = step.range or self._derived_range(step.where)
                 self._ask_all_fields(step.sources, step.where)
                 self.on_demand.before_get(step, span)
-                dataset = self._with_fields(self.datasets.of(step.sources, span), step.where)
+                dataset = self.with_fields(self.datasets.of(step.sources, span), step.where)
                 return get.get(self.work, self.values_of, step, dataset, span)
             case Find():
                 return self._find(step)
@@ -159,7 +159,7 @@ class Engine:
         self.on_demand.before_find(step, source, sources, span)
         dataset = self.datasets.of(sources, span)
         assert dataset is not None, "lowering gives every FIND a source"
-        self._with_fields(dataset, step.where)
+        self.with_fields(dataset, step.where)
         return find(self.work, self.values_of, step, source, self.datasets.carried(source, dataset), dataset, span)
 
     def _refine(self, step: Refine) -> Variable:
@@ -175,7 +175,7 @@ class Engine:
             if source.place:
                 self.remote.ask_all_fields(replace(source, files=()))
 
-    def _with_fields(self, dataset: Dataset | None, where: Predicate | None, wanted: Iterable[AttributePath] = (), name: str = "") -> Dataset | None:
+    def with_fields(self, dataset: Dataset | None, where: Predicate | None, wanted: Iterable[AttributePath] = (), name: str = "") -> Dataset | None:
         """A dataset with the fields of its records that a predicate and some attributes need."""
         if dataset is not None and fields.needed(where, wanted):
             every = [*wanted, *(paths(where) if where is not None else ())]
@@ -190,7 +190,7 @@ class Engine:
         if dataset.is_live:
             self._ask_all_fields(dataset.sources, where)
             variable = self.on_demand.renewed(variable)
-        self._with_fields(variable.dataset, where, wanted, self.name_of(variable.step))
+        self.with_fields(variable.dataset, where, wanted, self.name_of(variable.step))
         return variable
 
     def _derived_range(self, where: Predicate | None) -> TimeRange | None:

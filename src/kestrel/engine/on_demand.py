@@ -28,6 +28,9 @@ from kestrel.pushdown.rules import ask
 PARTS = 1024
 """The first part of a time range that is read for a few entities is this fraction of it."""
 
+HOST = "x-oca-asset"
+"""What a reference to it says is in every record of an entity, so its other records, all of a host, need not be brought."""
+
 
 class OnDemand:
     """Fetches what steps need of sources that are too large to be fetched as a whole."""
@@ -48,7 +51,8 @@ class OnDemand:
         where = step.where
         if where is None or query.any_of is None:
             return
-        for kind in dict.fromkeys(test.path.end for group in query.any_of for test in group if test.path.references):
+        behind = [test.path.end for group in query.any_of for test in group if test.path.references]
+        for kind in (k for k in dict.fromkeys(behind) if k != HOST):
             related = [
                 replace(t, path=AttributePath(kind, (), t.path.attribute), negated=False) for g in query.any_of for t in g if t.path.end == kind
             ]
@@ -142,7 +146,7 @@ class OnDemand:
 
     def _complete_matching(self, sources: Sequence[Source], every: Sequence[Source], span: TimeRange | None, kind: str, predicate: Predicate) -> None:
         """All records of the entities of a type for which a predicate holds in what is there."""
-        dataset = self.datasets.of(every, span)
+        dataset = self.evaluator.with_fields(self.datasets.of(every, span), predicate)
         assert dataset is not None
         scope = Scope(dataset.events, within_range(span))
         found = matcher(self.work, self.evaluator.values_of, kind, scope, predicate).match(predicate)

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import duckdb
 
 from kestrel.engine.variable import Variable
-from kestrel.graph.steps import AttributePath, Step, ValuesOf
+from kestrel.graph.steps import AttributePath, Predicate, Step, ValuesOf
+from kestrel.ingest.dataset import Dataset
 from kestrel.ingest.observations import Events
 from kestrel.ingest.sql import Statement
 from kestrel.result import Notice
@@ -70,6 +71,9 @@ class Evaluator(Protocol):
     def frame(self, variable: Variable, wanted: Sequence[AttributePath], known: bool = False) -> str:
         """The rows of a variable as a table: place (their order), n, id, and the wanted attributes as f0, f1, ..., each as its best value.
         `known`: as far as it is known, without another query to a source."""
+
+    def with_fields(self, dataset: Dataset | None, where: Predicate | None) -> Dataset | None:
+        """A dataset with the fields of its records that a predicate needs."""
 
     def attributes_of(self, variable: Variable) -> list[AttributePath]:
         """Every attribute the rows of a variable can have."""

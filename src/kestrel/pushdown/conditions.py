@@ -108,12 +108,20 @@ def _columns(role: Role, names: Sequence[str] | Mapping[str, str], wanted: Patte
     """Columns that hold what a role's are, or are computed from."""
     for name in names:
         if role.name == "host":
-            yield "host", wanted
+            yield "host", _with_short_names(wanted)
         elif not role.derived:
             yield f"{role.name}.{name}", wanted
         elif name in role.derived:
             for path, pattern in leaves(expression.top(role.derived[name]), wanted):
                 yield ".".join(path), pattern
+
+
+def _with_short_names(wanted: Pattern) -> Pattern:
+    """A pattern for hosts that also finds the records with the short form of a name."""
+    if wanted.operator != "=":
+        return wanted
+    short = [v.partition(".")[0] for v in wanted.values if isinstance(v, str) and not v.replace(".", "").isdecimal()]
+    return Pattern("=", tuple(dict.fromkeys([*wanted.values, *short])))
 
 
 def roles_of(type_name: str) -> list[Role]:
