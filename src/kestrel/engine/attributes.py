@@ -57,8 +57,7 @@ def _first_hop(path: AttributePath) -> tuple[str, str]:
 
 
 def _rank(events: Events) -> str:
-    kind = layout().kind
-    created = f"kind IN ({kind('process-create')}, {kind('process-create-audit')})"
+    created = layout().created
     if events.has("unix"):
         return RANK % (_of_sensor(), PARTED, f"{created} OR unix", LATEST, PARTED)
     return RANK % (_of_sensor(), PARTED, created, TIME, PARTED)

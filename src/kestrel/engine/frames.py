@@ -21,10 +21,8 @@ def scope_of(variable: Variable) -> Scope:
     """What is known of a variable's entities: the records of its range, and their create records from before it."""
     conditions: tuple[str, ...] = ()
     if variable.range:
-        kind = layout().kind
-        created = f"kind IN ({kind('process-create')}, {kind('process-create-audit')})"
         conditions = (
-            f"(t >= {moment(variable.range.start)} OR ({created} AND {{role}} = 0))",
+            f"(t >= {moment(variable.range.start)} OR ({layout().created} AND {{role}} = 0))",
             f"t < {moment(variable.range.stop)}",
         )
     return Scope(variable.dataset.events if variable.dataset else None, conditions, variable.own)

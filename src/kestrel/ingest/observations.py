@@ -83,8 +83,7 @@ def role_column(events: Events, role: Role, name: str) -> str | None:
     own = f'"{full}"' if not role.derived and events.has(full) else None
     match role.name, name:
         case "process", "created":
-            kind = layout().kind
-            creation = f"CASE WHEN kind IN ({kind('process-create')}, {kind('process-create-audit')}) THEN t END"
+            creation = f"CASE WHEN {layout().created} THEN t END"
             return f"coalesce(CASE WHEN {own} <= t THEN {own} END, {creation}, {own})" if own else creation
         case "host", "hostname":
             return f"coalesce({own}, host)" if own else "host"

@@ -81,6 +81,11 @@ class Layout:
     def kind(self, name: str) -> int:
         return self.kinds.index(name)
 
+    @property
+    def created(self) -> str:
+        """SQL that is true for a record of the creation of a process."""
+        return f"kind IN ({self.kind('process-create')}, {self.kind('process-create-audit')})"
+
     def roles_of(self, type_name: str) -> list[Role]:
         """The roles that may hold an entity of this type; both address types share theirs, and all types without one of their own."""
         if vocabulary().is_without_role(type_name):
