@@ -142,3 +142,22 @@ def test_a_device_path_is_the_drive_path_that_alone_fits(tmp_path: Path) -> None
     with Session() as session:
         session.run(f"f = GET file FROM '{path}'")
         assert {f["x_path"] for f in session["f"].to_dicts()} == {"C:\\bin\\p1.exe", "\\device\\harddiskvolume2\\bin\\else.exe"}
+
+
+def test_an_audit_log_without_hosts_is_of_one_host(tmp_path: Path) -> None:
+    """`node=` is there only if auditd is told to write it: a pid is one process in the file, and in another file another one."""
+    lines = [
+        'type=SYSCALL msg=audit(1609459200.000:1): arch=c000003e syscall=59 success=yes exit=0 ppid=100 pid=200 comm="bash" exe="/usr/bin/bash"',
+        'type=SYSCALL msg=audit(1609459202.000:3): arch=c000003e syscall=59 success=yes exit=0 ppid=200 pid=201 comm="cat" exe="/usr/bin/cat"',
+        'type=SYSCALL msg=audit(1609459203.000:4): arch=c000003e syscall=42 success=yes exit=0 ppid=200 pid=201 comm="cat" exe="/usr/bin/cat"',
+    ]
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
+    (tmp_path / "b.log").write_text("".join(f"{line}\n" for line in lines).replace("1609459", "1609460"))
+    with Session() as session:
+        session.run(
+            f"p = GET process FROM '{tmp_path}/a.log' q = GET process FROM '{tmp_path}/*.log' c = FIND process CREATED BY q WHERE name = 'cat'"
+        )
+        found = sorted((row["name"] or "", row["pid"], row.get("parent_ref.name")) for row in session["p"].to_dicts())
+        assert found == [("", 100, None), ("bash", 200, None), ("cat", 201, "bash")]
+        assert (len(session["q"]), len(session["c"])) == (6, 2)

@@ -24,7 +24,7 @@ from kestrel.text import listed, nearest
 
 FOLDER_VARIABLE = "KESTREL_FORMATS"
 GROUP = "kestrel.formats"
-EXPRESSIONS = ("host", "code", "provider", "writer", "record", "action", "part", "last", "number", "unix", "own")
+EXPRESSIONS = ("host", "code", "provider", "writer", "record", "action", "part", "last", "number", "unix", "one_host", "own")
 OTHER_PARTS = ("recognise", "sensors", "clock", "events", "kinds", "at", "ecs", "reader", "companions", "categories", "actions")
 PARTS = ("name", "about", "extends", "replaces", *EXPRESSIONS, *OTHER_PARTS)
 REQUIRED = ("recognise", "host", "code", "provider", "record", "sensors", "clock", "events")

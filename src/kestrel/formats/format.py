@@ -24,11 +24,12 @@ ENVELOPE = {
     "last": "TIMESTAMP",
     "number": "BIGINT",
     "unix": "BOOLEAN",
+    "one_host": "BOOLEAN",
 }
 """What a record has beside its roles. Some log formats only: `part` tells the rows of one record apart (none is 0), `last` and `number` are
 the time of the last and the number of the events it stands for, `unix` whether its host runs Linux or the like (none: not known, or
-Windows)."""
-OPTIONAL = ("part", "last", "number", "unix")
+Windows), `one_host` whether all records of its file are of one host, which they need not name."""
+OPTIONAL = ("part", "last", "number", "unix", "one_host")
 ANY = "*"
 """Stands for every provider no other sensor of the log format names."""
 OTHER = (0, 0)

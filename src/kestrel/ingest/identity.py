@@ -128,7 +128,8 @@ def _alone(con: duckdb.DuckDBPyConnection) -> None:
     """A pid without name, id and host, or without a time, cannot be matched: each observation is a separate process."""
     for n, role in enumerate(PROCESSES):
         con.execute(
-            f'UPDATE events SET "{role}.id" = {_mention(con, n)} WHERE "{role}.id" IS NULL AND "{role}.pid" > 0 AND (host IS NULL OR t IS NULL)'
+            f'UPDATE events SET "{role}.id" = {_mention(con, n)} '
+            f'WHERE "{role}.id" IS NULL AND "{role}.pid" > 0 AND (NOT {_has_host(con)} OR t IS NULL)'
         )
 
 
@@ -153,6 +154,11 @@ def _by_name(con: duckdb.DuckDBPyConnection) -> int:
 def _mention(con: duckdb.DuckDBPyConnection, role: int) -> str:
     """SQL of the id of an entity with a single observation."""
     return f"hash('mention', rec, {'coalesce(part, 0)' if has_column(con, 'part') else '0'}, {role})"
+
+
+def _has_host(con: duckdb.DuckDBPyConnection) -> str:
+    """SQL: whether the host of a record is known, or is that of all records of its file."""
+    return "(host IS NOT NULL OR coalesce(one_host, false))" if has_column(con, "one_host") else "(host IS NOT NULL)"
 
 
 def _rehash(con: duckdb.DuckDBPyConnection, where: str) -> None:
@@ -199,12 +205,12 @@ class _Processes:
         return f'CASE WHEN "{role}.created" <= t THEN "{role}.created" END' if role in self.created_known else "CAST(NULL AS TIMESTAMP)"
 
     def _pid_mentions(self) -> bool:
-        """The mentions that know a pid and no id of the sensor; where no host is known, only with a name."""
+        """The mentions that know a pid and no id of the sensor; where no host is known, only with a name, or of a log of one host."""
         parts = " UNION ALL ".join(
             f'SELECT rowid AS row, {n} AS role, {SCOPE.format("")} AS host, "{s}.pid" AS pid, {self._name(s)} AS name, t, '
             f'{"kind" if n == 0 else "0"} AS kind, "$local" IS NOT NULL AND "$sensor_time" IS NULL AS coarse, '
             f"coalesce({self._created(s)}, t) AS start "
-            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" > 0 AND t IS NOT NULL AND (host IS NOT NULL OR "{s}.name" IS NOT NULL)'
+            f'FROM events WHERE "{s}.id" IS NULL AND "{s}.pid" > 0 AND t IS NOT NULL AND ({_has_host(self.con)} OR "{s}.name" IS NOT NULL)'
             for n, s in enumerate(PROCESSES)
         )
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE pid_mentions AS {parts}")
