@@ -224,6 +224,25 @@ def test_the_audit_log(path: Path) -> None:
         assert found >= started
 
 
+@HERE
+@pytest.mark.parametrize("path", files("formats/auditd/laurel_*.txt") + files("formats/auditd/go*.log"), ids=lambda p: p.name)
+def test_the_processes_of_an_audit_log_without_hosts(path: Path) -> None:
+    """Each call of execve that succeeds begins a process; a pid that is met before, or never calls it, is one more."""
+    head = r"^type=SYSCALL msg=audit\(([0-9.]+):(\d+)\): arch=c000003e syscall=(\d+) success=(\w+).*? ppid=(\d+) pid=(\d+)"
+    lines = [line for line in text(path).replace("\x1d", " ").split("\n") if "type=SYSCALL" in line]
+    calls = [m.groups() for line in lines if (m := re.match(head, line))]
+    others = [line for line in text(path).split("\n") if re.search(r"\b(o?pid)=", line) and "type=SYSCALL" not in line]
+    if not calls or others or len(calls) < len(lines) or len({call[:2] for call in calls}) < len(calls):
+        pytest.skip("its calls are those of another processor or of a named host, are repeated, or other lines name processes")
+    processes, met = 0, set()
+    for _, _, call, success, parent, pid in sorted(calls, key=lambda c: (float(c[0]), int(c[1]))):
+        begins = call == "59" and success == "yes"
+        processes += begins + (parent != "0" and parent not in met) + (not begins and pid not in met and pid != parent)
+        met |= {parent, pid}
+    with Session() as session:
+        assert len(shown(session, f"GET process FROM '{path}'", "id")) == processes
+
+
 # -- one log in several forms ------------------------------------------------------------------------------------------
 
 
