@@ -62,6 +62,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if urlsplit(newurl).scheme.lower() != SCHEME:
+            fp.close()
             raise DownloadFailed(req.full_url, "it redirects to an address without encryption")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -81,6 +82,7 @@ def _download(uri: str) -> Path:
         with urllib.request.build_opener(_OnlyHttps).open(uri, timeout=SECONDS) as answer, target.open("wb") as file:
             _copy(uri, answer, file)
     except urllib.error.HTTPError as error:
+        error.close()
         raise DownloadFailed(uri, f"the server answered {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         raise DownloadFailed(uri, _why(error.reason)) from None
